@@ -1,0 +1,18 @@
+"""The network of chapter 1 of *Neural Networks and Deep Learning*, with compiled kernels.
+
+>>> from nndl_ext import mnist_loader, network
+>>> training_data, validation_data, test_data = mnist_loader.load_data_wrapper()
+>>> net = network.Network([784, 30, 10])
+>>> net.SGD(training_data, 30, 10, 3.0, test_data=test_data)
+"""
+
+from importlib.metadata import version
+
+from nndl_ext import mnist_loader, network
+from nndl_ext.config import show_config
+from nndl_ext.dataset import Dataset
+from nndl_ext.network import Network
+
+__version__ = version("nndl-ext")
+
+__all__ = ["Dataset", "Network", "__version__", "mnist_loader", "network", "show_config"]

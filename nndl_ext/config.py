@@ -1,0 +1,47 @@
+"""What runs: versions, kernel variant, data."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from platform import machine, python_version
+from typing import Any, Literal
+
+import numpy as np
+
+from nndl_ext import _kernels
+
+
+def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] | None:
+    """Print, or return, what runs.
+
+    Parameters
+    ----------
+    mode : {"stdout", "dicts"}
+        Whether to print the configuration or to return it as a dictionary.
+
+    Returns
+    -------
+    dict or None
+        With ``mode="dicts"``: the versions of nndl-ext, Python and NumPy; ``"machine"``, the processor's architecture;
+        ``"cpu"``, the active kernel variant; ``"cpu_available"``, the variants that this build and processor have, best first.
+
+    Raises
+    ------
+    ValueError
+        If ``mode`` is another.
+    """
+    config = {
+        "nndl_ext": version("nndl-ext"),
+        "python": python_version(),
+        "numpy": np.__version__,
+        "machine": machine(),
+        "cpu": _kernels.variant,
+        "cpu_available": list(_kernels.available),
+    }
+    if mode == "dicts":
+        return config
+    if mode != "stdout":
+        raise ValueError(f"mode must be 'stdout' or 'dicts', not {mode!r}")
+    print(json.dumps(config, indent=2))
+    return None

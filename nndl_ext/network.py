@@ -1,0 +1,416 @@
+"""The book's ``network.py``: a feedforward network of sigmoid neurons, trained by stochastic gradient descent.
+
+The names, the calls and their meaning are those of chapter 1 of M. Nielsen, *Neural Networks and Deep Learning*; equation
+numbers refer to that book.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from nndl_ext import generators, parameters
+from nndl_ext._kernels import kernels
+from nndl_ext.dataset import Dataset, Pair
+from nndl_ext.validation import finite_number, integer, layer_sizes, real_array, real_dtype, shaped
+
+Data = Iterable[Pair]
+Gradient = tuple[list[np.ndarray], list[np.ndarray]]
+
+
+class Network:
+    """A feedforward network of sigmoid neurons.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        The number of neurons of each layer: the inputs, the hidden layers, the outputs.
+    dtype : numpy.dtype, default float64
+        float64 or float32: what the network computes in.
+    seed : int, optional
+        Seeds a generator of the network's own, from which the first weights and all shuffles come: the same bits on every
+        platform. Without it they come from ``numpy.random`` and ``random``, draw for draw as in the book.
+
+    Attributes
+    ----------
+    num_layers : int
+        The number of layers, inputs included.
+    sizes : list of int
+        As given.
+    biases : list of numpy.ndarray
+        One array of shape (neurons, 1) for each layer after the first.
+    weights : list of numpy.ndarray
+        One array of shape (neurons in the layer, neurons in the layer before) for each layer after the first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``sizes`` are not at least two positive integers, ``dtype`` is another type, or ``seed`` not a natural number.
+
+    Notes
+    -----
+    Biases and weights may be read, edited in place or replaced between calls. Training never changes an array: it puts new ones
+    into the lists, as the book's does, so arrays kept from before keep their values.
+    """
+
+    biases: list[np.ndarray]
+    weights: list[np.ndarray]
+
+    def __init__(self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None) -> None:
+        self.sizes = layer_sizes(sizes)
+        self.num_layers = len(self.sizes)
+        self._dtype = real_dtype(dtype)
+        self._own_generator = None if seed is None else random.Random(integer(seed, "seed", least=0))
+        self._layout = parameters.make_layout(self.sizes, self._dtype)
+        self._adopt(parameters.zeros(self._layout, self._dtype))
+        for array in (*self.biases, *self.weights):
+            array[:] = self._normal(array.shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32 or float64: what the network computes in."""
+        return self._dtype
+
+    def feedforward(self, a: ArrayLike) -> np.ndarray:
+        """The network's output for an input (equation 22, layer after layer).
+
+        Parameters
+        ----------
+        a : array_like
+            One input, of shape (inputs, 1) or (inputs,), or m inputs as the columns of a matrix of shape (inputs, m).
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (outputs, 1) or (outputs, m), of the network's dtype, each element from 0 to 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``a`` does not hold real numbers, or not one row for each input.
+        """
+        columns = self._columns(a)
+        return self._run(kernels.compress(np.ascontiguousarray(columns.T)), columns.shape[1]).T
+
+    def SGD(
+        self,
+        training_data: Data,
+        epochs: int,
+        mini_batch_size: int,
+        eta: float,
+        test_data: Data | None = None,
+    ) -> None:
+        """Train by mini-batch stochastic gradient descent (equations 20 and 21), and print a line after each epoch.
+
+        Parameters
+        ----------
+        training_data : Dataset or iterable of tuple
+            Pairs (x, y) of an input and the desired output; labels count as unit vectors. It is never reordered.
+        epochs : int
+            How often to go through the training data, each time shuffled anew.
+        mini_batch_size : int
+            Samples for one step; the last mini-batch of an epoch takes what is left.
+        eta : float
+            The learning rate.
+        test_data : Dataset or iterable of tuple, optional
+            If given, the network is evaluated on it after each epoch.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data do not fit the network, or a number is out of its range. The network is then unchanged.
+        """
+        data = self._checked(training_data, "training_data")
+        mini_batch_size = integer(mini_batch_size, "mini_batch_size", least=1)
+        epochs = integer(epochs, "epochs", least=0)
+        eta = finite_number(eta, "eta")
+        test = Dataset.from_pairs(test_data or ())
+        if test:
+            self._checked(test, "test_data")
+        order = np.arange(len(data))
+        for epoch in range(epochs):
+            generators.shuffle(order, self._generator)
+            if self._overrides("update_mini_batch") or self._overrides("backprop"):
+                for start in range(0, len(data), mini_batch_size):
+                    self.update_mini_batch([data[i] for i in order[start : start + mini_batch_size]], eta)
+            else:
+                self._descend(data, order, mini_batch_size, eta)
+            if test:
+                print(f"Epoch {epoch}: {self.evaluate(test)} / {len(test)}", flush=True)
+            else:
+                print(f"Epoch {epoch} complete", flush=True)
+
+    def update_mini_batch(self, mini_batch: Data, eta: float) -> None:
+        """Take one step of gradient descent down the mean cost of a mini-batch (equations 20 and 21).
+
+        Parameters
+        ----------
+        mini_batch : Dataset or iterable of tuple
+            Pairs (x, y).
+        eta : float
+            The learning rate.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data do not fit the network. The network is then unchanged.
+        """
+        data = self._checked(mini_batch, "mini_batch")
+        eta = finite_number(eta, "eta")
+        if not self._overrides("backprop"):
+            self._descend(data, np.arange(len(data)), len(data), eta)
+            return
+        step = eta / len(data)
+        gradients = [self.backprop(x, y) for x, y in data]
+        self.biases = [b - step * sum(nablas) for b, *nablas in zip(self.biases, *(g[0] for g in gradients), strict=True)]
+        self.weights = [w - step * sum(nablas) for w, *nablas in zip(self.weights, *(g[1] for g in gradients), strict=True)]
+
+    def backprop(self, x: ArrayLike, y: ArrayLike) -> Gradient:
+        """The gradient of one sample's cost, by backpropagation (chapter 2, BP1 to BP4).
+
+        Parameters
+        ----------
+        x : array_like
+            The input, of shape (inputs, 1) or (inputs,).
+        y : array_like or int
+            The desired output, of shape (outputs, 1) or (outputs,), or a label.
+
+        Returns
+        -------
+        nabla_b, nabla_w : list of numpy.ndarray
+            The derivatives of the cost by ``biases`` and ``weights``, in arrays of their shapes.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the sample does not fit the network.
+        """
+        return self.cost_gradient([(x, y)])
+
+    def evaluate(self, test_data: Data) -> int:
+        """The number of samples for which the largest output is that of the right class.
+
+        Parameters
+        ----------
+        test_data : Dataset or iterable of tuple
+            Pairs (x, y), where y is a label or a unit vector.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data do not fit the network.
+        """
+        data = self._checked(test_data, "test_data")
+        return int(np.count_nonzero(self._outputs(data).argmax(axis=1) == data.labels))
+
+    def cost_derivative(self, output_activations: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The derivatives of one sample's cost by the outputs: a - y, for the quadratic cost.
+
+        A subclass may override this to train on another cost.
+
+        Parameters
+        ----------
+        output_activations : numpy.ndarray
+            Shape (outputs, 1).
+        y : numpy.ndarray
+            The desired output, of shape (outputs, 1).
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (outputs, 1).
+        """
+        return output_activations - y
+
+    def cost(self, data: Data) -> float:
+        """The quadratic cost C = 1/(2n) sum over x of |y(x) - a|**2 of a data set (equation 6).
+
+        Parameters
+        ----------
+        data : Dataset or iterable of tuple
+            Pairs (x, y); labels count as unit vectors.
+
+        Returns
+        -------
+        float
+            At least 0. The sum is rounded once, so its bits do not depend on an order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data do not fit the network.
+        """
+        checked = self._checked(data, "data")
+        errors = self._outputs(checked) - checked.desired_outputs(self.sizes[-1], self._dtype)
+        return math.fsum(np.square(errors, dtype=np.float64).ravel().tolist()) / (2 * len(checked))
+
+    def cost_gradient(self, data: Data) -> Gradient:
+        """The gradient of the cost of a data set or a mini-batch: the mean of what ``backprop`` gives for its samples.
+
+        Parameters
+        ----------
+        data : Dataset or iterable of tuple
+            Pairs (x, y); labels count as unit vectors.
+
+        Returns
+        -------
+        nabla_b, nabla_w : list of numpy.ndarray
+            The derivatives of the cost by ``biases`` and ``weights``, in arrays of their shapes. They are those of ``cost``
+            unless ``cost_derivative`` is overridden.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data do not fit the network.
+        """
+        checked = self._checked(data, "data")
+        gradient = parameters.zeros(self._layout, self._dtype)
+        self._add_steps(self._parameters(), gradient, checked, np.arange(len(checked)), len(checked), -1.0)
+        return parameters.views(self._layout, gradient)
+
+    @property
+    def _generator(self) -> Any:
+        """Where shuffles come from: the ``random`` module has the methods of its generators."""
+        return self._own_generator or random
+
+    def _normal(self, shape: tuple[int, int]) -> np.ndarray:
+        if self._own_generator is None:
+            return np.random.randn(*shape)
+        return generators.normal(shape, self._own_generator)
+
+    def _adopt(self, flat: np.ndarray) -> None:
+        """Make a flat array the network's parameters."""
+        self._flat = flat
+        self.biases, self.weights = parameters.views(self._layout, flat)
+        self._own_arrays = [*self.biases, *self.weights]
+
+    def _parameters(self) -> np.ndarray:
+        """The parameters as a flat array: the network's own, or a new one if the user has replaced a matrix."""
+        given = [*self.biases, *self.weights]
+        if len(given) == len(self._own_arrays) and all(map(operator.is_, given, self._own_arrays)):
+            return self._flat
+        flat = parameters.zeros(self._layout, self._dtype)
+        biases, weights = parameters.views(self._layout, flat)
+        for name, own, replaced in (("biases", biases, self.biases), ("weights", weights, self.weights)):
+            if len(replaced) != len(own):
+                raise ValueError(f"{name} must have one array for each of {len(own)} layers, not {len(replaced)}")
+            for layer, (target, array) in enumerate(zip(own, replaced, strict=True)):
+                target[:] = shaped(array, target.shape, f"{name}[{layer}]")
+        return flat
+
+    def _outputs(self, data: Dataset) -> np.ndarray:
+        """The network's outputs for a data set: shape (n, outputs)."""
+        if self._overrides("feedforward"):
+            return np.hstack([self.feedforward(x) for x, _ in data]).T
+        return self._run(data.rows, len(data))
+
+    def _run(self, rows: tuple[np.ndarray, np.ndarray, np.ndarray], samples: int) -> np.ndarray:
+        """The outputs for compressed rows of inputs: shape (samples, outputs)."""
+        outputs = np.empty((samples, self.sizes[-1]), self._dtype)
+        kernels.feedforward(self._layout, self._parameters(), *rows, outputs)
+        return outputs
+
+    def _descend(self, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float) -> None:
+        """Train on the data in the given order; whatever goes wrong on the way leaves the network as it was."""
+        flat = parameters.copy(self._layout, self._parameters())
+        self._add_steps(flat, flat, data, order, mini_batch_size, eta)
+        self._adopt(flat)
+
+    def _add_steps(
+        self, flat: np.ndarray, target: np.ndarray, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float
+    ) -> None:
+        y = data.desired_outputs(self.sizes[-1], self._dtype)
+        derivative = self._cost_derivatives(y) if self._overrides("cost_derivative") else None
+        kernels.descend(self._layout, flat, target, *data.rows, y, order, mini_batch_size, eta, derivative)
+
+    def _cost_derivatives(self, y: np.ndarray) -> Callable[[Any, Any, Any], None]:
+        """What the kernel calls where ``cost_derivative`` is overridden: it passes on one sample after the other."""
+        shape = (self.sizes[-1], 1)
+
+        def fill(samples: Any, outputs: Any, derivatives: Any) -> None:
+            for sample, a, derivative in zip(samples, np.array(outputs), np.asarray(derivatives), strict=True):
+                given = self.cost_derivative(a[: shape[0], np.newaxis], y[sample][:, np.newaxis])
+                derivative[: shape[0]] = shaped(given, shape, "what cost_derivative returns")[:, 0]
+
+        return fill
+
+    def _overrides(self, name: str) -> bool:
+        """Whether a subclass, or the user on this one network, has another method of this name."""
+        return getattr(getattr(self, name), "__func__", None) is not getattr(Network, name)
+
+    def _columns(self, a: ArrayLike) -> np.ndarray:
+        """An input, or several, as the columns of a matrix with a row for each neuron of the first layer."""
+        columns = real_array(a, "a")
+        if columns.ndim == 1:
+            columns = columns[:, np.newaxis]
+        if columns.ndim != 2 or len(columns) != self.sizes[0]:
+            raise ValueError(f"a must have shape ({self.sizes[0]}, m), not {np.shape(a)}")
+        return columns
+
+    def _checked(self, pairs: Data, name: str) -> Dataset:
+        """The pairs as a data set of at least one sample that fits the network."""
+        data = Dataset.from_pairs(pairs)
+        if not data:
+            raise ValueError(f"{name} must hold at least one pair (x, y)")
+        if data.x.shape[1] != self.sizes[0]:
+            raise ValueError(f"{name} has {data.x.shape[1]} inputs, but the network has {self.sizes[0]}")
+        return data
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key not in ("_flat", "_own_arrays")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _own_arrays=[])
+        self._adopt(self._parameters())
+
+
+def sigmoid(z: ArrayLike) -> np.ndarray:
+    """1 / (1 + exp(-z)) of each element (equation 3).
+
+    Parameters
+    ----------
+    z : array_like
+        Real numbers in any shape.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same shape, each element from 0 to 1, within 2 units in the last place; float32 for float32, else float64.
+
+    Raises
+    ------
+    TypeError
+        If ``z`` does not hold real numbers.
+    """
+    array = real_array(z, "z")
+    a = np.empty_like(array)
+    kernels.sigmoid(array.reshape(-1), a.reshape(-1))
+    return a.reshape(np.shape(z))[()]
+
+
+def sigmoid_prime(z: ArrayLike) -> np.ndarray:
+    """The derivative of the sigmoid, sigmoid(z) (1 - sigmoid(z)), of each element.
+
+    Parameters
+    ----------
+    z : array_like
+        Real numbers in any shape.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same shape, each element from 0 to 1/4; float32 for float32, else float64.
+
+    Raises
+    ------
+    TypeError
+        If ``z`` does not hold real numbers.
+    """
+    a = sigmoid(z)
+    return a * (1 - a)

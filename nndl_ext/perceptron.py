@@ -1,0 +1,106 @@
+"""The perceptrons of the chapter's first half: step neurons, single and in a network.
+
+>>> nand = Perceptron([-2, -2], 3)
+>>> nand([1, 1])
+0
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nndl_ext import network, parameters
+from nndl_ext.validation import finite_number, real_array
+
+
+class Perceptron:
+    """A neuron whose output is 0 if w . x + b <= 0, else 1 (equation 2).
+
+    Parameters
+    ----------
+    weights : array_like
+        One for each input: shape (inputs,).
+    bias : float
+        How easily the neuron fires: minus the threshold.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``weights`` is not a row of real numbers, or ``bias`` not a number.
+    """
+
+    def __init__(self, weights: ArrayLike, bias: float) -> None:
+        self.weights = real_array(weights, "weights").astype(np.float64)
+        if self.weights.ndim != 1:
+            raise ValueError(f"weights must have shape (inputs,), not {self.weights.shape}")
+        self.bias = finite_number(bias, "bias")
+
+    def __call__(self, x: ArrayLike) -> int:
+        """The output for inputs of shape (inputs,): 0 or 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``x`` does not hold one real number for each weight.
+        """
+        inputs = real_array(x, "x")
+        if inputs.shape != self.weights.shape:
+            raise ValueError(f"x must have shape {self.weights.shape}, not {np.shape(x)}")
+        return int(_fires(self.weights[np.newaxis], np.array([[self.bias]]), inputs[:, np.newaxis])[0, 0])
+
+
+class Network(network.Network):
+    """A network of perceptrons.
+
+    It has the constructor, weights and biases of `nndl_ext.network.Network`, with the step in place of the sigmoid.
+    ``feedforward``, ``evaluate`` and ``cost`` work; there is no gradient to train it by.
+    """
+
+    def feedforward(self, a: ArrayLike) -> np.ndarray:
+        """The network's output for an input.
+
+        Parameters
+        ----------
+        a : array_like
+            One input, of shape (inputs, 1) or (inputs,), or m inputs as the columns of a matrix of shape (inputs, m).
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (outputs, 1) or (outputs, m), of the network's dtype, each element 0 or 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``a`` does not hold real numbers, or not one row for each input.
+        """
+        outputs = self._columns(a)
+        for b, w in zip(*parameters.views(self._layout, self._parameters()), strict=True):
+            outputs = _fires(w, b, outputs).astype(self.dtype)
+        return outputs
+
+    def _refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+        """A perceptron network can't be trained.
+
+        Raises
+        ------
+        TypeError
+            Always.
+        """
+        raise TypeError(
+            "a network of perceptrons can't be trained by gradient descent: the derivative of a step is 0 wherever it exists, "
+            "so a small change of a weight changes no output; train a network.Network"
+        )
+
+    SGD = update_mini_batch = backprop = cost_gradient = _refuse
+
+
+def _fires(weights: np.ndarray, biases: np.ndarray, a: np.ndarray) -> np.ndarray:
+    """Whether w . x + b > 0, for each neuron and each column of ``a``; the sum runs in index order, as in the kernels."""
+    weighted_sums = np.zeros((len(weights), a.shape[1]))
+    for column, inputs in zip(weights.T, a, strict=True):
+        weighted_sums += np.multiply.outer(column, inputs)
+    return weighted_sums + biases > 0

@@ -1,0 +1,74 @@
+"""What the public calls accept: each function returns its argument in the form that the kernels take, or says what is wrong."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+
+def real_array(values: ArrayLike, name: str) -> np.ndarray:
+    """The values as float32 or float64, in the machine's byte order, in rows one after the other.
+
+    float32 stays; other real numbers become float64. What had to be converted comes back read-only, since no one else has it.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
+    converted = np.ascontiguousarray(array, np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64)
+    if converted is not array:
+        converted.flags.writeable = False
+    return converted
+
+
+def layer_sizes(sizes: Iterable[Any]) -> list[int]:
+    """At least two positive integers."""
+    try:
+        checked = [operator.index(size) for size in sizes]
+    except TypeError as error:
+        raise TypeError(f"sizes must be a sequence of integers, not {sizes!r}") from error
+    if len(checked) < 2 or min(checked) < 1:
+        raise ValueError(f"sizes must name at least two layers of at least one neuron each, not {checked}")
+    return checked
+
+
+def real_dtype(dtype: DTypeLike) -> np.dtype:
+    """float32 or float64."""
+    checked = np.dtype(dtype)
+    if checked not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be float32 or float64, not {checked}")
+    return checked
+
+
+def integer(value: Any, name: str, least: int) -> int:
+    """An integer of at least ``least``."""
+    try:
+        checked = operator.index(value)
+    except TypeError as error:
+        raise TypeError(f"{name} must be an integer, not {value!r}") from error
+    if checked < least:
+        raise ValueError(f"{name} must be at least {least}, not {checked}")
+    return checked
+
+
+def finite_number(value: Any, name: str) -> float:
+    """A number that is neither infinite nor NaN."""
+    try:
+        checked = float(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be a number, not {value!r}") from error
+    if not isfinite(checked):
+        raise ValueError(f"{name} must be finite, not {checked}")
+    return checked
+
+
+def shaped(array: ArrayLike, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """Real numbers in an array of the given shape."""
+    checked = real_array(array, name)
+    if checked.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, not {checked.shape}")
+    return checked

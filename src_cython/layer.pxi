@@ -1,0 +1,81 @@
+"""The loops over one layer and a block of samples, each an equation of the book's chapter 2.
+
+A matrix of activations or errors has one row per sample; every row holds the layer's neurons, then padding up to whole
+vectors. Weights have one row per input.
+"""
+
+cdef struct Layer:          # one row of the layout that the caller passes
+    int64_t offset          # of the biases in the parameters; the weights' rows follow them
+    int64_t inputs
+    int64_t neurons
+    int64_t stride          # elements from one row to the next: the neurons, padded to whole vectors
+
+
+cdef void start_from_biases(real *z, const real *biases, Py_ssize_t stride, Py_ssize_t samples) noexcept nogil:
+    cdef Py_ssize_t s
+    for s in range(samples):
+        memcpy(z + s * stride, biases, stride * sizeof(real))
+
+
+cdef void activate(real *z, Py_ssize_t count) noexcept nogil:
+    """a = sigmoid(z), in place."""
+    cdef Py_ssize_t i
+    for i in range(count):
+        z[i] = sigmoid_of(z[i])
+
+
+cdef void quadratic_cost_derivative(
+    real *derivatives, const real *a, const real *y, Py_ssize_t neurons,
+) noexcept nogil:
+    """The derivative of the cost 1/2 (y - a)**2 by a, for one sample."""
+    cdef Py_ssize_t j
+    for j in range(neurons):
+        derivatives[j] = a[j] - y[j]
+
+
+cdef void output_deltas(
+    real *deltas, const real *a, const Layer *layer, Py_ssize_t samples,
+) noexcept nogil:
+    """delta = dC/da sigmoid'(z) (BP1), in place of the cost's derivatives. The padding becomes 0."""
+    cdef Py_ssize_t s, j, i
+    for s in range(samples):
+        for j in range(layer.stride):
+            i = s * layer.stride + j
+            deltas[i] = normal_or_zero(deltas[i] * sigmoid_prime(a[i])) if j < layer.neurons else 0
+
+
+cdef void previous_deltas(
+    real *previous, const real *a, Py_ssize_t previous_stride, const real *deltas, const real *weights,
+    const Layer *layer, Py_ssize_t samples, real *scratch,
+) noexcept nogil:
+    """delta = (w^T delta of the layer) * sigmoid'(z) for the layer before (BP2). Here the samples run across the vectors, so
+    the deltas are transposed before the product and its result after."""
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
+    cdef Py_ssize_t vectors = (samples + lanes - 1) // lanes
+    cdef Py_ssize_t columns = vectors * lanes
+    cdef real *transposed = scratch
+    cdef real *errors = scratch + layer.neurons * columns
+    cdef Py_ssize_t s, j, k
+    memset(scratch, 0, (layer.neurons + layer.inputs) * columns * sizeof(real))
+    for s in range(samples):
+        for j in range(layer.neurons):
+            transposed[j * columns + s] = deltas[s * layer.stride + j]
+    dense_product(errors, columns, weights, layer.stride, 1, transposed, columns, layer.inputs, layer.neurons, vectors)
+    for s in range(samples):
+        for k in range(previous_stride):
+            previous[s * previous_stride + k] = normal_or_zero(
+                errors[k * columns + s] * sigmoid_prime(a[s * previous_stride + k])) if k < layer.inputs else 0
+
+
+cdef void scale(real *deltas, real factor, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(count):
+        deltas[i] = normal_or_zero(factor * deltas[i])
+
+
+cdef void add_to_biases(real *biases, const real *deltas, Py_ssize_t stride, Py_ssize_t samples) noexcept nogil:
+    """b += scaled delta of each sample in turn (BP3)."""
+    cdef Py_ssize_t s, j
+    for s in range(samples):
+        for j in range(stride):
+            biases[j] += deltas[s * stride + j]

@@ -1,0 +1,135 @@
+"""Matrix products c += l r in which each element's sum runs in index order, one fused multiply-add at a time.
+
+They vectorise across the columns of r and c, never along a sum. A row of r or c is a whole number of vectors of ``VECTOR``
+bytes. Sizes, strides and steps count elements.
+"""
+
+cdef enum:
+    VECTOR = 64     # bytes: 16 float32 or 8 float64
+    DEPTH = 128     # terms of the sums that one sweep over c adds: their rows of r stay in a near cache
+
+
+cdef inline void add_block(
+    real *c, Py_ssize_t c_stride, const real *l, Py_ssize_t l_stride, Py_ssize_t l_step,
+    const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth,
+) noexcept nogil:
+    """``dense_product`` for one vector of columns and a constant number of rows, whose sums stay in registers."""
+    cdef real sums[4][16]
+    cdef real factor
+    cdef Py_ssize_t i, p, q
+    for p in range(rows):
+        for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
+            sums[p][q] = c[p * c_stride + q]
+    for i in range(depth):
+        for p in range(rows):
+            factor = l[p * l_stride + i * l_step]
+            for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
+                sums[p][q] = fma(factor, r[i * r_stride + q], sums[p][q])
+    for p in range(rows):
+        for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
+            c[p * c_stride + q] = sums[p][q]
+
+
+cdef void dense_product(
+    real *c, Py_ssize_t c_stride, const real *l, Py_ssize_t l_stride, Py_ssize_t l_step,
+    const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth, Py_ssize_t vectors,
+) noexcept nogil:
+    """c[p, q] += sum over i < depth of l[p, i] * r[i, q], where l[p, i] stands at l[p * l_stride + i * l_step]."""
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
+    cdef Py_ssize_t i = 0, p, q, terms
+    while i < depth:
+        terms = min(<Py_ssize_t> DEPTH, depth - i)
+        p = 0
+        while rows - p >= 4:
+            for q in range(vectors):
+                add_block(c + p * c_stride + q * lanes, c_stride, l + p * l_stride + i * l_step, l_stride, l_step,
+                          r + i * r_stride + q * lanes, r_stride, 4, terms)
+            p += 4
+        if rows - p >= 2:
+            for q in range(vectors):
+                add_block(c + p * c_stride + q * lanes, c_stride, l + p * l_stride + i * l_step, l_stride, l_step,
+                          r + i * r_stride + q * lanes, r_stride, 2, terms)
+            p += 2
+        if p < rows:
+            for q in range(vectors):
+                add_block(c + p * c_stride + q * lanes, c_stride, l + p * l_stride + i * l_step, l_stride, l_step,
+                          r + i * r_stride + q * lanes, r_stride, 1, terms)
+        i += terms
+
+
+cdef inline void add_rows(
+    real *c, const number *values, const int32_t *indices, Py_ssize_t count,
+    const real *r, Py_ssize_t r_stride, Py_ssize_t columns,
+) noexcept nogil:
+    """``sparse_product`` for a constant number of columns, whose sums stay in registers."""
+    cdef real sums[64]
+    cdef real factor
+    cdef const real *row
+    cdef Py_ssize_t i, q
+    for q in range(columns):
+        sums[q] = c[q]
+    for i in range(count):
+        factor = <real> values[i]
+        row = r + indices[i] * r_stride
+        for q in range(columns):
+            sums[q] = fma(factor, row[q], sums[q])
+    for q in range(columns):
+        c[q] = sums[q]
+
+
+cdef void sparse_product(
+    real *c, const number *values, const int32_t *indices, Py_ssize_t count,
+    const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+) noexcept nogil:
+    """One row of a product with a sparse l: c[q] += sum over i < count of values[i] * r[indices[i], q]."""
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
+    while vectors >= 4:
+        add_rows(c, values, indices, count, r, r_stride, <Py_ssize_t> (4 * VECTOR // sizeof(real)))
+        c += 4 * lanes
+        r += 4 * lanes
+        vectors -= 4
+    if vectors >= 2:
+        add_rows(c, values, indices, count, r, r_stride, <Py_ssize_t> (2 * VECTOR // sizeof(real)))
+        c += 2 * lanes
+        r += 2 * lanes
+        vectors -= 2
+    if vectors:
+        add_rows(c, values, indices, count, r, r_stride, <Py_ssize_t> (VECTOR // sizeof(real)))
+
+
+cdef inline void scatter_columns(
+    real *c, Py_ssize_t c_stride, const number *values, const int32_t *indices, Py_ssize_t count,
+    const real *r, Py_ssize_t columns,
+) noexcept nogil:
+    """``sparse_outer_product`` for a constant number of columns, whose part of r stays in registers."""
+    cdef real terms[64]
+    cdef real factor
+    cdef real *row
+    cdef Py_ssize_t i, q
+    for q in range(columns):
+        terms[q] = r[q]
+    for i in range(count):
+        factor = <real> values[i]
+        row = c + indices[i] * c_stride
+        for q in range(columns):
+            row[q] = fma(factor, terms[q], row[q])
+
+
+cdef void sparse_outer_product(
+    real *c, Py_ssize_t c_stride, const number *values, const int32_t *indices, Py_ssize_t count,
+    const real *r, Py_ssize_t vectors,
+) noexcept nogil:
+    """c[indices[i], q] += values[i] * r[q] for i < count: a sparse column times a row."""
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
+    while vectors >= 4:
+        scatter_columns(c, c_stride, values, indices, count, r, <Py_ssize_t> (4 * VECTOR // sizeof(real)))
+        c += 4 * lanes
+        r += 4 * lanes
+        vectors -= 4
+    if vectors >= 2:
+        scatter_columns(c, c_stride, values, indices, count, r, <Py_ssize_t> (2 * VECTOR // sizeof(real)))
+        c += 2 * lanes
+        r += 2 * lanes
+        vectors -= 2
+    if vectors:
+        scatter_columns(c, c_stride, values, indices, count, r, <Py_ssize_t> (VECTOR // sizeof(real)))

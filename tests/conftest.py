@@ -1,0 +1,23 @@
+"""Fixtures: each kernel variant in turn, and MNIST."""
+
+from importlib import import_module
+
+import pytest
+
+from nndl_ext import _kernels, dataset, generators, mnist_loader, network
+
+
+@pytest.fixture(scope="module", params=_kernels.available)
+def variant(request):
+    """The package on one of the kernel variants; a module that uses this runs once on each."""
+    kernels = import_module(f"nndl_ext._kernels.{request.param.replace('-', '_')}")
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (dataset, generators, network):
+            patch.setattr(module, "kernels", kernels)
+        yield kernels
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """All of MNIST: training, validation and test data."""
+    return mnist_loader.load_data_wrapper()

@@ -1,0 +1,107 @@
+"""Gradients of random networks on random data, against the reference and against central differences."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nndl_ext import Dataset, Network, reference
+
+pytestmark = pytest.mark.usefixtures("variant")
+
+TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
+
+networks = st.lists(st.integers(1, 40), min_size=2, max_size=5)
+densities = st.sampled_from([0.0, 0.2, 0.6, 1.0])
+
+
+def random_data(sizes, n, density, seed):
+    """Inputs and desired outputs that either dtype holds exactly."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, sizes[0])) * (rng.random((n, sizes[0])) < density)
+    return Dataset(x.astype(np.float32), rng.random((n, sizes[-1])).astype(np.float32))
+
+
+def twins(sizes, seed, dtype=np.float64):
+    """A network and a float64 reference with the same weights, which leave no neuron saturated."""
+    net, oracle = Network(sizes, seed=seed, dtype=dtype), reference.Network(sizes, seed=seed)
+    net.weights = [w / np.sqrt(w.shape[1]) for w in net.weights]
+    oracle.weights = [w.astype(np.float64) for w in net.weights]
+    oracle.biases = [b.astype(np.float64) for b in net.biases]
+    return net, oracle
+
+
+def relative_error(given, expected):
+    """|given - expected| / |expected|, in the Euclidean norm of all parameters together."""
+    a, b = (np.concatenate([nabla.ravel() for nablas in gradient for nabla in nablas]) for gradient in (given, expected))
+    return np.linalg.norm(a - b) / np.linalg.norm(b)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@given(sizes=networks, density=densities, seed=st.integers(0, 2**32))
+@settings(deadline=None)
+def test_backprop_of_one_sample(dtype, sizes, density, seed):
+    net, oracle = twins(sizes, seed, dtype)
+    ((x, y),) = random_data(sizes, 1, density, seed)
+    gradient = net.backprop(x, y)
+    assert [a.shape for arrays in gradient for a in arrays] == [a.shape for a in net.biases + net.weights]
+    assert relative_error(gradient, oracle.backprop(np.float64(x), y)) <= TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@given(sizes=networks, n=st.integers(1, 300), density=densities, seed=st.integers(0, 2**32))
+@settings(deadline=None, max_examples=50)
+def test_gradient_of_a_mini_batch(dtype, sizes, n, density, seed):
+    net, oracle = twins(sizes, seed, dtype)
+    data = random_data(sizes, n, density, seed)
+    expected = Dataset(np.float64(data.x), data.y)
+    assert relative_error(net.cost_gradient(data), oracle.cost_gradient(expected)) <= TOLERANCE[dtype]
+    assert net.cost(data) == pytest.approx(oracle.cost(expected), rel=TOLERANCE[dtype])
+
+
+@given(sizes=networks, seed=st.integers(0, 2**32), draw=st.data())
+@settings(deadline=None, max_examples=50)
+def test_gradient_is_the_slope_of_the_cost(sizes, seed, draw):
+    net, _ = twins(sizes, seed)
+    data = random_data(sizes, 7, 1.0, seed)
+    gradient = net.cost_gradient(data)
+    layer = draw.draw(st.integers(0, len(sizes) - 2))
+    for arrays, nablas in ((net.biases, gradient[0]), (net.weights, gradient[1])):
+        at = tuple(draw.draw(st.integers(0, size - 1)) for size in arrays[layer].shape)
+        h = 1e-4
+        before = arrays[layer][at]
+        arrays[layer][at] = before + h
+        above = net.cost(data)
+        arrays[layer][at] = before - h
+        below = net.cost(data)
+        arrays[layer][at] = before
+        assert (above - below) / (2 * h) == pytest.approx(nablas[layer][at], rel=1e-5, abs=1e-9)
+
+
+@given(sizes=networks, n=st.integers(1, 300), density=densities, seed=st.integers(0, 2**32))
+@settings(deadline=None, max_examples=50)
+def test_feedforward_of_columns(sizes, n, density, seed):
+    net, oracle = twins(sizes, seed)
+    x = np.float64(random_data(sizes, n, density, seed).x)
+    outputs = net.feedforward(x.T)
+    assert outputs.shape == (sizes[-1], n)
+    np.testing.assert_allclose(outputs, oracle.feedforward(x.T), rtol=1e-12)
+    for i in {0, n // 2, n - 1}:
+        np.testing.assert_array_equal(net.feedforward(x[i][:, np.newaxis]), outputs[:, i : i + 1])
+
+
+def test_a_small_step_lowers_the_cost_as_the_gradient_foretells(mnist):
+    training_data, _, _ = mnist
+    net = Network([784, 30, 10], seed=1)
+    data, eta = training_data[:500], 1e-4
+    before, gradient = net.cost(data), net.cost_gradient(data)
+    net.update_mini_batch(data, eta)
+    squared_norm = sum(np.sum(nabla**2) for nablas in gradient for nabla in nablas)
+    assert net.cost(data) - before == pytest.approx(-eta * squared_norm, rel=1e-2)
+
+
+def test_saturated_neurons_give_finite_gradients():
+    net = Network([3, 4, 2], seed=0)
+    net.weights = [w * 1e4 for w in net.weights]
+    gradient = net.backprop(np.ones((3, 1)), np.zeros((2, 1)))
+    assert all(np.isfinite(nabla).all() for nablas in gradient for nabla in nablas)

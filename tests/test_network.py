@@ -1,0 +1,176 @@
+"""The network's public face: attributes, calls, messages, and what it refuses."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from nndl_ext import Dataset, Network, reference
+
+pytestmark = pytest.mark.usefixtures("variant")
+
+X, Y = np.full((3, 1), 0.5), np.array([[1.0], [0.0]])
+
+
+@pytest.fixture
+def net():
+    return Network([3, 4, 2], seed=0)
+
+
+def test_attributes(net):
+    assert net.num_layers == 3
+    assert net.sizes == [3, 4, 2]
+    assert [w.shape for w in net.weights] == [(4, 3), (2, 4)]
+    assert [b.shape for b in net.biases] == [(4, 1), (2, 1)]
+    assert {a.dtype for a in net.weights + net.biases} == {net.dtype} == {np.dtype(np.float64)}
+    assert all(type(a) is np.ndarray and a.flags.writeable for a in net.weights + net.biases)
+
+
+@pytest.mark.parametrize("sizes", [(784, 10), np.array([5, 4, 3]), [1, 1], [2, 200, 3, 1]])
+def test_any_sizes(sizes):
+    net, oracle = Network(sizes, seed=1), reference.Network(sizes, seed=1)
+    x = np.linspace(-1, 1, sizes[0])[:, np.newaxis]
+    np.testing.assert_allclose(net.feedforward(x), oracle.feedforward(x), rtol=1e-12)
+
+
+def test_edits_and_replacements_are_seen(net):
+    net.weights[0][3, 1] = 7.0
+    net.biases[1][0] = -2.0
+    oracle = reference.Network([3, 4, 2])
+    oracle.weights, oracle.biases = net.weights, net.biases
+    np.testing.assert_allclose(net.feedforward(X), oracle.feedforward(X), rtol=1e-14)
+    net.weights = oracle.weights = [np.ones((4, 3)), np.ones((2, 4), np.float32)]
+    np.testing.assert_allclose(net.feedforward(X), oracle.feedforward(X), rtol=1e-14)
+    net.weights[0][0, 0] = -3.0
+    np.testing.assert_allclose(net.feedforward(X), oracle.feedforward(X), rtol=1e-14)
+
+
+def test_feedforward_takes_a_row_of_numbers_as_a_column(net):
+    np.testing.assert_array_equal(net.feedforward([0.5, 0.5, 0.5]), net.feedforward(X))
+    assert net.feedforward(X).shape == (2, 1)
+    assert net.feedforward(np.zeros((3, 0))).shape == (2, 0)
+
+
+def test_float32_stays_float32():
+    net = Network([3, 4, 2], dtype=np.float32, seed=0)
+    assert net.feedforward(X).dtype == np.float32
+    assert {a.dtype for arrays in net.backprop(X, Y) for a in arrays} == {np.dtype(np.float32)}
+    net.update_mini_batch([(X, Y)], 1.0)
+    assert {a.dtype for a in net.weights + net.biases} == {np.dtype(np.float32)}
+
+
+def test_the_seed_alone_decides(net):
+    np.testing.assert_array_equal(Network([3, 4, 2], seed=0).weights[0], net.weights[0])
+    assert not np.array_equal(Network([3, 4, 2], seed=1).weights[0], net.weights[0])
+    assert not np.array_equal(Network([3, 4, 2]).weights[0], Network([3, 4, 2]).weights[0])
+
+
+def test_evaluate_takes_labels_and_unit_vectors(net):
+    x = np.random.default_rng(0).standard_normal((50, 3))
+    guesses = net.feedforward(x.T).argmax(axis=0)
+    labels = np.where(np.arange(50) < 20, guesses, 1 - guesses)
+    for y in (labels, np.eye(2)[labels]):
+        assert net.evaluate(Dataset(x, y)) == 20
+        assert net.evaluate(list(Dataset(x, y))) == 20
+
+
+def test_a_label_trains_as_its_unit_vector(net):
+    for by_label, by_vector in zip(net.backprop(X, 0), net.backprop(X, Y), strict=True):
+        for a, b in zip(by_label, by_vector, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_sgd_prints_a_line_an_epoch(net, capsys):
+    assert net.SGD([(X, Y)], 2, 1, 0.1) is None
+    assert capsys.readouterr().out == "Epoch 0 complete\nEpoch 1 complete\n"
+    guess = int(net.feedforward(X).argmax())
+    net.SGD([(X, Y)], 1, 1, 0.0, test_data=zip([X, X], [guess, 1 - guess], strict=True))
+    assert capsys.readouterr().out == "Epoch 0: 1 / 2\n"
+    net.SGD([(X, Y)], 0, 1, 0.1)
+    assert capsys.readouterr().out == ""
+
+
+def test_an_overridden_feedforward_is_evaluated(net):
+    net.feedforward = lambda _x: np.array([[0.0], [1.0]])
+    assert net.evaluate([(X, 1), (X, 0)]) == 1
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, copy.copy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_duplicates_are_equal_and_independent(net, duplicate):
+    other = duplicate(net)
+    for each in (net, other):
+        each.SGD([(X, Y)] * 5, 2, 2, 1.0)
+    np.testing.assert_array_equal(other.weights[0], net.weights[0])
+    other.weights[0][0, 0] += 1.0
+    assert not np.array_equal(other.feedforward(X), net.feedforward(X))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"sizes": [3]}, ValueError, r"at least two layers of at least one neuron each, not \[3\]"),
+        ({"sizes": [3, 0]}, ValueError, r"at least one neuron each, not \[3, 0\]"),
+        ({"sizes": [3, 2.5]}, TypeError, r"sizes must be a sequence of integers, not \[3, 2.5\]"),
+        ({"sizes": 3}, TypeError, "sizes must be a sequence of integers, not 3"),
+        ({"sizes": [3, 2], "dtype": "int8"}, ValueError, "dtype must be float32 or float64, not int8"),
+        ({"sizes": [3, 2], "seed": -1}, ValueError, "seed must be at least 0, not -1"),
+        ({"sizes": [3, 2], "seed": "x"}, TypeError, "seed must be an integer, not 'x'"),
+    ],
+)
+def test_a_network_that_can_not_be_is_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        Network(**arguments)
+
+
+PAIRS = [(X, Y)]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda net: net.feedforward(np.zeros((4, 1))), ValueError, r"a must have shape \(3, m\), not \(4, 1\)"),
+        (lambda net: net.feedforward(np.zeros((3, 1, 1))), ValueError, r"a must have shape \(3, m\), not \(3, 1, 1\)"),
+        (lambda net: net.feedforward(["a", "b", "c"]), TypeError, "a must hold real numbers"),
+        (lambda net: net.SGD([], 1, 1, 1.0), ValueError, "training_data must hold at least one pair"),
+        (lambda net: net.SGD([(np.zeros(4), Y)], 1, 1, 1.0), ValueError, "training_data has 4 inputs, but the network has 3"),
+        (lambda net: net.SGD([(X, np.zeros(3))], 1, 1, 1.0), ValueError, "y has 3 outputs, but the network has 2"),
+        (lambda net: net.SGD([(X, 2)], 1, 1, 1.0), ValueError, "labels must be from 0 to 1 for 2 outputs, not from 2 to 2"),
+        (lambda net: net.SGD(PAIRS, 1, 0, 1.0), ValueError, "mini_batch_size must be at least 1, not 0"),
+        (lambda net: net.SGD(PAIRS, 1, 1.5, 1.0), TypeError, "mini_batch_size must be an integer, not 1.5"),
+        (lambda net: net.SGD(PAIRS, 1, 1, float("nan")), ValueError, "eta must be finite, not nan"),
+        (lambda net: net.SGD(PAIRS, 1, 1, "fast"), TypeError, "eta must be a number, not 'fast'"),
+        (lambda net: net.SGD(PAIRS, 1.5, 1, 1.0), TypeError, "epochs must be an integer, not 1.5"),
+        (lambda net: net.SGD(PAIRS, -1, 1, 1.0), ValueError, "epochs must be at least 0, not -1"),
+        (lambda net: net.SGD(PAIRS, 1, 1, 1.0, test_data=[(np.zeros(9), 1)]), ValueError, "test_data has 9 inputs"),
+        (lambda net: net.update_mini_batch([], 1.0), ValueError, "mini_batch must hold at least one pair"),
+        (lambda net: net.evaluate([]), ValueError, "test_data must hold at least one pair"),
+        (lambda net: net.cost([(X, np.zeros(3))]), ValueError, "y has 3 outputs"),
+    ],
+)
+def test_what_does_not_fit_is_named_and_changes_nothing(net, call, error, message):
+    before = copy.deepcopy(net.weights + net.biases)
+    with pytest.raises(error, match=message):
+        call(net)
+    for array, value in zip(net.weights + net.biases, before, strict=True):
+        np.testing.assert_array_equal(array, value)
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "message"),
+    [
+        ([np.zeros((4, 3))], ValueError, "weights must have one array for each of 2 layers, not 1"),
+        ([np.zeros((4, 3)), np.zeros((4, 2))], ValueError, r"weights\[1\] must have shape \(2, 4\), not \(4, 2\)"),
+        ([np.zeros((4, 3)), np.zeros((2, 4), complex)], TypeError, r"weights\[1\] must hold real numbers"),
+    ],
+)
+def test_replaced_weights_that_do_not_fit_are_named(net, weights, error, message):
+    net.weights = weights
+    with pytest.raises(error, match=message):
+        net.feedforward(X)
+
+
+def test_a_cost_derivative_of_another_shape_is_named(net):
+    net.cost_derivative = lambda a, y: (a - y).ravel()
+    with pytest.raises(ValueError, match=r"what cost_derivative returns must have shape \(2, 1\), not \(2,\)"):
+        net.backprop(X, Y)
