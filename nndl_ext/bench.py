@@ -1,0 +1,69 @@
+"""A short measurement of the kernels against the book's algorithm in NumPy, for any user's machine."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import partial
+from statistics import median
+
+import numpy as np
+
+from nndl_ext import mnist_loader, network, reference
+from nndl_ext.config import show_config
+
+# The reference works on a part of the data; its times count as many times over.
+PART = 25
+
+
+def main(repeats: int) -> None:
+    """Print the median times of the book's jobs, ours and the reference's, measured in turn, and the medians' ratios.
+
+    Parameters
+    ----------
+    repeats : int
+        How often each job is measured.
+    """
+    training_data, _, test_data = mnist_loader.load_data_wrapper()
+    training_pairs, test_pairs = list(training_data[: len(training_data) // PART]), list(test_data[: len(test_data) // PART])
+    x, y = training_pairs[0]
+    show_config()
+    print(f"{'[784, 30, 10], mini-batches of 10':36}{'nndl-ext':>12}{'NumPy':>12}{'ratio':>8}")
+    for dtype in (np.float64, np.float32):
+        ours = network.Network([784, 30, 10], dtype=dtype, seed=0)
+        theirs = reference.Network([784, 30, 10], dtype=dtype, seed=0)
+        pixels = x.astype(dtype)
+        jobs: dict[str, tuple[Callable[[], object], Callable[[], object], int]] = {
+            "epoch of 50,000 images": (
+                partial(ours.SGD, training_data, 1, 10, 3.0),
+                partial(theirs.SGD, training_pairs, 1, 10, 3.0),
+                PART,
+            ),
+            "evaluate 10,000 images": (partial(ours.evaluate, test_data), partial(theirs.evaluate, test_pairs), PART),
+            "feedforward of one image": (partial(ours.feedforward, pixels), partial(theirs.feedforward, pixels), 1),
+            "backprop of one image": (partial(ours.backprop, pixels, y), partial(theirs.backprop, pixels, y), 1),
+        }
+        for name, (ours_does, theirs_does, times) in jobs.items():
+            pairs = [(_seconds(ours_does), times * _seconds(theirs_does)) for _ in range(repeats + 1)]
+            mine, other = (median(column) for column in zip(*pairs[1:], strict=True))  # the first is a warm-up
+            print(f"{name + ', ' + np.dtype(dtype).name:36}{_readable(mine):>12}{_readable(other):>12}{other / mine:8.1f}")
+
+
+def _seconds(job: Callable[[], object]) -> float:
+    """The time of one call, of as many as take a millisecond."""
+    calls = 0
+    with redirect_stdout(io.StringIO()):
+        start = time.perf_counter()
+        while calls == 0 or time.perf_counter() - start < 1e-3:
+            job()
+            calls += 1
+        return (time.perf_counter() - start) / calls
+
+
+def _readable(seconds: float) -> str:
+    scale, unit = next(
+        (scale, unit) for scale, unit in ((1, "s"), (1e-3, "ms"), (1e-6, "us")) if seconds >= scale or unit == "us"
+    )
+    return f"{seconds / scale:.3g} {unit}"
