@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import version
-from platform import machine, python_version
+import platform
 from typing import Any, Literal
 
 import numpy as np
 
+import nndl_ext
 from nndl_ext import _kernels
 
 
@@ -32,10 +32,10 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] |
         If ``mode`` is another.
     """
     config = {
-        "nndl_ext": version("nndl-ext"),
-        "python": python_version(),
+        "nndl_ext": nndl_ext.__version__,
+        "python": platform.python_version(),
         "numpy": np.__version__,
-        "machine": machine(),
+        "machine": platform.machine(),
         "cpu": _kernels.variant,
         "cpu_available": list(_kernels.available),
     }

@@ -14,6 +14,7 @@ from nndl_ext._kernels import kernels
 from nndl_ext.validation import real_array
 
 Pair = tuple[Any, Any]
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 class Dataset(Sequence[Pair]):
@@ -105,9 +106,15 @@ class Dataset(Sequence[Pair]):
         return f"<Dataset of {len(self)} pairs: x {self.x.shape} {self.x.dtype}, y {self.y.shape} {self.y.dtype}>"
 
     @cached_property
-    def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The inputs as the kernels read them: starts, indices and values of sparse or dense rows."""
-        return kernels.compress(self.x)
+    def rows(self) -> Rows:
+        """The inputs as the kernels read them: sparse rows of few different values, as images have them, take little memory."""
+        starts, indices, values = kernels.compress(self.x)
+        if len(starts):
+            positions, palette = np.empty(len(values), np.uint8), np.empty(256)
+            different = kernels.enumerate_values(values, positions, palette)
+            if different:
+                return starts, indices, positions, palette[:different]
+        return starts, indices, values, np.empty(0)
 
     @cached_property
     def labels(self) -> np.ndarray:

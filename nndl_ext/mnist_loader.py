@@ -11,17 +11,18 @@ import io
 import pickle
 import struct
 import zlib
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from os import PathLike
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from nndl_ext.dataset import Dataset
 
 Arrays = tuple[np.ndarray, np.ndarray]
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
+
 AnyPath = str | PathLike[str]
 
 # The book's split: of the 60,000 training images the last 10,000 are for validation.
@@ -50,6 +51,9 @@ def load_data(path: AnyPath | None = None) -> tuple[Arrays, Arrays, Arrays]:
     ValueError
         If a file is not what it should be.
     """
+    from importlib.resources import files  # these two take longer to import than all the rest but NumPy
+    from pathlib import Path
+
     source = files("nndl_ext.data") if path is None else Path(path)
     if isinstance(source, Path) and not source.is_dir():
         return _load_npz(source) if source.suffix == ".npz" else _load_pickle(source)

@@ -96,7 +96,9 @@ class Network:
             If ``a`` does not hold real numbers, or not one row for each input.
         """
         columns = self._columns(a)
-        return self._run(kernels.compress(np.ascontiguousarray(columns.T)), columns.shape[1]).T
+        outputs = np.empty((columns.shape[1], self.sizes[-1]), self._dtype)
+        kernels.feedforward_rows(self._layout, self._parameters(), np.ascontiguousarray(columns.T, self._dtype), outputs)
+        return outputs.T
 
     def SGD(
         self,
@@ -308,12 +310,8 @@ class Network:
         """The network's outputs for a data set: shape (n, outputs)."""
         if self._overrides("feedforward"):
             return np.hstack([self.feedforward(x) for x, _ in data]).T
-        return self._run(data.rows, len(data))
-
-    def _run(self, rows: tuple[np.ndarray, np.ndarray, np.ndarray], samples: int) -> np.ndarray:
-        """The outputs for compressed rows of inputs: shape (samples, outputs)."""
-        outputs = np.empty((samples, self.sizes[-1]), self._dtype)
-        kernels.feedforward(self._layout, self._parameters(), *rows, outputs)
+        outputs = np.empty((len(data), self.sizes[-1]), self._dtype)
+        kernels.feedforward(self._layout, self._parameters(), *data.rows, outputs)
         return outputs
 
     def _descend(self, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float) -> None:

@@ -19,7 +19,8 @@ def real_array(values: ArrayLike, name: str) -> np.ndarray:
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    converted = np.ascontiguousarray(array, np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64)
+    single = array.dtype.kind == "f" and array.dtype.itemsize == 4
+    converted = np.ascontiguousarray(array, np.float32 if single else np.float64)
     if converted is not array:
         converted.flags.writeable = False
     return converted

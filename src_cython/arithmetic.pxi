@@ -9,9 +9,17 @@ ctypedef fused real:        # what the network computes in
     float
     double
 
-ctypedef fused number:      # what its inputs are stored in
+ctypedef fused number:      # what its inputs are stored in: values, or positions in a table of levels
     float
     double
+    uint8_t
+
+
+cdef inline real value_at(const number *values, Py_ssize_t i, const real *levels) noexcept nogil:
+    if number is uint8_t:
+        return levels[values[i]]
+    else:
+        return <real> values[i]
 
 
 cdef inline real fma(real a, real b, real c) noexcept nogil:

@@ -3,13 +3,13 @@
 They trust their caller: nothing here checks a shape, so nothing but ``nndl_ext.network`` and the tests should call them.
 
 ``layout`` has a row (offset, inputs, neurons, stride) per layer after the first; it says where that layer's biases and
-weights stand in the flat array ``parameters`` (see ``nndl_ext.parameters``). The inputs of all samples come as ``values``,
-``starts`` and ``indices``: row s of a sparse data set has the elements ``values[starts[s]:starts[s + 1]]``, which belong
-to the inputs ``indices[starts[s]:starts[s + 1]]``, and zeros elsewhere; a dense one has all its rows one after the other
-in ``values``, and ``starts`` is empty.
+weights stand in the flat array ``parameters`` (see ``nndl_ext.parameters``). The inputs of all samples come as ``starts``,
+``indices``, ``values`` and ``palette``: row s of a sparse data set has the elements ``values[starts[s]:starts[s + 1]]``, which
+belong to the inputs ``indices[starts[s]:starts[s + 1]]``, and zeros elsewhere; a dense one has all its rows one after the
+other in ``values``, and ``starts`` is empty. Values of type uint8 are positions in ``palette``.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
@@ -18,7 +18,8 @@ include "products.pxi"
 include "layer.pxi"
 
 cdef enum:
-    BLOCK = 128     # samples that go through the network together, at most
+    BLOCK = 128                 # samples that go through the network together, at most
+    MOST_SPARSE_INPUTS = 65536  # an index of a sparse row has 16 bits
 
 
 cdef class Scratch:
@@ -64,19 +65,26 @@ cdef Py_ssize_t most_neighbours(const Layer *layers, Py_ssize_t depth) noexcept 
     return most
 
 
+cdef void convert(real *levels, const double[::1] palette) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(palette.shape[0]):
+        levels[i] = <real> palette[i]
+
+
 cdef void gather(
-    real *inputs, const number *values, const int64_t *rows, Py_ssize_t samples, Py_ssize_t width,
+    real *inputs, const number *values, const real *levels, const int64_t *rows, Py_ssize_t samples, Py_ssize_t width,
 ) noexcept nogil:
     """The samples' dense rows, one after the other."""
     cdef Py_ssize_t s, k
     for s in range(samples):
         for k in range(width):
-            inputs[s * width + k] = <real> values[rows[s] * width + k]
+            inputs[s * width + k] = value_at(values, rows[s] * width + k, levels)
 
 
 cdef real *forward(
     const Layer *layers, Py_ssize_t depth, const real *parameters, const int64_t *rows, Py_ssize_t samples,
-    const int64_t *starts, const int32_t *indices, const number *values, real *inputs, real *activations,
+    const int64_t *starts, const uint16_t *indices, const number *values, const real *levels,
+    real *inputs, real *activations,
 ) noexcept nogil:
     """a = sigmoid(w a + b), layer after layer (the book's equation 22): fills the activations of all layers and returns those
     of the last. The inputs are sparse rows, or, where ``starts`` is NULL, dense ones, which are gathered in ``inputs``."""
@@ -85,7 +93,7 @@ cdef real *forward(
     cdef real *a = activations
     cdef Py_ssize_t i, s, vectors, stride = layers[0].inputs
     if starts == NULL:
-        gather(inputs, values, rows, samples, layers[0].inputs)
+        gather(inputs, values, levels, rows, samples, layers[0].inputs)
     for i in range(depth):
         layer = &layers[i]
         weights = parameters + layer.offset + layer.stride
@@ -94,7 +102,7 @@ cdef real *forward(
         if i == 0 and starts != NULL:
             for s in range(samples):
                 sparse_product(a + s * layer.stride, values + starts[rows[s]], indices + starts[rows[s]],
-                               starts[rows[s] + 1] - starts[rows[s]], weights, layer.stride, vectors)
+                               starts[rows[s] + 1] - starts[rows[s]], levels, weights, layer.stride, vectors)
         else:
             dense_product(a, layer.stride, inputs, stride, 1, weights, layer.stride, samples, layer.inputs, vectors)
         activate(a, samples * layer.stride)
@@ -106,7 +114,8 @@ cdef real *forward(
 
 cdef void backward(
     const Layer *layers, Py_ssize_t depth, const real *parameters, real *target, real factor, const int64_t *rows,
-    Py_ssize_t samples, const int64_t *starts, const int32_t *indices, const number *values, const real *inputs,
+    Py_ssize_t samples, const int64_t *starts, const uint16_t *indices, const number *values, const real *levels,
+    const real *inputs,
     const real *outputs, real *deltas, real *previous, real *scratch,
 ) noexcept nogil:
     """Backpropagation: target += factor * gradient of the samples' cost, layer before layer (BP1 to BP4). ``inputs`` and
@@ -135,13 +144,13 @@ cdef void backward(
         else:
             for s in range(samples):
                 sparse_outer_product(weights, layer.stride, values + starts[rows[s]], indices + starts[rows[s]],
-                                     starts[rows[s] + 1] - starts[rows[s]], deltas + s * layer.stride, vectors)
+                                     starts[rows[s] + 1] - starts[rows[s]], levels, deltas + s * layer.stride, vectors)
         deltas, previous = previous, deltas
 
 
 def feedforward(
-    const int64_t[:, ::1] layout, const real[::1] parameters, const int64_t[::1] starts, const int32_t[::1] indices,
-    const number[::1] values, real[:, ::1] outputs,
+    const int64_t[:, ::1] layout, const real[::1] parameters, const int64_t[::1] starts, const uint16_t[::1] indices,
+    const number[::1] values, const double[::1] palette, real[:, ::1] outputs,
 ):
     """Write the network's output for every row of the data set into ``outputs``, of shape (samples, neurons)."""
     cdef const Layer *layers = <const Layer *> &layout[0, 0]
@@ -156,13 +165,46 @@ def feedforward(
     cdef int64_t *rows = <int64_t *> memory.take(block * sizeof(int64_t))
     cdef const real *a
     cdef Py_ssize_t first = 0, samples, s
+    cdef real levels[256]
     with nogil:
+        convert(levels, palette)
         while first < n:
             samples = min(block, n - first)
             for s in range(samples):
                 rows[s] = first + s
-            a = forward(layers, depth, &parameters[0], rows, samples, row_starts, &indices[0], &values[0], inputs,
+            a = forward(layers, depth, &parameters[0], rows, samples, row_starts, &indices[0], &values[0], levels, inputs,
                         activations)
+            for s in range(samples):
+                memcpy(&outputs[first + s, 0], a + s * last.stride, last.neurons * sizeof(real))
+            first += samples
+
+
+def feedforward_rows(const int64_t[:, ::1] layout, const real[::1] parameters, const real[:, ::1] x, real[:, ::1] outputs):
+    """``feedforward`` for inputs that are the rows of a matrix, with as little around it as can be."""
+    cdef const Layer *layers = <const Layer *> &layout[0, 0]
+    cdef Py_ssize_t depth = layout.shape[0], n = outputs.shape[0], block = min(n, <Py_ssize_t> BLOCK)
+    cdef const Layer *last = &layers[depth - 1]
+    cdef Py_ssize_t inputs = x.shape[1], size = block * inputs + 1, width = total_stride(layers, depth)
+    cdef Scratch memory = Scratch((size + block * width) * sizeof(real) + size * sizeof(uint16_t)
+                                  + 2 * (block + 1) * sizeof(int64_t), 5)
+    cdef real *values = <real *> memory.take(size * sizeof(real))
+    cdef real *activations = <real *> memory.take(block * width * sizeof(real))
+    cdef uint16_t *indices = <uint16_t *> memory.take(size * sizeof(uint16_t))
+    cdef int64_t *starts = <int64_t *> memory.take((block + 1) * sizeof(int64_t))
+    cdef int64_t *rows = <int64_t *> memory.take((block + 1) * sizeof(int64_t))
+    cdef const real *a
+    cdef Py_ssize_t first = 0, samples, s
+    with nogil:
+        while first < n:
+            samples = min(block, n - first)
+            starts[0] = 0
+            for s in range(samples):
+                rows[s] = s
+                starts[s + 1] = starts[s] + compress_row(&x[first + s, 0], inputs, indices + starts[s], values + starts[s])
+            if 2 * starts[samples] <= samples * inputs and inputs <= MOST_SPARSE_INPUTS:
+                a = forward(layers, depth, &parameters[0], rows, samples, starts, indices, values, NULL, NULL, activations)
+            else:
+                a = forward(layers, depth, &parameters[0], rows, samples, NULL, indices, &x[first, 0], NULL, values, activations)
             for s in range(samples):
                 memcpy(&outputs[first + s, 0], a + s * last.stride, last.neurons * sizeof(real))
             first += samples
@@ -170,8 +212,8 @@ def feedforward(
 
 def descend(
     const int64_t[:, ::1] layout, real[::1] parameters, real[::1] target, const int64_t[::1] starts,
-    const int32_t[::1] indices, const number[::1] values, const real[:, ::1] y, const int64_t[::1] order,
-    Py_ssize_t mini_batch_size, double eta, cost_derivative,
+    const uint16_t[::1] indices, const number[::1] values, const double[::1] palette, const real[:, ::1] y,
+    const int64_t[::1] order, Py_ssize_t mini_batch_size, double eta, cost_derivative,
 ):
     """For each mini-batch, target -= eta * mean gradient of its samples' cost at ``parameters``.
 
@@ -202,7 +244,9 @@ def descend(
     cdef Py_ssize_t first = 0, end, size, samples, s
     cdef real factor
     cdef bint quadratic = cost_derivative is None
+    cdef real levels[256]
     with nogil:
+        convert(levels, palette)
         while first < n:
             size = min(mini_batch_size, n - first)
             end = first + size
@@ -211,7 +255,7 @@ def descend(
             while first < end:
                 rows = &order[first]
                 samples = min(block, end - first)
-                outputs = forward(layers, depth, source, rows, samples, row_starts, &indices[0], &values[0], inputs,
+                outputs = forward(layers, depth, source, rows, samples, row_starts, &indices[0], &values[0], levels, inputs,
                                   activations)
                 if quadratic:
                     for s in range(samples):
@@ -221,39 +265,75 @@ def descend(
                     with gil:
                         cost_derivative(order[first:first + samples], <real[:samples, :last.stride]> outputs,
                                         <real[:samples, :last.stride]> deltas)
-                backward(layers, depth, source, &target[0], factor, rows, samples, row_starts, &indices[0], &values[0],
+                backward(layers, depth, source, &target[0], factor, rows, samples, row_starts, &indices[0], &values[0], levels,
                          inputs, outputs, deltas, previous, scratch)
                 first += samples
 
 
-def compress(const number[:, ::1] x):
-    """The rows of ``x`` as (starts, indices, values), sparse where at most half of the elements are not zero."""
+cdef Py_ssize_t compress_row(const real *x, Py_ssize_t inputs, uint16_t *indices, real *values) noexcept nogil:
+    """Write the elements that are not zero, and their indices, and return how many they are. One place more is written to: each
+    element is, and the next one goes over it if it is zero."""
+    cdef Py_ssize_t k, count = 0
+    for k in range(inputs):
+        indices[count] = <uint16_t> k
+        values[count] = x[k]
+        count += x[k] != 0
+    return count
+
+
+def compress(const real[:, ::1] x):
+    """The rows of ``x`` as (starts, indices, values): sparse, if at most half of the elements are not zero."""
     import numpy
-    cdef Py_ssize_t n = x.shape[0], inputs = x.shape[1], s, k, i = 0
+    cdef Py_ssize_t n = x.shape[0], inputs = x.shape[1], s, k, count
     starts_array = numpy.empty(n + 1, numpy.int64)
     cdef int64_t[::1] starts = starts_array
     with nogil:
         starts[0] = 0
         for s in range(n):
-            i = 0
+            count = 0
             for k in range(inputs):
-                i += x[s, k] != 0
-            starts[s + 1] = starts[s] + i
-    if 2 * starts[n] > n * inputs:
-        return numpy.empty(0, numpy.int64), numpy.empty(0, numpy.int32), numpy.asarray(x).reshape(-1)
-    # One element more than there are values: the loop writes every element and keeps the place of a zero for the next.
-    indices_array = numpy.empty(starts[n] + 1, numpy.int32)
-    values_array = numpy.empty(starts[n] + 1, numpy.float32 if number is float else numpy.float64)
-    cdef int32_t[::1] indices = indices_array
-    cdef number[::1] values = values_array
+                count += x[s, k] != 0
+            starts[s + 1] = starts[s] + count
+    if 2 * starts[n] > n * inputs or inputs > MOST_SPARSE_INPUTS:
+        return starts_array[:0], numpy.empty(0, numpy.uint16), numpy.asarray(x).reshape(-1)
+    indices_array = numpy.empty(starts[n] + 1, numpy.uint16)
+    values_array = numpy.empty(starts[n] + 1, numpy.float32 if real is float else numpy.float64)
+    cdef uint16_t[::1] indices = indices_array
+    cdef real[::1] values = values_array
     with nogil:
-        i = 0
         for s in range(n):
-            for k in range(inputs):
-                indices[i] = <int32_t> k
-                values[i] = x[s, k]
-                i += x[s, k] != 0
-    return starts_array, indices_array, values_array
+            compress_row(&x[s, 0], inputs, &indices[starts[s]], &values[starts[s]])
+    return starts_array, indices_array[:-1], values_array[:-1]
+
+
+def enumerate_values(const real[::1] values, uint8_t[::1] positions, double[::1] palette):
+    """Write the different values into ``palette`` and the position there of each into ``positions``; return how many they are,
+    or 0 if there are more than 256, and then what was written is of no use."""
+    cdef real known[1024]               # an open hash table
+    cdef int16_t position_of[1024]
+    cdef real value
+    cdef uint64_t bits = 0
+    cdef Py_ssize_t i, slot
+    cdef int16_t count = 0
+    with nogil:
+        for slot in range(1024):
+            position_of[slot] = -1
+        for i in range(values.shape[0]):
+            value = values[i]
+            memcpy(&bits, &value, sizeof(real))
+            slot = <Py_ssize_t> (bits * <uint64_t> 0x9E3779B97F4A7C15 >> 54)
+            while position_of[slot] >= 0 and known[slot] != value:
+                slot = (slot + 1) % 1024
+            if position_of[slot] < 0:
+                if count == 256:
+                    count = 0
+                    break
+                known[slot] = value
+                position_of[slot] = count
+                palette[count] = value
+                count += 1
+            positions[i] = <uint8_t> position_of[slot]
+    return count
 
 
 def shuffle(int64_t[::1] order, Py_ssize_t remaining, const uint64_t[::1] draws):

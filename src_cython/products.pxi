@@ -58,7 +58,7 @@ cdef void dense_product(
 
 
 cdef inline void add_rows(
-    real *c, const number *values, const int32_t *indices, Py_ssize_t count,
+    real *c, const number *values, const uint16_t *indices, Py_ssize_t count, const real *levels,
     const real *r, Py_ssize_t r_stride, Py_ssize_t columns,
 ) noexcept nogil:
     """``sparse_product`` for a constant number of columns, whose sums stay in registers."""
@@ -69,7 +69,7 @@ cdef inline void add_rows(
     for q in range(columns):
         sums[q] = c[q]
     for i in range(count):
-        factor = <real> values[i]
+        factor = value_at(values, i, levels)
         row = r + indices[i] * r_stride
         for q in range(columns):
             sums[q] = fma(factor, row[q], sums[q])
@@ -78,27 +78,27 @@ cdef inline void add_rows(
 
 
 cdef void sparse_product(
-    real *c, const number *values, const int32_t *indices, Py_ssize_t count,
+    real *c, const number *values, const uint16_t *indices, Py_ssize_t count, const real *levels,
     const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """One row of a product with a sparse l: c[q] += sum over i < count of values[i] * r[indices[i], q]."""
+    """One row of a product with a sparse l: c[q] += sum over i < count of x[i] * r[indices[i], q]."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     while vectors >= 4:
-        add_rows(c, values, indices, count, r, r_stride, <Py_ssize_t> (4 * VECTOR // sizeof(real)))
+        add_rows(c, values, indices, count, levels, r, r_stride, <Py_ssize_t> (4 * VECTOR // sizeof(real)))
         c += 4 * lanes
         r += 4 * lanes
         vectors -= 4
     if vectors >= 2:
-        add_rows(c, values, indices, count, r, r_stride, <Py_ssize_t> (2 * VECTOR // sizeof(real)))
+        add_rows(c, values, indices, count, levels, r, r_stride, <Py_ssize_t> (2 * VECTOR // sizeof(real)))
         c += 2 * lanes
         r += 2 * lanes
         vectors -= 2
     if vectors:
-        add_rows(c, values, indices, count, r, r_stride, <Py_ssize_t> (VECTOR // sizeof(real)))
+        add_rows(c, values, indices, count, levels, r, r_stride, <Py_ssize_t> (VECTOR // sizeof(real)))
 
 
 cdef inline void scatter_columns(
-    real *c, Py_ssize_t c_stride, const number *values, const int32_t *indices, Py_ssize_t count,
+    real *c, Py_ssize_t c_stride, const number *values, const uint16_t *indices, Py_ssize_t count, const real *levels,
     const real *r, Py_ssize_t columns,
 ) noexcept nogil:
     """``sparse_outer_product`` for a constant number of columns, whose part of r stays in registers."""
@@ -109,27 +109,27 @@ cdef inline void scatter_columns(
     for q in range(columns):
         terms[q] = r[q]
     for i in range(count):
-        factor = <real> values[i]
+        factor = value_at(values, i, levels)
         row = c + indices[i] * c_stride
         for q in range(columns):
             row[q] = fma(factor, terms[q], row[q])
 
 
 cdef void sparse_outer_product(
-    real *c, Py_ssize_t c_stride, const number *values, const int32_t *indices, Py_ssize_t count,
+    real *c, Py_ssize_t c_stride, const number *values, const uint16_t *indices, Py_ssize_t count, const real *levels,
     const real *r, Py_ssize_t vectors,
 ) noexcept nogil:
-    """c[indices[i], q] += values[i] * r[q] for i < count: a sparse column times a row."""
+    """c[indices[i], q] += x[i] * r[q] for i < count: a sparse column times a row."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     while vectors >= 4:
-        scatter_columns(c, c_stride, values, indices, count, r, <Py_ssize_t> (4 * VECTOR // sizeof(real)))
+        scatter_columns(c, c_stride, values, indices, count, levels, r, <Py_ssize_t> (4 * VECTOR // sizeof(real)))
         c += 4 * lanes
         r += 4 * lanes
         vectors -= 4
     if vectors >= 2:
-        scatter_columns(c, c_stride, values, indices, count, r, <Py_ssize_t> (2 * VECTOR // sizeof(real)))
+        scatter_columns(c, c_stride, values, indices, count, levels, r, <Py_ssize_t> (2 * VECTOR // sizeof(real)))
         c += 2 * lanes
         r += 2 * lanes
         vectors -= 2
     if vectors:
-        scatter_columns(c, c_stride, values, indices, count, r, <Py_ssize_t> (VECTOR // sizeof(real)))
+        scatter_columns(c, c_stride, values, indices, count, levels, r, <Py_ssize_t> (VECTOR // sizeof(real)))

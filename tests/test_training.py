@@ -57,12 +57,31 @@ def test_sparse_and_dense_rows_give_the_same_bits(mnist, variant):
     x, y = mnist[0].x[:100], np.ascontiguousarray(mnist[0].y[:100])
     starts, indices, values = variant.compress(x)
     assert len(starts) == 101
+    positions, palette = np.empty(len(values), np.uint8), np.empty(256)
+    assert variant.enumerate_values(values, positions, palette) == len(np.unique(values))
     results = []
-    for rows in ((starts, indices, values), (starts[:0], indices[:0], np.ascontiguousarray(x).ravel())):
+    for rows in (
+        (starts, indices, values, palette[:0]),
+        (starts, indices, positions, palette),
+        (starts[:0], indices[:0], np.ascontiguousarray(x).ravel(), palette[:0]),
+    ):
         net = Network([784, 30, 10], seed=1)
         variant.descend(net._layout, net._flat, net._flat, *rows, y, np.arange(100), 10, 3.0, None)
         results.append(digest(net))
-    assert results[0] == results[1]
+    assert len(set(results)) == 1
+
+
+def test_many_different_values_and_many_inputs():
+    """More values than a palette holds, and more inputs than an index of a sparse row can name."""
+    for inputs, different in ((300, 1000), (70_000, 5)):
+        x = np.zeros((4, inputs))
+        x[:, ::7] = np.arange(x[:, ::7].size).reshape(4, -1) % different / different
+        data = Dataset(x, [0, 1, 1, 0])
+        net, oracle = Network([inputs, 3, 2], seed=0), reference.Network([inputs, 3, 2], seed=0)
+        net.weights, oracle.weights = ([w / 100 for w in each.weights] for each in (net, oracle))
+        net.update_mini_batch(data, 1.0)
+        oracle.update_mini_batch([(column, np.eye(2)[:, [label]]) for column, label in data], 1.0)
+        np.testing.assert_allclose(parameters(net), parameters(oracle), rtol=1e-11, atol=1e-14)
 
 
 def test_the_first_200_mini_batches_of_the_book(mnist):
