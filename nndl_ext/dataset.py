@@ -116,6 +116,13 @@ class Dataset(Sequence[Pair]):
                 return starts, indices, positions, palette[:different]
         return starts, indices, values, np.empty(0)
 
+    def rows_between(self, begin: int, end: int) -> Rows:
+        """Those of ``rows`` from ``begin`` to ``end``."""
+        starts, indices, values, palette = self.rows
+        if len(starts):
+            return starts[begin : end + 1], indices, values, palette
+        return starts, indices, values[begin * self.x.shape[1] : end * self.x.shape[1]], palette
+
     @cached_property
     def labels(self) -> np.ndarray:
         """The class of each sample: y itself, or where a row of y is largest. int64, shape (n,)."""

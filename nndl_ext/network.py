@@ -10,6 +10,7 @@ import math
 import operator
 import random
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from nndl_ext import generators, parameters
 from nndl_ext._kernels import kernels
 from nndl_ext.dataset import Dataset, Pair
+from nndl_ext.threads import number_of_threads, run, run_in_parts
 from nndl_ext.validation import finite_number, integer, layer_sizes, real_array, real_dtype, shaped
 
 Data = Iterable[Pair]
@@ -36,6 +38,9 @@ class Network:
     seed : int, optional
         Seeds a generator of the network's own, from which the first weights and all shuffles come: the same bits on every
         platform. Without it they come from ``numpy.random`` and ``random``, draw for draw as in the book.
+    threads : int, optional
+        How many threads large jobs run on. Their number changes no result. Without it there are as many as pay, up to the
+        environment variable ``NNDL_EXT_NUM_THREADS`` or else the processors at hand, and one in a thread of the user's own.
 
     Attributes
     ----------
@@ -43,6 +48,8 @@ class Network:
         The number of layers, inputs included.
     sizes : list of int
         As given.
+    threads : int or None
+        As given; it may be changed.
     biases : list of numpy.ndarray
         One array of shape (neurons, 1) for each layer after the first.
     weights : list of numpy.ndarray
@@ -51,7 +58,8 @@ class Network:
     Raises
     ------
     TypeError, ValueError
-        If ``sizes`` are not at least two positive integers, ``dtype`` is another type, or ``seed`` not a natural number.
+        If ``sizes`` are not at least two positive integers, ``dtype`` is another type, or ``seed`` or ``threads`` not a natural
+        number.
 
     Notes
     -----
@@ -62,11 +70,15 @@ class Network:
     biases: list[np.ndarray]
     weights: list[np.ndarray]
 
-    def __init__(self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None) -> None:
+    def __init__(
+        self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None, threads: int | None = None
+    ) -> None:
         self.sizes = layer_sizes(sizes)
         self.num_layers = len(self.sizes)
         self._dtype = real_dtype(dtype)
+        self.threads = None if threads is None else integer(threads, "threads", least=1)
         self._own_generator = None if seed is None else random.Random(integer(seed, "seed", least=0))
+        self._number_of_weights = sum(inputs * neurons for inputs, neurons in pairwise(self.sizes))
         self._layout = parameters.make_layout(self.sizes, self._dtype)
         self._adopt(parameters.zeros(self._layout, self._dtype))
         for array in (*self.biases, *self.weights):
@@ -96,8 +108,13 @@ class Network:
             If ``a`` does not hold real numbers, or not one row for each input.
         """
         columns = self._columns(a)
-        outputs = np.empty((columns.shape[1], self.sizes[-1]), self._dtype)
-        kernels.feedforward_rows(self._layout, self._parameters(), np.ascontiguousarray(columns.T, self._dtype), outputs)
+        flat, x = self._parameters(), np.ascontiguousarray(columns.T, self._dtype)
+        outputs = np.empty((len(x), self.sizes[-1]), self._dtype)
+
+        def feed(begin: int, end: int) -> None:
+            kernels.feedforward_rows(self._layout, flat, x[begin:end], outputs[begin:end])
+
+        run_in_parts(feed, len(x), number_of_threads(self.threads, len(x) * self._number_of_weights, math.inf))
         return outputs.T
 
     def SGD(
@@ -310,8 +327,13 @@ class Network:
         """The network's outputs for a data set: shape (n, outputs)."""
         if self._overrides("feedforward"):
             return np.hstack([self.feedforward(x) for x, _ in data]).T
-        outputs = np.empty((len(data), self.sizes[-1]), self._dtype)
-        kernels.feedforward(self._layout, self._parameters(), *data.rows, outputs)
+        flat, outputs = self._parameters(), np.empty((len(data), self.sizes[-1]), self._dtype)
+
+        def feed(begin: int, end: int) -> None:
+            kernels.feedforward(self._layout, flat, *data.rows_between(begin, end), outputs[begin:end])
+
+        threads = number_of_threads(self.threads, len(data) * self._multiplications(data), math.inf)
+        run_in_parts(feed, len(data), threads)
         return outputs
 
     def _descend(self, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float) -> None:
@@ -323,17 +345,28 @@ class Network:
     def _add_steps(
         self, flat: np.ndarray, target: np.ndarray, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float
     ) -> None:
+        """Run the kernel on as many threads as pay."""
         y = data.desired_outputs(self.sizes[-1], self._dtype)
-        derivative = self._cost_derivatives(y) if self._overrides("cost_derivative") else None
-        kernels.descend(self._layout, flat, target, *data.rows, y, order, mini_batch_size, eta, derivative)
+        derivative = self._cost_derivatives(y[order]) if self._overrides("cost_derivative") else None
+        work = 3 * self._multiplications(data)
+        threads = 1 if derivative else number_of_threads(self.threads, len(order) * work, mini_batch_size * work)
+        workspace = np.empty(kernels.workspace_size(self._layout, self._dtype.itemsize, mini_batch_size, threads), np.uint8)
+        arguments = (self._layout, flat, target, *data.rows, y, order, mini_batch_size, eta, derivative)
+        arrivals = np.zeros(1, np.int64)
+        run(lambda thread: kernels.descend(*arguments, workspace, arrivals, thread, threads), threads)
 
-    def _cost_derivatives(self, y: np.ndarray) -> Callable[[Any, Any, Any], None]:
+    def _multiplications(self, data: Dataset) -> float:
+        """Multiplications to bring one sample of a data set, on average, through the network: zero inputs take none."""
+        skipped = self.sizes[0] - len(data.rows[2]) / len(data)
+        return self._number_of_weights - skipped * self.sizes[1]
+
+    def _cost_derivatives(self, y: np.ndarray) -> Callable[[int, Any, Any], None]:
         """What the kernel calls where ``cost_derivative`` is overridden: it passes on one sample after the other."""
         shape = (self.sizes[-1], 1)
 
-        def fill(samples: Any, outputs: Any, derivatives: Any) -> None:
-            for sample, a, derivative in zip(samples, np.array(outputs), np.asarray(derivatives), strict=True):
-                given = self.cost_derivative(a[: shape[0], np.newaxis], y[sample][:, np.newaxis])
+        def fill(first: int, outputs: Any, derivatives: Any) -> None:
+            for a, desired, derivative in zip(np.array(outputs), y[first:], np.asarray(derivatives), strict=False):
+                given = self.cost_derivative(a[: shape[0], np.newaxis], desired[:, np.newaxis])
                 derivative[: shape[0]] = shaped(given, shape, "what cost_derivative returns")[:, 0]
 
         return fill

@@ -22,6 +22,46 @@ cdef enum:
     MOST_SPARSE_INPUTS = 65536  # an index of a sparse row has 16 bits
 
 
+cdef extern from *:
+    """
+    #ifdef _MSC_VER
+    #include <intrin.h>
+    #define NNDL_EXT_LOAD(p) _InterlockedOr64((p), 0)
+    #define NNDL_EXT_ADD(p, n) (_InterlockedExchangeAdd64((p), (n)) + (n))
+    #define NNDL_EXT_PAUSE() YieldProcessor()
+    #include <windows.h>
+    #define NNDL_EXT_YIELD() SwitchToThread()
+    #else
+    #include <sched.h>
+    #define NNDL_EXT_LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+    #define NNDL_EXT_ADD(p, n) __atomic_add_fetch((p), (n), __ATOMIC_ACQ_REL)
+    #if defined(__x86_64__) || defined(__i386__)
+    #define NNDL_EXT_PAUSE() __builtin_ia32_pause()
+    #else
+    #define NNDL_EXT_PAUSE() ((void) 0)
+    #endif
+    #define NNDL_EXT_YIELD() sched_yield()
+    #endif
+    /* Wait until all threads have come as often as this one. The sum of arrivals only grows, so it needs no reset. */
+    static void nndl_ext_meet(int64_t *arrivals, int64_t threads) {
+        int64_t wanted = ((NNDL_EXT_ADD(arrivals, 1) - 1) / threads + 1) * threads;
+        for (int spins = 0; NNDL_EXT_LOAD(arrivals) < wanted; spins++) {
+            if (spins < 2000) NNDL_EXT_PAUSE(); else NNDL_EXT_YIELD();
+        }
+    }
+    """
+    void meet "nndl_ext_meet"(int64_t *arrivals, int64_t threads) noexcept nogil
+
+
+cdef inline Py_ssize_t share(Py_ssize_t count, Py_ssize_t thread, Py_ssize_t threads) noexcept nogil:
+    """Where a thread's share of ``count`` things begins; it ends where the next one's begins."""
+    return count * thread // threads
+
+
+cdef inline Py_ssize_t aligned(Py_ssize_t size) noexcept nogil:
+    return (size + VECTOR - 1) // VECTOR * VECTOR
+
+
 cdef class Scratch:
     """Memory for one call, handed out in aligned pieces."""
 
@@ -50,13 +90,6 @@ cdef Py_ssize_t total_stride(const Layer *layers, Py_ssize_t depth) noexcept nog
     return total
 
 
-cdef Py_ssize_t widest_stride(const Layer *layers, Py_ssize_t depth) noexcept nogil:
-    cdef Py_ssize_t i, widest = 0
-    for i in range(depth):
-        widest = max(widest, <Py_ssize_t> layers[i].stride)
-    return widest
-
-
 cdef Py_ssize_t most_neighbours(const Layer *layers, Py_ssize_t depth) noexcept nogil:
     """Neurons of two successive layers, the inputs left out: what ``previous_deltas`` transposes, at most."""
     cdef Py_ssize_t i, most = 0
@@ -81,71 +114,89 @@ cdef void gather(
             inputs[s * width + k] = value_at(values, rows[s] * width + k, levels)
 
 
-cdef real *forward(
-    const Layer *layers, Py_ssize_t depth, const real *parameters, const int64_t *rows, Py_ssize_t samples,
-    const int64_t *starts, const uint16_t *indices, const number *values, const real *levels,
+cdef void forward(
+    const Layer *layers, Py_ssize_t depth, const real *parameters, Py_ssize_t block, Py_ssize_t begin, Py_ssize_t end,
+    const int64_t *rows, const int64_t *starts, const uint16_t *indices, const number *values, const real *levels,
     real *inputs, real *activations,
 ) noexcept nogil:
-    """a = sigmoid(w a + b), layer after layer (the book's equation 22): fills the activations of all layers and returns those
-    of the last. The inputs are sparse rows, or, where ``starts`` is NULL, dense ones, which are gathered in ``inputs``."""
+    """a = sigmoid(w a + b), layer after layer (the book's equation 22), for the samples from ``begin`` to ``end`` of a block.
+    The inputs are sparse rows, or, where ``starts`` is NULL, dense ones, which are gathered in ``inputs``."""
     cdef const Layer *layer
     cdef const real *weights
     cdef real *a = activations
     cdef Py_ssize_t i, s, vectors, stride = layers[0].inputs
     if starts == NULL:
-        gather(inputs, values, levels, rows, samples, layers[0].inputs)
+        gather(inputs + begin * stride, values, levels, rows + begin, end - begin, stride)
     for i in range(depth):
         layer = &layers[i]
         weights = parameters + layer.offset + layer.stride
         vectors = layer.stride * sizeof(real) // VECTOR
-        start_from_biases(a, parameters + layer.offset, layer.stride, samples)
+        start_from_biases(a + begin * layer.stride, parameters + layer.offset, layer.stride, end - begin)
         if i == 0 and starts != NULL:
-            for s in range(samples):
+            for s in range(begin, end):
                 sparse_product(a + s * layer.stride, values + starts[rows[s]], indices + starts[rows[s]],
                                starts[rows[s] + 1] - starts[rows[s]], levels, weights, layer.stride, vectors)
         else:
-            dense_product(a, layer.stride, inputs, stride, 1, weights, layer.stride, samples, layer.inputs, vectors)
-        activate(a, samples * layer.stride)
+            dense_product(a + begin * layer.stride, layer.stride, inputs + begin * stride, stride, 1, weights, layer.stride,
+                          end - begin, layer.inputs, vectors)
+        activate(a + begin * layer.stride, (end - begin) * layer.stride)
         inputs = a
         stride = layer.stride
-        a += samples * stride
-    return inputs
+        a += block * stride
 
 
 cdef void backward(
-    const Layer *layers, Py_ssize_t depth, const real *parameters, real *target, real factor, const int64_t *rows,
-    Py_ssize_t samples, const int64_t *starts, const uint16_t *indices, const number *values, const real *levels,
-    const real *inputs,
-    const real *outputs, real *deltas, real *previous, real *scratch,
+    const Layer *layers, Py_ssize_t depth, const real *parameters, Py_ssize_t block, Py_ssize_t begin, Py_ssize_t end,
+    real factor, const real *a, real *deltas, real *scratch,
 ) noexcept nogil:
-    """Backpropagation: target += factor * gradient of the samples' cost, layer before layer (BP1 to BP4). ``inputs`` and
-    ``outputs`` come from ``forward``; ``deltas`` holds the cost's derivatives by the outputs and is overwritten."""
+    """factor * delta of all layers, from the last to the first (BP1, BP2), for some samples of a block. ``a`` and ``deltas``
+    are the last layer's, the others' stand before them; these deltas hold the cost's derivatives by the outputs."""
     cdef const Layer *layer = &layers[depth - 1]
-    cdef const real *a = outputs
-    cdef real *weights
-    cdef Py_ssize_t i, s, vectors
-    output_deltas(deltas, outputs, layer, samples)
+    cdef Py_ssize_t i, stride
+    output_deltas(deltas + begin * layer.stride, a + begin * layer.stride, layer, end - begin)
     for i in range(depth - 1, -1, -1):
         layer = &layers[i]
-        weights = target + layer.offset + layer.stride
-        vectors = layer.stride * sizeof(real) // VECTOR
         if i > 0:
-            a -= samples * layers[i - 1].stride
-            previous_deltas(previous, a, layers[i - 1].stride, deltas, parameters + layer.offset + layer.stride, layer,
-                            samples, scratch)
-        scale(deltas, factor, samples * layer.stride)
-        add_to_biases(target + layer.offset, deltas, layer.stride, samples)
+            stride = layers[i - 1].stride
+            a -= block * stride
+            previous_deltas(deltas - (block - begin) * stride, a + begin * stride, stride, deltas + begin * layer.stride,
+                            parameters + layer.offset + layer.stride, layer, end - begin, scratch)
+        scale(deltas + begin * layer.stride, factor, (end - begin) * layer.stride)
         if i > 0:
-            dense_product(weights, layer.stride, a, 1, layers[i - 1].stride, deltas, layer.stride, layer.inputs, samples,
-                          vectors)
-        elif starts == NULL:
-            dense_product(weights, layer.stride, inputs, 1, layer.inputs, deltas, layer.stride, layer.inputs, samples,
-                          vectors)
-        else:
+            deltas -= block * stride
+
+
+cdef void update(
+    const Layer *layers, Py_ssize_t depth, real *target, Py_ssize_t block, Py_ssize_t samples, Py_ssize_t thread,
+    Py_ssize_t threads, const int64_t *rows, const int64_t *starts, const uint16_t *indices, const number *values,
+    const real *levels, const real *inputs, const real *activations, const real *deltas,
+) noexcept nogil:
+    """target += the block's scaled gradient (BP3, BP4): each layer's inputs times its deltas, sample after sample. A thread
+    does its share of every layer."""
+    cdef const Layer *layer
+    cdef real *biases
+    cdef real *weights
+    cdef Py_ssize_t i, s, begin, end, vectors, lanes = VECTOR // sizeof(real), stride = layers[0].inputs
+    for i in range(depth):
+        layer = &layers[i]
+        vectors = layer.stride // lanes
+        begin, end = share(vectors, thread, threads), share(vectors, thread + 1, threads)
+        biases = target + layer.offset + begin * lanes
+        weights = biases + layer.stride
+        add_to_biases(biases, deltas + begin * lanes, layer.stride, (end - begin) * lanes, samples)
+        if i == 0 and starts != NULL:
             for s in range(samples):
                 sparse_outer_product(weights, layer.stride, values + starts[rows[s]], indices + starts[rows[s]],
-                                     starts[rows[s] + 1] - starts[rows[s]], levels, deltas + s * layer.stride, vectors)
-        deltas, previous = previous, deltas
+                                     starts[rows[s] + 1] - starts[rows[s]], levels,
+                                     deltas + s * layer.stride + begin * lanes, end - begin)
+        else:
+            begin, end = share(layer.inputs, thread, threads), share(layer.inputs, thread + 1, threads)
+            dense_product(target + layer.offset + (1 + begin) * layer.stride, layer.stride, inputs + begin, 1, stride,
+                          deltas, layer.stride, end - begin, samples, vectors)
+        inputs = activations
+        stride = layer.stride
+        activations += block * stride
+        deltas += block * stride
 
 
 def feedforward(
@@ -163,7 +214,7 @@ def feedforward(
     cdef real *inputs = <real *> memory.take(gathered * sizeof(real))
     cdef real *activations = <real *> memory.take(block * width * sizeof(real))
     cdef int64_t *rows = <int64_t *> memory.take(block * sizeof(int64_t))
-    cdef const real *a
+    cdef const real *last_activations = activations + block * (width - last.stride)
     cdef Py_ssize_t first = 0, samples, s
     cdef real levels[256]
     with nogil:
@@ -172,14 +223,16 @@ def feedforward(
             samples = min(block, n - first)
             for s in range(samples):
                 rows[s] = first + s
-            a = forward(layers, depth, &parameters[0], rows, samples, row_starts, &indices[0], &values[0], levels, inputs,
-                        activations)
+            forward(layers, depth, &parameters[0], block, 0, samples, rows, row_starts, &indices[0], &values[0], levels, inputs,
+                    activations)
             for s in range(samples):
-                memcpy(&outputs[first + s, 0], a + s * last.stride, last.neurons * sizeof(real))
+                memcpy(&outputs[first + s, 0], last_activations + s * last.stride, last.neurons * sizeof(real))
             first += samples
 
 
-def feedforward_rows(const int64_t[:, ::1] layout, const real[::1] parameters, const real[:, ::1] x, real[:, ::1] outputs):
+def feedforward_rows(
+    const int64_t[:, ::1] layout, const real[::1] parameters, const real[:, ::1] x, real[:, ::1] outputs,
+):
     """``feedforward`` for inputs that are the rows of a matrix, with as little around it as can be."""
     cdef const Layer *layers = <const Layer *> &layout[0, 0]
     cdef Py_ssize_t depth = layout.shape[0], n = outputs.shape[0], block = min(n, <Py_ssize_t> BLOCK)
@@ -192,7 +245,7 @@ def feedforward_rows(const int64_t[:, ::1] layout, const real[::1] parameters, c
     cdef uint16_t *indices = <uint16_t *> memory.take(size * sizeof(uint16_t))
     cdef int64_t *starts = <int64_t *> memory.take((block + 1) * sizeof(int64_t))
     cdef int64_t *rows = <int64_t *> memory.take((block + 1) * sizeof(int64_t))
-    cdef const real *a
+    cdef const real *last_activations = activations + block * (width - last.stride)
     cdef Py_ssize_t first = 0, samples, s
     with nogil:
         while first < n:
@@ -202,46 +255,64 @@ def feedforward_rows(const int64_t[:, ::1] layout, const real[::1] parameters, c
                 rows[s] = s
                 starts[s + 1] = starts[s] + compress_row(&x[first + s, 0], inputs, indices + starts[s], values + starts[s])
             if 2 * starts[samples] <= samples * inputs and inputs <= MOST_SPARSE_INPUTS:
-                a = forward(layers, depth, &parameters[0], rows, samples, starts, indices, values, NULL, NULL, activations)
+                forward(layers, depth, &parameters[0], block, 0, samples, rows, starts, indices, values, NULL, NULL,
+                        activations)
             else:
-                a = forward(layers, depth, &parameters[0], rows, samples, NULL, indices, &x[first, 0], NULL, values, activations)
+                forward(layers, depth, &parameters[0], block, 0, samples, rows, NULL, indices, &x[first, 0], NULL, values,
+                        activations)
             for s in range(samples):
-                memcpy(&outputs[first + s, 0], a + s * last.stride, last.neurons * sizeof(real))
+                memcpy(&outputs[first + s, 0], last_activations + s * last.stride, last.neurons * sizeof(real))
             first += samples
+
+
+def workspace_size(const int64_t[:, ::1] layout, Py_ssize_t itemsize, Py_ssize_t mini_batch_size, Py_ssize_t threads):
+    """The bytes that ``descend`` needs for intermediate values."""
+    cdef const Layer *layers = <const Layer *> &layout[0, 0]
+    cdef const Layer *last = &layers[layout.shape[0] - 1]
+    cdef Py_ssize_t block = min(mini_batch_size, <Py_ssize_t> BLOCK)
+    cdef Py_ssize_t transposed = most_neighbours(layers, layout.shape[0]) * (block + VECTOR)
+    cdef Py_ssize_t parameters = last.offset + (1 + last.inputs) * last.stride
+    return (
+        2 * block * total_stride(layers, layout.shape[0]) * itemsize + aligned(block * layers[0].inputs * itemsize)
+        + threads * aligned(transposed * itemsize) + parameters * itemsize + VECTOR
+    )
 
 
 def descend(
     const int64_t[:, ::1] layout, real[::1] parameters, real[::1] target, const int64_t[::1] starts,
     const uint16_t[::1] indices, const number[::1] values, const double[::1] palette, const real[:, ::1] y,
-    const int64_t[::1] order, Py_ssize_t mini_batch_size, double eta, cost_derivative,
+    const int64_t[::1] order, Py_ssize_t mini_batch_size, double eta, cost_derivative, uint8_t[::1] workspace,
+    int64_t[::1] arrivals, Py_ssize_t thread, Py_ssize_t threads,
 ):
     """For each mini-batch, target -= eta * mean gradient of its samples' cost at ``parameters``.
 
     With ``target`` the same array as ``parameters`` this is stochastic gradient descent (the book's equations 20 and 21);
     with another it is a gradient. ``y`` holds the desired outputs of all samples, and ``order`` the samples to take, mini-batch
-    after mini-batch. ``cost_derivative`` is None for the quadratic cost, or a callable that gets some samples' numbers, their
-    outputs, and the matrix of the cost's derivatives to fill.
+    after mini-batch. ``cost_derivative`` is None for the quadratic cost, or, on one thread only, a callable that gets a
+    position in ``order``, the outputs of the samples from there on, and the matrix of the cost's derivatives to fill.
+
+    All ``threads`` call this with the same arguments but ``thread``. Each takes a share of the samples through the network, and
+    then, when all have met, a share of the weights to update. No sum is split, so their number changes no bit. ``workspace``
+    has the size that ``workspace_size`` says, and ``arrivals`` is one 0.
     """
     cdef const Layer *layers = <const Layer *> &layout[0, 0]
     cdef Py_ssize_t depth = layout.shape[0], n = order.shape[0]
-    cdef Py_ssize_t block = min(min(n, mini_batch_size), <Py_ssize_t> BLOCK)
+    cdef Py_ssize_t block = min(mini_batch_size, <Py_ssize_t> BLOCK)
     cdef const Layer *last = &layers[depth - 1]
     cdef const int64_t *row_starts = &starts[0] if starts.shape[0] else NULL
-    cdef Py_ssize_t gathered = 0 if row_starts else block * layers[0].inputs
-    cdef Py_ssize_t width = total_stride(layers, depth), widest = widest_stride(layers, depth)
-    cdef Py_ssize_t transposed = most_neighbours(layers, depth) * (block + VECTOR)
+    cdef Py_ssize_t width = total_stride(layers, depth)
+    cdef Py_ssize_t transposed = aligned(most_neighbours(layers, depth) * (block + VECTOR) * sizeof(real)) // sizeof(real)
     # The blocks of one mini-batch descend from the same point, which has to be kept if the first block moves it.
-    cdef Py_ssize_t kept = parameters.shape[0] if &parameters[0] == &target[0] and mini_batch_size > block else 0
-    cdef Scratch memory = Scratch((gathered + block * (width + 2 * widest) + transposed + kept) * sizeof(real), 6)
-    cdef real *inputs = <real *> memory.take(gathered * sizeof(real))
-    cdef real *activations = <real *> memory.take(block * width * sizeof(real))
-    cdef real *deltas = <real *> memory.take(block * widest * sizeof(real))
-    cdef real *previous = <real *> memory.take(block * widest * sizeof(real))
-    cdef real *scratch = <real *> memory.take(transposed * sizeof(real))
-    cdef real *source = <real *> memory.take(kept * sizeof(real)) if kept else &parameters[0]
+    cdef bint kept = &parameters[0] == &target[0] and mini_batch_size > block
+    cdef real *activations = <real *> (&workspace[0] + (-<Py_ssize_t> &workspace[0] & (VECTOR - 1)))
+    cdef real *deltas = activations + block * width
+    cdef real *inputs = deltas + block * width
+    cdef real *scratch = inputs + aligned(block * layers[0].inputs * sizeof(real)) // sizeof(real) + thread * transposed
+    cdef real *source = scratch + (threads - thread) * transposed if kept else &parameters[0]
+    cdef real *outputs = activations + block * (width - last.stride)
+    cdef real *derivatives = deltas + block * (width - last.stride)
     cdef const int64_t *rows
-    cdef real *outputs
-    cdef Py_ssize_t first = 0, end, size, samples, s
+    cdef Py_ssize_t first = 0, last_of_batch, size, samples, begin, end, s
     cdef real factor
     cdef bint quadratic = cost_derivative is None
     cdef real levels[256]
@@ -249,24 +320,31 @@ def descend(
         convert(levels, palette)
         while first < n:
             size = min(mini_batch_size, n - first)
-            end = first + size
+            last_of_batch = first + size
             factor = <real> (-eta / size)
-            memcpy(source, &parameters[0], kept * sizeof(real))
-            while first < end:
+            if kept:
+                if thread == 0:
+                    memcpy(source, &parameters[0], parameters.shape[0] * sizeof(real))
+                meet(&arrivals[0], threads)
+            while first < last_of_batch:
                 rows = &order[first]
-                samples = min(block, end - first)
-                outputs = forward(layers, depth, source, rows, samples, row_starts, &indices[0], &values[0], levels, inputs,
-                                  activations)
+                samples = min(block, last_of_batch - first)
+                begin, end = share(samples, thread, threads), share(samples, thread + 1, threads)
+                forward(layers, depth, source, block, begin, end, rows, row_starts, &indices[0], &values[0], levels, inputs,
+                        activations)
                 if quadratic:
-                    for s in range(samples):
-                        quadratic_cost_derivative(deltas + s * last.stride, outputs + s * last.stride, &y[rows[s], 0],
+                    for s in range(begin, end):
+                        quadratic_cost_derivative(derivatives + s * last.stride, outputs + s * last.stride, &y[rows[s], 0],
                                                   last.neurons)
                 else:
                     with gil:
-                        cost_derivative(order[first:first + samples], <real[:samples, :last.stride]> outputs,
-                                        <real[:samples, :last.stride]> deltas)
-                backward(layers, depth, source, &target[0], factor, rows, samples, row_starts, &indices[0], &values[0], levels,
-                         inputs, outputs, deltas, previous, scratch)
+                        cost_derivative(first, <real[:samples, :last.stride]> outputs,
+                                        <real[:samples, :last.stride]> derivatives)
+                backward(layers, depth, source, block, begin, end, factor, outputs, derivatives, scratch)
+                meet(&arrivals[0], threads)
+                update(layers, depth, &target[0], block, samples, thread, threads, rows, row_starts, &indices[0], &values[0],
+                       levels, inputs, activations, deltas)
+                meet(&arrivals[0], threads)
                 first += samples
 
 

@@ -73,9 +73,11 @@ cdef void scale(real *deltas, real factor, Py_ssize_t count) noexcept nogil:
         deltas[i] = normal_or_zero(factor * deltas[i])
 
 
-cdef void add_to_biases(real *biases, const real *deltas, Py_ssize_t stride, Py_ssize_t samples) noexcept nogil:
+cdef void add_to_biases(
+    real *biases, const real *deltas, Py_ssize_t stride, Py_ssize_t neurons, Py_ssize_t samples,
+) noexcept nogil:
     """b += scaled delta of each sample in turn (BP3)."""
     cdef Py_ssize_t s, j
     for s in range(samples):
-        for j in range(stride):
+        for j in range(neurons):
             biases[j] += deltas[s * stride + j]

@@ -53,6 +53,30 @@ def test_the_form_of_the_data_does_not_matter(mnist, form, dtype):
     assert digest(by_form) == digest(by_dataset)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("dtype", "expected"), [(np.float64, "b3c66b886d028f1b"), (np.float32, "a2f8d8b477e8f729")])
+def test_digest_of_a_large_network(mnist, dtype, expected, threads):
+    net = Network([784, 300, 250, 10], seed=42, dtype=dtype, threads=threads)
+    net.SGD(mnist[0][:500], 1, 150, 1.0)
+    assert digest(net) == expected
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("threads", [2, 3, 7])
+def test_the_number_of_threads_does_not_matter(mnist, dtype, threads):
+    for sizes, data in (([784, 30, 10], mnist[0][:300]), ([20, 33, 17, 4], dense_data())):
+        for size in (1, 10, 300):
+            alone, together = (Network(sizes, seed=5, dtype=dtype, threads=n) for n in (1, threads))
+            for net in (alone, together):
+                net.SGD(data, 2, size, 1.0)
+            assert digest(together) == digest(alone)
+            for nablas in zip(together.cost_gradient(data), alone.cost_gradient(data), strict=True):
+                for a, b in zip(*nablas, strict=True):
+                    np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(together.feedforward(data.x.T), alone.feedforward(data.x.T))
+        assert together.evaluate(data) == alone.evaluate(data)
+
+
 def test_sparse_and_dense_rows_give_the_same_bits(mnist, variant):
     x, y = mnist[0].x[:100], np.ascontiguousarray(mnist[0].y[:100])
     starts, indices, values = variant.compress(x)
@@ -66,7 +90,9 @@ def test_sparse_and_dense_rows_give_the_same_bits(mnist, variant):
         (starts[:0], indices[:0], np.ascontiguousarray(x).ravel(), palette[:0]),
     ):
         net = Network([784, 30, 10], seed=1)
-        variant.descend(net._layout, net._flat, net._flat, *rows, y, np.arange(100), 10, 3.0, None)
+        workspace = np.empty(variant.workspace_size(net._layout, 8, 10, 1), np.uint8)
+        arrivals = np.zeros(1, np.int64)
+        variant.descend(net._layout, net._flat, net._flat, *rows, y, np.arange(100), 10, 3.0, None, workspace, arrivals, 0, 1)
         results.append(digest(net))
     assert len(set(results)) == 1
 

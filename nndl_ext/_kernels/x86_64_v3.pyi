@@ -6,3 +6,4 @@ from nndl_ext._kernels.baseline import feedforward as feedforward
 from nndl_ext._kernels.baseline import feedforward_rows as feedforward_rows
 from nndl_ext._kernels.baseline import shuffle as shuffle
 from nndl_ext._kernels.baseline import sigmoid as sigmoid
+from nndl_ext._kernels.baseline import workspace_size as workspace_size

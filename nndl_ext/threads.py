@@ -1,0 +1,88 @@
+"""How many threads a kernel runs on, and how they start.
+
+Threads pay for large networks and much data only; small jobs stay on one core. Their number never changes a result.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+from nndl_ext.validation import integer
+
+# Multiply-adds that pay for a thread: to start it, and between two points where all threads meet.
+WORTH_A_START = 20_000_000
+WORTH_A_MEETING = 1_000_000
+
+
+def number_of_threads(requested: int | None, work: float, work_between_meetings: float) -> int:
+    """The number of threads for a job.
+
+    Parameters
+    ----------
+    requested : int or None
+        What the user asked for: taken as it is.
+    work, work_between_meetings : float
+        Multiply-adds of the whole job, and of the part after which the threads meet. Without a request there are as many
+        threads as these pay for, up to ``NNDL_EXT_NUM_THREADS`` or else the processors at hand; and only one in a thread that
+        the user's program has started, since such a program shares out the processors itself.
+    """
+    if requested is not None:
+        return integer(requested, "threads", least=1)
+    worth = min(work / WORTH_A_START, work_between_meetings / WORTH_A_MEETING)
+    return 1 if worth < 2 else min(int(worth), _limit())
+
+
+def run_in_parts(job: Callable[[int, int], None], count: int, threads: int) -> None:
+    """Call ``job(begin, end)`` for as many parts of ``count`` things as there are threads, at once."""
+    if threads == 1:
+        job(0, count)
+    else:
+        run(lambda thread: job(count * thread // threads, count * (thread + 1) // threads), threads)
+
+
+def run(job: Callable[[int], None], threads: int) -> None:
+    """Call ``job(0)`` to ``job(threads - 1)`` at once, the first of them in this thread.
+
+    Raises
+    ------
+    RuntimeError
+        If a thread can't be started; then no job has run.
+    """
+    if threads == 1:
+        job(0)
+        return
+    gate = threading.Barrier(threads)
+
+    def wait_and_do(thread: int) -> None:
+        try:
+            gate.wait()
+        except threading.BrokenBarrierError:
+            return
+        job(thread)
+
+    workers = [threading.Thread(target=wait_and_do, args=(thread,)) for thread in range(1, threads)]
+    try:
+        for worker in workers:
+            worker.start()
+        gate.wait()
+    except BaseException:
+        gate.abort()
+        raise
+    try:
+        job(0)
+    finally:
+        for worker in workers:
+            worker.join()
+
+
+def _limit() -> int:
+    requested = os.environ.get("NNDL_EXT_NUM_THREADS")
+    if requested:
+        return integer(int(requested) if requested.isdecimal() else requested, "NNDL_EXT_NUM_THREADS", least=1)
+    if threading.current_thread() is not threading.main_thread():
+        return 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

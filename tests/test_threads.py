@@ -1,0 +1,61 @@
+"""How many threads there are, and that each of them does its part."""
+
+import threading
+
+import pytest
+
+from nndl_ext import Network, threads
+
+LARGE = 1e12
+
+
+def test_small_jobs_stay_on_one_core(monkeypatch):
+    monkeypatch.setenv("NNDL_EXT_NUM_THREADS", "4")
+    assert threads.number_of_threads(None, LARGE, LARGE) == 4
+    assert threads.number_of_threads(None, LARGE, 1000) == 1
+    assert threads.number_of_threads(None, 1000, LARGE) == 1
+    assert threads.number_of_threads(3, 1000, 1000) == 3
+
+
+def test_a_thread_of_the_user_s_own_is_not_joined_by_others(monkeypatch):
+    monkeypatch.delenv("NNDL_EXT_NUM_THREADS", raising=False)
+    numbers = []
+    worker = threading.Thread(target=lambda: numbers.append(threads.number_of_threads(None, LARGE, LARGE)))
+    worker.start()
+    worker.join()
+    assert numbers == [1]
+
+
+@pytest.mark.parametrize("value", ["0", "-2", "many"])
+def test_a_wrong_number_in_the_environment_is_named(monkeypatch, value):
+    monkeypatch.setenv("NNDL_EXT_NUM_THREADS", value)
+    with pytest.raises((TypeError, ValueError), match="NNDL_EXT_NUM_THREADS must be"):
+        threads.number_of_threads(None, LARGE, LARGE)
+
+
+def test_a_wrong_number_of_threads_is_named():
+    with pytest.raises(ValueError, match="threads must be at least 1, not 0"):
+        Network([2, 2], threads=0)
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_all_parts_are_done(number):
+    done = []
+    for _ in range(50):
+        threads.run_in_parts(lambda begin, end: done.extend(range(begin, end)), 17, number)
+    assert sorted(done) == sorted([*range(17)] * 50)
+
+
+def test_no_part_is_done_if_a_thread_can_not_start(monkeypatch):
+    start, done = threading.Thread.start, []
+
+    def start_one_only(self):
+        if threading.active_count() > before:
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    before = threading.active_count()
+    monkeypatch.setattr(threading.Thread, "start", start_one_only)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        threads.run(done.append, 3)
+    assert done == []
