@@ -381,7 +381,7 @@ def compress(const real[:, ::1] x):
     with nogil:
         for s in range(n):
             compress_row(&x[s, 0], inputs, &indices[starts[s]], &values[starts[s]])
-    return starts_array, indices_array[:-1], values_array[:-1]
+    return starts_array, indices_array[:starts[n]], values_array[:starts[n]]
 
 
 def enumerate_values(const real[::1] values, uint8_t[::1] positions, double[::1] palette):
