@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike
 from nndl_ext._kernels import kernels
 from nndl_ext.validation import real_array
 
+# Values that are as fast to read as they are.
+_FIT_A_CACHE = 100_000
+
 Pair = tuple[Any, Any]
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -107,9 +110,10 @@ class Dataset(Sequence[Pair]):
 
     @cached_property
     def rows(self) -> Rows:
-        """The inputs as the kernels read them: sparse rows of few different values, as images have them, take little memory."""
+        """The inputs as the kernels read them: many sparse rows of few different values, as images have them, take less
+        memory as positions in a palette."""
         starts, indices, values = kernels.compress(self.x)
-        if len(starts):
+        if len(starts) and len(values) > _FIT_A_CACHE:
             positions, palette = np.empty(len(values), np.uint8), np.empty(256)
             different = kernels.enumerate_values(values, positions, palette)
             if different:
