@@ -79,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(arguments: argparse.Namespace) -> None:
     start = time.perf_counter()
+    if arguments.curve:
+        arguments.curve.touch()  # better fail now than after the training
     training_data, _, test_data = mnist_loader.load_data_wrapper(arguments.data)
     net = _RecordingNetwork(arguments.sizes, arguments.dtype, arguments.seed)
     loaded = time.perf_counter()
@@ -96,17 +98,32 @@ def _train(arguments: argparse.Namespace) -> None:
 @contextmanager
 def _progress(net: _RecordingNetwork, epochs: int) -> Iterator[None]:
     """A progress bar below the printed lines, if tqdm is there, on a terminal, once the work has taken two seconds."""
+    terminal, start = sys.stdout, time.perf_counter()
+    bars: list[Any] = []
     try:
         from tqdm import tqdm
         from tqdm.contrib import DummyTqdmFile
     except ImportError:
         yield
         return
-    with tqdm(total=epochs, unit="epoch", delay=2, disable=None, leave=False) as bar:
-        net.report = bar.update
-        above: Any = sys.stdout if bar.disable else DummyTqdmFile(sys.stdout)
+    if not terminal.isatty():
+        yield
+        return
+
+    def report() -> None:
+        if bars:
+            bars[0].update()
+        elif time.perf_counter() - start > 2:
+            bars.append(tqdm(total=epochs, initial=len(net.curve), unit="epoch", leave=False, file=terminal))
+
+    net.report = report
+    above: Any = DummyTqdmFile(terminal)
+    try:
         with redirect_stdout(above):
             yield
+    finally:
+        for bar in bars:
+            bar.close()
 
 
 def _save_curve(path: Path, accuracies: list[float]) -> None:

@@ -63,6 +63,7 @@ def test_the_module_runs_as_a_program():
         (["--sizes", "100,10"], "nndl-ext: training_data has 784 inputs, but the network has 100"),
         (["--batch", "0"], "nndl-ext: mini_batch_size must be at least 1, not 0"),
         (["--data", "nowhere"], "nowhere"),
+        (["--curve", "nowhere/curve.csv"], "nowhere/curve.csv"),
         (["--epochs", "-1"], "nndl-ext: epochs must be at least 0, not -1"),
     ],
 )
