@@ -60,6 +60,7 @@ class Dataset(Sequence[Pair]):
             )
         if len(self.x) != len(self.y):
             raise ValueError(f"x and y must be of one length, not {len(self.x)} and {len(self.y)}")
+        self._desired_outputs: dict[tuple[int, np.dtype], np.ndarray] = {}
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[Pair]) -> Dataset:
@@ -140,6 +141,11 @@ class Dataset(Sequence[Pair]):
         ValueError
             If y has another number of outputs, or a label is out of range.
         """
+        if (outputs, dtype) not in self._desired_outputs:
+            self._desired_outputs[outputs, dtype] = self._outputs_as(outputs, dtype)
+        return self._desired_outputs[outputs, dtype]
+
+    def _outputs_as(self, outputs: int, dtype: np.dtype) -> np.ndarray:
         if self.y.ndim == 2:
             if self.y.shape[1] != outputs:
                 raise ValueError(f"y has {self.y.shape[1]} outputs, but the network has {outputs}")

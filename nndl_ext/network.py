@@ -159,7 +159,10 @@ class Network:
                 for start in range(0, len(data), mini_batch_size):
                     self.update_mini_batch([data[i] for i in order[start : start + mini_batch_size]], eta)
             else:
-                self._descend(data, order, mini_batch_size, eta)
+                # An override of cost_derivative finds the weights of its mini-batch in the network.
+                step = mini_batch_size if self._overrides("cost_derivative") else len(data)
+                for start in range(0, len(data), step):
+                    self._descend(data, order[start : start + step], mini_batch_size, eta)
             if test:
                 print(f"Epoch {epoch}: {self.evaluate(test)} / {len(test)}", flush=True)
             else:

@@ -224,6 +224,18 @@ def test_another_cost_derivative_is_honoured(size):
     np.testing.assert_allclose(*trained, rtol=1e-9)
 
 
+def test_a_cost_derivative_sees_the_weights_of_its_mini_batch():
+    seen = []
+
+    class Watching(Network):
+        def cost_derivative(self, output_activations, y):
+            seen.append(self.weights[0][0, 0])
+            return super().cost_derivative(output_activations, y)
+
+    Watching([20, 9, 4], seed=2).SGD(dense_data(n=6), 1, 2, 0.5)
+    assert [seen.count(weight) for weight in dict.fromkeys(seen)] == [2, 2, 2]
+
+
 def test_the_same_cost_derivative_gives_the_same_bits():
     class Spelled(Network):
         def cost_derivative(self, output_activations, y):
