@@ -14,7 +14,7 @@ cdef inline void add_block(
     const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth,
 ) noexcept nogil:
     """``dense_product`` for one vector of columns and a constant number of rows, whose sums stay in registers."""
-    cdef real sums[4][16]
+    cdef real sums[6][16]
     cdef real factor
     cdef Py_ssize_t i, p, q
     for p in range(rows):
@@ -40,12 +40,12 @@ cdef void dense_product(
     while i < depth:
         terms = min(<Py_ssize_t> DEPTH, depth - i)
         p = 0
-        while rows - p >= 4:
+        while rows - p >= 6:
             for q in range(vectors):
                 add_block(c + p * c_stride + q * lanes, c_stride, l + p * l_stride + i * l_step, l_stride, l_step,
-                          r + i * r_stride + q * lanes, r_stride, 4, terms)
-            p += 4
-        if rows - p >= 2:
+                          r + i * r_stride + q * lanes, r_stride, 6, terms)
+            p += 6
+        while rows - p >= 2:
             for q in range(vectors):
                 add_block(c + p * c_stride + q * lanes, c_stride, l + p * l_stride + i * l_step, l_stride, l_step,
                           r + i * r_stride + q * lanes, r_stride, 2, terms)
@@ -58,78 +58,87 @@ cdef void dense_product(
 
 
 cdef inline void add_rows(
-    real *c, const number *values, const uint16_t *indices, Py_ssize_t count, const real *levels,
-    const real *r, Py_ssize_t r_stride, Py_ssize_t columns,
+    real *c, Py_ssize_t c_stride, const int64_t *rows, Py_ssize_t samples, const int64_t *starts, const uint16_t *indices,
+    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t columns,
 ) noexcept nogil:
     """``sparse_product`` for a constant number of columns, whose sums stay in registers."""
     cdef real sums[64]
     cdef real factor
     cdef const real *row
-    cdef Py_ssize_t i, q
-    for q in range(columns):
-        sums[q] = c[q]
-    for i in range(count):
-        factor = value_at(values, i, levels)
-        row = r + indices[i] * r_stride
+    cdef Py_ssize_t i, q, s
+    for s in range(samples):
         for q in range(columns):
-            sums[q] = fma(factor, row[q], sums[q])
-    for q in range(columns):
-        c[q] = sums[q]
+            sums[q] = c[s * c_stride + q]
+        for i in range(starts[rows[s]], starts[rows[s] + 1]):
+            factor = value_at(values, i, levels)
+            row = r + indices[i] * r_stride
+            for q in range(columns):
+                sums[q] = fma(factor, row[q], sums[q])
+        for q in range(columns):
+            c[s * c_stride + q] = sums[q]
 
 
 cdef void sparse_product(
-    real *c, const number *values, const uint16_t *indices, Py_ssize_t count, const real *levels,
-    const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+    real *c, Py_ssize_t c_stride, const int64_t *rows, Py_ssize_t samples, const int64_t *starts, const uint16_t *indices,
+    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """One row of a product with a sparse l: c[q] += sum over i < count of x[i] * r[indices[i], q]."""
+    """c[s, q] += sum over i of x[rows[s], i] * r[i, q], where x is sparse. Some columns of r after the other: those of a large
+    one stay in a near cache for all samples."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     while vectors >= 4:
-        add_rows(c, values, indices, count, levels, r, r_stride, <Py_ssize_t> (4 * VECTOR // sizeof(real)))
+        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
+                 <Py_ssize_t> (4 * VECTOR // sizeof(real)))
         c += 4 * lanes
         r += 4 * lanes
         vectors -= 4
     if vectors >= 2:
-        add_rows(c, values, indices, count, levels, r, r_stride, <Py_ssize_t> (2 * VECTOR // sizeof(real)))
+        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
+                 <Py_ssize_t> (2 * VECTOR // sizeof(real)))
         c += 2 * lanes
         r += 2 * lanes
         vectors -= 2
     if vectors:
-        add_rows(c, values, indices, count, levels, r, r_stride, <Py_ssize_t> (VECTOR // sizeof(real)))
+        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
+                 <Py_ssize_t> (VECTOR // sizeof(real)))
 
 
-cdef inline void scatter_columns(
-    real *c, Py_ssize_t c_stride, const number *values, const uint16_t *indices, Py_ssize_t count, const real *levels,
-    const real *r, Py_ssize_t columns,
+cdef inline void scatter_rows(
+    real *c, Py_ssize_t c_stride, const int64_t *rows, Py_ssize_t samples, const int64_t *starts, const uint16_t *indices,
+    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t columns,
 ) noexcept nogil:
-    """``sparse_outer_product`` for a constant number of columns, whose part of r stays in registers."""
+    """``sparse_outer_product`` for a constant number of columns, in which a row of r stays in registers."""
     cdef real terms[64]
     cdef real factor
     cdef real *row
-    cdef Py_ssize_t i, q
-    for q in range(columns):
-        terms[q] = r[q]
-    for i in range(count):
-        factor = value_at(values, i, levels)
-        row = c + indices[i] * c_stride
+    cdef Py_ssize_t i, q, s
+    for s in range(samples):
         for q in range(columns):
-            row[q] = fma(factor, terms[q], row[q])
+            terms[q] = r[s * r_stride + q]
+        for i in range(starts[rows[s]], starts[rows[s] + 1]):
+            factor = value_at(values, i, levels)
+            row = c + indices[i] * c_stride
+            for q in range(columns):
+                row[q] = fma(factor, terms[q], row[q])
 
 
 cdef void sparse_outer_product(
-    real *c, Py_ssize_t c_stride, const number *values, const uint16_t *indices, Py_ssize_t count, const real *levels,
-    const real *r, Py_ssize_t vectors,
+    real *c, Py_ssize_t c_stride, const int64_t *rows, Py_ssize_t samples, const int64_t *starts, const uint16_t *indices,
+    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """c[indices[i], q] += x[i] * r[q] for i < count: a sparse column times a row."""
+    """c[i, q] += sum over s of x[rows[s], i] * r[s, q], where x is sparse."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     while vectors >= 4:
-        scatter_columns(c, c_stride, values, indices, count, levels, r, <Py_ssize_t> (4 * VECTOR // sizeof(real)))
+        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
+                     <Py_ssize_t> (4 * VECTOR // sizeof(real)))
         c += 4 * lanes
         r += 4 * lanes
         vectors -= 4
     if vectors >= 2:
-        scatter_columns(c, c_stride, values, indices, count, levels, r, <Py_ssize_t> (2 * VECTOR // sizeof(real)))
+        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
+                     <Py_ssize_t> (2 * VECTOR // sizeof(real)))
         c += 2 * lanes
         r += 2 * lanes
         vectors -= 2
     if vectors:
-        scatter_columns(c, c_stride, values, indices, count, levels, r, <Py_ssize_t> (VECTOR // sizeof(real)))
+        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
+                     <Py_ssize_t> (VECTOR // sizeof(real)))
