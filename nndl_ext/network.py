@@ -340,10 +340,12 @@ class Network:
         return outputs
 
     def _descend(self, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float) -> None:
-        """Train on the data in the given order; whatever goes wrong on the way leaves the network as it was."""
+        """Train on the data in the given order; an exception on the way leaves the network between two mini-batches."""
         flat = parameters.copy(self._layout, self._parameters())
-        self._add_steps(flat, flat, data, order, mini_batch_size, eta)
-        self._adopt(flat)
+        try:
+            self._add_steps(flat, flat, data, order, mini_batch_size, eta)
+        finally:
+            self._adopt(flat)
 
     def _add_steps(
         self, flat: np.ndarray, target: np.ndarray, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float
@@ -355,8 +357,12 @@ class Network:
         threads = 1 if derivative else number_of_threads(self.threads, len(order) * work, mini_batch_size * work)
         workspace = np.empty(kernels.workspace_size(self._layout, self._dtype.itemsize, mini_batch_size, threads), np.uint8)
         arguments = (self._layout, flat, target, *data.rows, y, order, mini_batch_size, eta, derivative)
-        arrivals = np.zeros(1, np.int64)
-        run(lambda thread: kernels.descend(*arguments, workspace, arrivals, thread, threads), threads)
+        meeting = np.zeros(2, np.int64)
+
+        def abandon() -> None:
+            meeting[1] = 1
+
+        run(lambda thread: kernels.descend(*arguments, workspace, meeting, thread, threads), threads, abandon)
 
     def _multiplications(self, data: Dataset) -> float:
         """Multiplications to bring one sample of a data set, on average, through the network: zero inputs take none."""

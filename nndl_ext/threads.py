@@ -36,45 +36,48 @@ def number_of_threads(requested: int | None, work: float, work_between_meetings:
 
 def run_in_parts(job: Callable[[int, int], None], count: int, threads: int) -> None:
     """Call ``job(begin, end)`` for as many parts of ``count`` things as there are threads, at once."""
-    if threads == 1:
-        job(0, count)
-    else:
-        run(lambda thread: job(count * thread // threads, count * (thread + 1) // threads), threads)
+    run(lambda thread: job(count * thread // threads, count * (thread + 1) // threads), threads)
 
 
-def run(job: Callable[[int], None], threads: int) -> None:
-    """Call ``job(0)`` to ``job(threads - 1)`` at once, the first of them in this thread.
+def run(job: Callable[[int], None], threads: int, abandon: Callable[[], None] = lambda: None) -> None:
+    """Call ``job(0)`` to ``job(threads - 1)`` at once, the first of them in this thread, and return when all have ended.
 
-    Raises
-    ------
-    RuntimeError
-        If a thread can't be started; then no job has run.
+    Should one raise an exception, or not start, or should this thread be interrupted, ``abandon()`` is called, which must let
+    the others end if they wait for that one; then the exception is raised here.
     """
-    if threads == 1:
-        job(0)
-        return
-    gate = threading.Barrier(threads)
+    errors: list[BaseException] = []
 
-    def wait_and_do(thread: int) -> None:
+    def keep_errors(thread: int) -> None:
         try:
-            gate.wait()
-        except threading.BrokenBarrierError:
-            return
-        job(thread)
+            job(thread)
+        except BaseException as error:
+            errors.append(error)
+            abandon()
 
-    workers = [threading.Thread(target=wait_and_do, args=(thread,)) for thread in range(1, threads)]
+    workers = [threading.Thread(target=keep_errors, args=(thread,)) for thread in range(1, threads)]
     try:
         for worker in workers:
             worker.start()
-        gate.wait()
-    except BaseException:
-        gate.abort()
-        raise
-    try:
         job(0)
+    except BaseException:
+        abandon()
+        raise
     finally:
-        for worker in workers:
-            worker.join()
+        interruption = _join(workers)
+    if interruption or errors:
+        raise interruption or errors[0]
+
+
+def _join(workers: list[threading.Thread]) -> KeyboardInterrupt | None:
+    """Wait for threads, also if Ctrl-C is pressed meanwhile: they write to what others are about to read."""
+    interruption = None
+    for worker in workers:
+        while worker.is_alive():
+            try:
+                worker.join()
+            except KeyboardInterrupt as error:
+                interruption = error
+    return interruption
 
 
 def _limit() -> int:

@@ -9,6 +9,7 @@ belong to the inputs ``indices[starts[s]:starts[s + 1]]``, and zeros elsewhere; 
 other in ``values``, and ``starts`` is empty. Values of type uint8 are positions in ``palette``.
 """
 
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
@@ -22,6 +23,7 @@ cdef enum:
     MOST_SPARSE_INPUTS = 65536  # an index of a sparse row has 16 bits
     AHEAD = 16                  # samples between the one at work and the one asked for from memory
     LINE = 64                   # bytes of a cache line
+    BETWEEN_LOOKS = 50_000_000  # multiply-adds between two looks for signals: some hundredths of a second, at most
 
 
 cdef extern from *:
@@ -50,15 +52,19 @@ cdef extern from *:
     #define NNDL_EXT_YIELD() sched_yield()
     #define NNDL_EXT_PREFETCH(p) __builtin_prefetch((p), 0, 2)
     #endif
-    /* Wait until all threads have come as often as this one. The sum of arrivals only grows, so it needs no reset. */
-    static void nndl_ext_meet(int64_t *arrivals, int64_t threads) {
+    /* Wait until all threads have come as often as this one: 1; or 0 if one never will, which abandoned the meeting. The sum
+       of arrivals only grows, so it needs no reset. Who abandons arrives nowhere after, hence the second look at the sum. */
+    static int nndl_ext_meet(int64_t *meeting, int64_t threads) {
+        int64_t *arrivals = meeting, *abandoned = meeting + 1;
         int64_t wanted = ((NNDL_EXT_ADD(arrivals, 1) - 1) / threads + 1) * threads;
         for (int spins = 0; NNDL_EXT_LOAD(arrivals) < wanted; spins++) {
+            if (NNDL_EXT_LOAD(abandoned)) return NNDL_EXT_LOAD(arrivals) >= wanted;
             if (spins < 2000) NNDL_EXT_PAUSE(); else NNDL_EXT_YIELD();
         }
+        return 1;
     }
     """
-    void meet "nndl_ext_meet"(int64_t *arrivals, int64_t threads) noexcept nogil
+    bint all_have_met "nndl_ext_meet"(int64_t *meeting, int64_t threads) noexcept nogil
     void prefetch_line "NNDL_EXT_PREFETCH"(const void *p) noexcept nogil
 
 
@@ -232,6 +238,8 @@ def feedforward(
     cdef Py_ssize_t depth = layout.shape[0], n = outputs.shape[0], block = min(n, <Py_ssize_t> BLOCK)
     cdef const Layer *last = &layers[depth - 1]
     cdef const int64_t *row_starts = &starts[0] if starts.shape[0] else NULL
+    cdef const uint16_t *row_indices = &indices[0] if indices.shape[0] else NULL
+    cdef const number *row_values = &values[0] if values.shape[0] else NULL
     cdef Py_ssize_t gathered = 0 if row_starts else block * layers[0].inputs
     cdef Py_ssize_t width = total_stride(layers, depth)
     cdef Scratch memory = Scratch((gathered + block * width) * sizeof(real) + block * sizeof(int64_t), 3)
@@ -247,8 +255,8 @@ def feedforward(
             samples = min(block, n - first)
             for s in range(samples):
                 rows[s] = first + s
-            forward(layers, depth, &parameters[0], block, 0, samples, rows, row_starts, &indices[0], &values[0], levels, inputs,
-                    activations)
+            forward(layers, depth, &parameters[0], block, 0, samples, rows, row_starts, row_indices, row_values, levels,
+                    inputs, activations)
             for s in range(samples):
                 memcpy(&outputs[first + s, 0], last_activations + s * last.stride, last.neurons * sizeof(real))
             first += samples
@@ -302,11 +310,27 @@ def workspace_size(const int64_t[:, ::1] layout, Py_ssize_t itemsize, Py_ssize_t
     )
 
 
+cdef int meet(int64_t *meeting, Py_ssize_t threads) except -1 nogil:
+    if not all_have_met(meeting, threads):
+        with gil:
+            raise RuntimeError("another thread of this job has ended before its time")
+    return 0
+
+
+cdef Py_ssize_t look_for_signals(Py_ssize_t work) except -1 nogil:
+    """The work since the last look for signals such as Ctrl-C: 0 after a look, which is taken when enough has been done."""
+    if work < BETWEEN_LOOKS:
+        return work
+    with gil:
+        PyErr_CheckSignals()
+    return 0
+
+
 def descend(
     const int64_t[:, ::1] layout, real[::1] parameters, real[::1] target, const int64_t[::1] starts,
     const uint16_t[::1] indices, const number[::1] values, const double[::1] palette, const real[:, ::1] y,
     const int64_t[::1] order, Py_ssize_t mini_batch_size, double eta, cost_derivative, uint8_t[::1] workspace,
-    int64_t[::1] arrivals, Py_ssize_t thread, Py_ssize_t threads,
+    int64_t[::1] meeting, Py_ssize_t thread, Py_ssize_t threads,
 ):
     """For each mini-batch, target -= eta * mean gradient of its samples' cost at ``parameters``.
 
@@ -317,13 +341,17 @@ def descend(
 
     All ``threads`` call this with the same arguments but ``thread``. Each takes a share of the samples through the network, and
     then, when all have met, a share of the weights to update. No sum is split, so their number changes no bit. ``workspace``
-    has the size that ``workspace_size`` says, and ``arrivals`` is one 0.
+    has the size that ``workspace_size`` says, and ``meeting`` is two zeros; a 1 in place of the second makes all threads raise
+    at their next meeting, if not all come to it. Whatever exception ends this, in descent ``target`` is left as it was
+    between two mini-batches.
     """
     cdef const Layer *layers = <const Layer *> &layout[0, 0]
     cdef Py_ssize_t depth = layout.shape[0], n = order.shape[0]
     cdef Py_ssize_t block = min(mini_batch_size, <Py_ssize_t> BLOCK)
     cdef const Layer *last = &layers[depth - 1]
     cdef const int64_t *row_starts = &starts[0] if starts.shape[0] else NULL
+    cdef const uint16_t *row_indices = &indices[0] if indices.shape[0] else NULL
+    cdef const number *row_values = &values[0] if values.shape[0] else NULL
     cdef Py_ssize_t width = total_stride(layers, depth)
     cdef Py_ssize_t transposed = aligned(most_neighbours(layers, depth) * (block + VECTOR) * sizeof(real)) // sizeof(real)
     # The blocks of one mini-batch descend from the same point, which has to be kept if the first block moves it.
@@ -336,45 +364,54 @@ def descend(
     cdef real *outputs = activations + block * (width - last.stride)
     cdef real *derivatives = deltas + block * (width - last.stride)
     cdef const int64_t *rows
-    cdef Py_ssize_t first = 0, last_of_batch, size, samples, begin, end, s
+    cdef Py_ssize_t first = 0, last_of_batch, size, samples, begin, end, s, work = 0, phase = 0
     cdef real factor
     cdef bint quadratic = cost_derivative is None
     cdef real levels[256]
-    with nogil:
-        convert(levels, palette)
-        while first < n:
-            size = min(mini_batch_size, n - first)
-            last_of_batch = first + size
-            factor = <real> (-eta / size)
-            if kept:
-                if thread == 0:
-                    memcpy(source, &parameters[0], parameters.shape[0] * sizeof(real))
-                meet(&arrivals[0], threads)
-            while first < last_of_batch:
-                rows = &order[first]
-                samples = min(block, last_of_batch - first)
-                begin, end = share(samples, thread, threads), share(samples, thread + 1, threads)
-                for s in range(begin, min(end, n - first - AHEAD)):
-                    prefetch_row(rows[s + AHEAD], layers[0].inputs, row_starts, &indices[0], &values[0])
-                forward(layers, depth, source, block, begin, end, rows, row_starts, &indices[0], &values[0], levels, inputs,
-                        activations)
-                if quadratic:
-                    for s in range(begin, end):
-                        quadratic_cost_derivative(derivatives + s * last.stride, outputs + s * last.stride, &y[rows[s], 0],
-                                                  last.neurons)
-                else:
-                    with gil:
-                        cost_derivative(first, <real[:samples, :last.stride]> outputs,
-                                        <real[:samples, :last.stride]> derivatives)
-                backward(layers, depth, source, block, begin, end, factor, outputs, derivatives, scratch)
-                meet(&arrivals[0], threads)
-                update(layers, depth, &target[0], block, samples, thread, threads, rows, row_starts, &indices[0], &values[0],
-                       levels, inputs, activations, deltas)
-                meet(&arrivals[0], threads)
-                first += samples
+    try:
+        with nogil:
+            convert(levels, palette)
+            while first < n:
+                size = min(mini_batch_size, n - first)
+                last_of_batch = first + size
+                factor = <real> (-eta / size)
+                if kept:
+                    if thread == 0:
+                        memcpy(source, &parameters[0], parameters.shape[0] * sizeof(real))
+                    meet(&meeting[0], threads)
+                while first < last_of_batch:
+                    rows = &order[first]
+                    samples = min(block, last_of_batch - first)
+                    begin, end = share(samples, thread, threads), share(samples, thread + 1, threads)
+                    phase = (end - begin) * parameters.shape[0]
+                    work = look_for_signals(work + phase)
+                    for s in range(begin, min(end, n - first - AHEAD)):
+                        prefetch_row(rows[s + AHEAD], layers[0].inputs, row_starts, row_indices, row_values)
+                    forward(layers, depth, source, block, begin, end, rows, row_starts, row_indices, row_values, levels,
+                            inputs, activations)
+                    work = look_for_signals(work + phase)
+                    if quadratic:
+                        for s in range(begin, end):
+                            quadratic_cost_derivative(derivatives + s * last.stride, outputs + s * last.stride,
+                                                      &y[rows[s], 0], last.neurons)
+                    else:
+                        with gil:
+                            cost_derivative(first, <real[:samples, :last.stride]> outputs,
+                                            <real[:samples, :last.stride]> derivatives)
+                    backward(layers, depth, source, block, begin, end, factor, outputs, derivatives, scratch)
+                    work = look_for_signals(work + phase)
+                    meet(&meeting[0], threads)
+                    update(layers, depth, &target[0], block, samples, thread, threads, rows, row_starts, row_indices,
+                           row_values, levels, inputs, activations, deltas)
+                    meet(&meeting[0], threads)
+                    first += samples
+    except BaseException:
+        if kept and thread == 0:
+            memcpy(&target[0], source, target.shape[0] * sizeof(real))
+        raise
 
 
-cdef Py_ssize_t compress_row(const real *x, Py_ssize_t inputs, uint16_t *indices, real *values) noexcept nogil:
+cdef Py_ssize_t compress_row(const number *x, Py_ssize_t inputs, uint16_t *indices, number *values) noexcept nogil:
     """Write the elements that are not zero, and their indices, and return how many they are. One place more is written to: each
     element is, and the next one goes over it if it is zero."""
     cdef Py_ssize_t k, count = 0
@@ -385,7 +422,7 @@ cdef Py_ssize_t compress_row(const real *x, Py_ssize_t inputs, uint16_t *indices
     return count
 
 
-def compress(const real[:, ::1] x):
+def compress(const number[:, ::1] x):
     """The rows of ``x`` as (starts, indices, values): sparse, if at most half of the elements are not zero."""
     import numpy
     cdef Py_ssize_t n = x.shape[0], inputs = x.shape[1], s, k, count
@@ -401,9 +438,9 @@ def compress(const real[:, ::1] x):
     if 2 * starts[n] > n * inputs or inputs > MOST_SPARSE_INPUTS:
         return starts_array[:0], numpy.empty(0, numpy.uint16), numpy.asarray(x).reshape(-1)
     indices_array = numpy.empty(starts[n] + 1, numpy.uint16)
-    values_array = numpy.empty(starts[n] + 1, numpy.float32 if real is float else numpy.float64)
+    values_array = numpy.empty(starts[n] + 1, numpy.asarray(x).dtype)
     cdef uint16_t[::1] indices = indices_array
-    cdef real[::1] values = values_array
+    cdef number[::1] values = values_array
     with nogil:
         for s in range(n):
             compress_row(&x[s, 0], inputs, &indices[starts[s]], &values[starts[s]])

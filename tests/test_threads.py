@@ -46,16 +46,29 @@ def test_all_parts_are_done(number):
     assert sorted(done) == sorted([*range(17)] * 50)
 
 
-def test_no_part_is_done_if_a_thread_can_not_start(monkeypatch):
-    start, done = threading.Thread.start, []
+def test_a_thread_that_can_not_start_lets_the_others_end(monkeypatch):
+    start, started, abandoned = threading.Thread.start, [], threading.Event()
 
     def start_one_only(self):
-        if threading.active_count() > before:
+        if started:
             raise RuntimeError("can't start new thread")
+        started.append(self)
         start(self)
 
-    before = threading.active_count()
     monkeypatch.setattr(threading.Thread, "start", start_one_only)
     with pytest.raises(RuntimeError, match="can't start new thread"):
-        threads.run(done.append, 3)
-    assert done == []
+        threads.run(lambda _thread: abandoned.wait(10), 3, abandoned.set)
+    assert not started[0].is_alive()
+
+
+@pytest.mark.parametrize("failing", [0, 1, 2])
+def test_an_error_in_any_thread_ends_all_and_is_raised(failing):
+    abandoned = threading.Event()
+
+    def job(thread):
+        if thread == failing:
+            raise ArithmeticError("no more")
+        assert abandoned.wait(10)
+
+    with pytest.raises(ArithmeticError, match="no more"):
+        threads.run(job, 3, abandoned.set)

@@ -91,8 +91,8 @@ def test_sparse_and_dense_rows_give_the_same_bits(mnist, variant):
     ):
         net = Network([784, 30, 10], seed=1)
         workspace = np.empty(variant.workspace_size(net._layout, 8, 10, 1), np.uint8)
-        arrivals = np.zeros(1, np.int64)
-        variant.descend(net._layout, net._flat, net._flat, *rows, y, np.arange(100), 10, 3.0, None, workspace, arrivals, 0, 1)
+        meeting = np.zeros(2, np.int64)
+        variant.descend(net._layout, net._flat, net._flat, *rows, y, np.arange(100), 10, 3.0, None, workspace, meeting, 0, 1)
         results.append(digest(net))
     assert len(set(results)) == 1
 

@@ -30,7 +30,7 @@ def descend(
     eta: float,
     cost_derivative: Callable[[int, Any, Any], None] | None,
     workspace: NDArray[np.uint8],
-    arrivals: NDArray[np.int64],
+    meeting: NDArray[np.int64],
     thread: int,
     threads: int,
 ) -> None: ...
