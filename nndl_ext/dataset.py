@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nndl_ext._kernels import kernels
-from nndl_ext.validation import real_array
+from nndl_ext.validation import finite, real_array
 
 # Values that are as fast to read as they are.
 _FIT_A_CACHE = 100_000
@@ -32,35 +32,55 @@ class Dataset(Sequence[Pair]):
         Shape (n, inputs): one input a row. float32 and float64 are kept as they are, other real numbers become float64.
     y : array_like
         Shape (n, outputs): one desired output a row; or shape (n,): integer labels.
+    palette : array_like, optional
+        At most 256 real numbers. With it ``x`` holds positions in it, of type uint8, as images hold grey levels, and the inputs
+        are ``palette[x]``. They take an eighth of the memory, and training reads them as they are.
+
+    Attributes
+    ----------
+    x, y : numpy.ndarray
+        The inputs and the desired outputs or labels (int64), read-only.
 
     Raises
     ------
     TypeError
         If ``x`` or ``y`` does not hold real numbers, or labels are not integers.
     ValueError
-        If a shape is not one of those above, or ``x`` and ``y`` differ in length.
+        If a shape is not one of those above, ``x`` and ``y`` differ in length, a number is infinite or NaN, or a position lies
+        outside of the palette.
 
     Notes
     -----
     Arrays that can be written to are copied, so that nothing changes a data set later.
     """
 
-    def __init__(self, x: ArrayLike, y: ArrayLike) -> None:
-        self.x = _frozen(real_array(x, "x"))
+    def __init__(self, x: ArrayLike, y: ArrayLike, *, palette: ArrayLike | None = None) -> None:
+        self._palette = None if palette is None else _frozen(finite(real_array(palette, "palette"), "palette"))
+        self._stored = _frozen(finite(real_array(x, "x"), "x") if self._palette is None else _positions(x, self._palette))
         y_array = np.asarray(y)
         if y_array.ndim == 1 and y_array.dtype.kind in "iub":
             self.y = _frozen(y_array.astype(np.int64, copy=False))
         else:
-            self.y = _frozen(real_array(y_array, "y"))
-        if self.x.ndim != 2:
-            raise ValueError(f"x must have shape (n, inputs), not {self.x.shape}")
+            self.y = _frozen(finite(real_array(y_array, "y"), "y"))
+        if self._stored.ndim != 2:
+            raise ValueError(f"x must have shape (n, inputs), not {self._stored.shape}")
         if self.y.ndim != 2 and self.y.dtype != np.int64:
             raise ValueError(
                 f"y must have shape (n, outputs), or (n,) for integer labels, not {self.y.shape} of {self.y.dtype}"
             )
-        if len(self.x) != len(self.y):
-            raise ValueError(f"x and y must be of one length, not {len(self.x)} and {len(self.y)}")
+        if len(self._stored) != len(self.y):
+            raise ValueError(f"x and y must be of one length, not {len(self._stored)} and {len(self.y)}")
         self._desired_outputs: dict[tuple[int, np.dtype], np.ndarray] = {}
+
+    @cached_property
+    def x(self) -> np.ndarray:
+        """The inputs: shape (n, inputs), read-only. From a palette they are made when first asked for."""
+        return self._stored if self._palette is None else self._inputs(slice(None))
+
+    @property
+    def inputs(self) -> int:
+        """The number of inputs of a sample."""
+        return self._stored.shape[1]
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[Pair]) -> Dataset:
@@ -90,7 +110,7 @@ class Dataset(Sequence[Pair]):
         return cls(x.reshape(len(columns), -1), y if y.ndim == 1 and y.dtype.kind in "iub" else y.reshape(len(columns), -1))
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self._stored)
 
     @overload
     def __getitem__(self, index: SupportsIndex) -> Pair: ...
@@ -98,21 +118,32 @@ class Dataset(Sequence[Pair]):
     def __getitem__(self, index: slice) -> Dataset: ...
     def __getitem__(self, index: SupportsIndex | slice) -> Pair | Dataset:
         if isinstance(index, slice):
-            return Dataset(self.x[index], self.y[index])
+            return Dataset(self._stored[index], self.y[index], palette=self._palette)
         i = operator.index(index)
         y = self.y[i]
-        return self.x[i][:, np.newaxis], int(y) if self.y.ndim == 1 else y[:, np.newaxis]
+        return self._inputs(i)[:, np.newaxis], int(y) if self.y.ndim == 1 else y[:, np.newaxis]
 
     def __iter__(self) -> Iterator[Pair]:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        return f"<Dataset of {len(self)} pairs: x {self.x.shape} {self.x.dtype}, y {self.y.shape} {self.y.dtype}>"
+        dtype = (self._stored if self._palette is None else self._palette).dtype
+        return f"<Dataset of {len(self)} pairs: x {self._stored.shape} {dtype}, y {self.y.shape} {self.y.dtype}>"
+
+    def _inputs(self, index: int | slice) -> np.ndarray:
+        """The inputs of one sample or several, read-only."""
+        if self._palette is None:
+            return self._stored[index]
+        x = self._palette[self._stored[index]]
+        x.flags.writeable = False
+        return x
 
     @cached_property
     def rows(self) -> Rows:
         """The inputs as the kernels read them: many sparse rows of few different values, as images have them, take less
         memory as positions in a palette."""
+        if self._palette is not None and not self._palette[:1].any():  # position 0 stands for 0
+            return *kernels.compress(self._stored), self._palette.astype(np.float64)
         starts, indices, values = kernels.compress(self.x)
         if len(starts) and len(values) > _FIT_A_CACHE:
             positions, palette = np.empty(len(values), np.uint8), np.empty(256)
@@ -126,7 +157,7 @@ class Dataset(Sequence[Pair]):
         starts, indices, values, palette = self.rows
         if len(starts):
             return starts[begin : end + 1], indices, values, palette
-        return starts, indices, values[begin * self.x.shape[1] : end * self.x.shape[1]], palette
+        return starts, indices, values[begin * self.inputs : end * self.inputs], palette
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -157,6 +188,17 @@ class Dataset(Sequence[Pair]):
                 f"labels must be from 0 to {outputs - 1} for {outputs} outputs, not from {self.y.min()} to {self.y.max()}"
             )
         return np.eye(outputs, dtype=dtype)[self.y]
+
+
+def _positions(x: ArrayLike, palette: np.ndarray) -> np.ndarray:
+    positions = np.ascontiguousarray(x)
+    if palette.ndim != 1 or not 1 <= len(palette) <= 256:
+        raise ValueError(f"palette must have shape (k,) with k from 1 to 256, not {palette.shape}")
+    if positions.dtype != np.uint8:
+        raise TypeError(f"x must hold positions in the palette, of type uint8, not {positions.dtype}")
+    if positions.max(initial=0) >= len(palette):
+        raise ValueError(f"x must hold positions from 0 to {len(palette) - 1} in the palette, not {positions.max()}")
+    return positions
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

@@ -6,17 +6,17 @@ the book's ``mnist.pkl.gz``; or ``mnist.npz`` as Keras distributes it.
 
 from __future__ import annotations
 
-import gzip
 import io
+import math
 import pickle
 import struct
-import zlib
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from nndl_ext.dataset import Dataset
+from nndl_ext.files import content, npz_arrays
 
 Arrays = tuple[np.ndarray, np.ndarray]
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ AnyPath = str | PathLike[str]
 
 # The book's split: of the 60,000 training images the last 10,000 are for validation.
 _VALIDATION_PART = 6
+
+# What the grey levels in an image file stand for.
+_SHADES = np.arange(256, dtype=np.float32) / 256
 
 
 def load_data(path: AnyPath | None = None) -> tuple[Arrays, Arrays, Arrays]:
@@ -51,15 +54,7 @@ def load_data(path: AnyPath | None = None) -> tuple[Arrays, Arrays, Arrays]:
     ValueError
         If a file is not what it should be.
     """
-    from importlib.resources import files  # these two take longer to import than all the rest but NumPy
-    from pathlib import Path
-
-    source = files("nndl_ext.data") if path is None else Path(path)
-    if isinstance(source, Path) and not source.is_dir():
-        return _load_npz(source) if source.suffix == ".npz" else _load_pickle(source)
-    images, labels = (_load_idx(source, f"train-{kind}") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"))
-    test = tuple(_load_idx(source, f"t10k-{kind}") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"))
-    return _split(images, labels, *test)
+    return tuple((np.take(_SHADES, x) if x.dtype == np.uint8 else x, y) for x, y in _load(path))  # type: ignore[return-value]
 
 
 def load_data_wrapper(path: AnyPath | None = None) -> tuple[Dataset, Dataset, Dataset]:
@@ -81,12 +76,13 @@ def load_data_wrapper(path: AnyPath | None = None) -> tuple[Dataset, Dataset, Da
     FileNotFoundError, ValueError
         As for `load_data`.
     """
-    (x, digits), validation, test = load_data(path)
-    classes = max(10, 1 + max(int(labels.max(initial=0)) for labels in (digits, validation[1], test[1])))
-    training = (x, np.eye(classes)[digits])
-    for array in (*training, *validation, *test):
-        array.flags.writeable = False  # so that the data sets need no copy
-    return Dataset(*training), Dataset(*validation), Dataset(*test)
+    (x, digits), *others = _load(path)
+    classes = max(10, 1 + max(int(labels.max(initial=0)) for _, labels in ((x, digits), *others)))
+    training, validation, test = (
+        Dataset(images, y, palette=_SHADES if images.dtype == np.uint8 else None)
+        for images, y in ((x, np.eye(classes)[digits]), *others)
+    )
+    return training, validation, test
 
 
 def vectorized_result(j: int, classes: int = 10) -> np.ndarray:
@@ -116,24 +112,32 @@ def vectorized_result(j: int, classes: int = 10) -> np.ndarray:
     return e
 
 
+def _load(path: AnyPath | None) -> tuple[Arrays, Arrays, Arrays]:
+    """The three pairs of images and labels, read-only: grey levels, of type uint8, or, from the book's pickle, float32."""
+    from importlib.resources import files  # these two take longer to import than all the rest but NumPy
+    from pathlib import Path
+
+    source = files("nndl_ext.data") if path is None else Path(path)
+    if isinstance(source, Path) and not source.is_dir():
+        pairs = _load_npz(source) if source.suffix == ".npz" else _load_pickle(source)
+    else:
+        names = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+        pairs = _split(*(_load_idx(source, name) for name in names))
+    for x, y in pairs:
+        if len(x) != len(y):
+            raise ValueError(f"{source} has {len(x)} images, but {len(y)} labels for them")
+        for array in (x, y):
+            array.flags.writeable = False  # so that a data set needs no copy
+    return pairs
+
+
 def _split(images: np.ndarray, labels: np.ndarray, test_images: np.ndarray, test_labels: np.ndarray) -> Any:
-    """The three pairs of `load_data` from grey levels and labels."""
+    """The three pairs from the files' grey levels and labels."""
     cut = len(images) - len(images) // _VALIDATION_PART
     return tuple(
-        (np.divide(x.reshape(len(x), -1), np.float32(256), dtype=np.float32), y.astype(np.int64))
+        (x.reshape(len(x), math.prod(x.shape[1:])), y.astype(np.int64))
         for x, y in ((images[:cut], labels[:cut]), (images[cut:], labels[cut:]), (test_images, test_labels))
     )
-
-
-def _content(file: Traversable) -> bytes:
-    """What a file holds, decompressed if gzip has compressed it."""
-    content = file.read_bytes()
-    if content[:2] != b"\x1f\x8b":
-        return content
-    try:
-        return gzip.decompress(content)
-    except (EOFError, OSError, zlib.error) as error:
-        raise ValueError(f"{file} is a broken gzip file: {error}") from error
 
 
 def _load_idx(folder: Traversable, name: str) -> np.ndarray:
@@ -144,49 +148,60 @@ def _load_idx(folder: Traversable, name: str) -> np.ndarray:
             break
     else:
         raise FileNotFoundError(f"{folder} has neither {name} nor {name}.gz")
-    content = _content(file)
+    data = content(file)
     dimensions = int(name.partition("idx")[2][0])
     header = struct.calcsize(f">{1 + dimensions}I")
-    if len(content) < header or content[:4] != bytes((0, 0, 8, dimensions)):
+    if len(data) < header or data[:4] != bytes((0, 0, 8, dimensions)):
         raise ValueError(f"{file} is not an IDX file of bytes in {dimensions} dimensions")
-    shape = struct.unpack_from(f">{dimensions}I", content, 4)
-    data = np.frombuffer(content, np.uint8, offset=header)
-    if data.size != np.prod(shape, dtype=object):
-        raise ValueError(f"{file} announces {shape} bytes, but holds {data.size}")
-    return data.reshape(shape)
+    shape = struct.unpack_from(f">{dimensions}I", data, 4)
+    if len(data) - header != math.prod(shape):
+        raise ValueError(f"{file} announces {shape} bytes, but holds {len(data) - header}")
+    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
-def _load_npz(path: Path) -> tuple[Arrays, Arrays, Arrays]:
-    with np.load(path, allow_pickle=False) as arrays:
-        missing = {"x_train", "y_train", "x_test", "y_test"} - set(arrays)
-        if missing:
-            raise ValueError(f"{path} lacks {', '.join(sorted(missing))}")
-        return _split(arrays["x_train"], arrays["y_train"], arrays["x_test"], arrays["y_test"])
+def _load_npz(path: Path) -> Any:
+    arrays = npz_arrays(path)
+    names = ("x_train", "y_train", "x_test", "y_test")
+    missing = set(names) - set(arrays)
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(sorted(missing))}")
+    for name in names:
+        array = arrays[name]
+        if (array.ndim < 2 or array.dtype != np.uint8) if name[0] == "x" else (array.ndim != 1 or array.dtype.kind not in "iu"):
+            raise ValueError(f"{path} should hold grey levels and labels, but {name} has shape {array.shape} of {array.dtype}")
+    return _split(*(arrays[name] for name in names))
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Builds NumPy arrays and nothing else."""
+class _PickledDtype:
+    """A dtype on its way out of a pickle: a type code, and then a state that tells the byte order."""
 
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in {("numpy", "ndarray"), ("numpy", "dtype")}:
-            return getattr(np, name)
-        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
-            return _reconstruct
-        if module in ("numpy.core.numeric", "numpy._core.numeric") and name == "_frombuffer":
-            return _from_buffer
-        if (module, name) == ("_codecs", "encode"):  # how old protocols spell bytes
-            return _latin1_bytes
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, but only NumPy arrays are allowed")
+    def __init__(self, code: str, *_: object) -> None:
+        if code not in ("f4", "f8", "i8", "i4", "u1"):
+            raise pickle.UnpicklingError(f"it asks for arrays of type {code!r}")
+        self.dtype = np.dtype(code)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.dtype = self.dtype.newbyteorder(state[1])
 
 
-def _reconstruct(subtype: type, _shape: tuple[int, ...], _typecode: bytes) -> np.ndarray:
-    if subtype is not np.ndarray:
-        raise pickle.UnpicklingError(f"it asks for an array of type {subtype!r}")
-    return np.empty(0, np.int8)
+class _PickledArray:
+    """An array on its way out of a pickle."""
+
+    def __init__(self, *_: object) -> None:
+        self.array = np.empty(0)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, dtype, fortran_order, data = state
+        self._fill(data.encode("latin1") if isinstance(data, str) else data, dtype, shape, "F" if fortran_order else "C")
+
+    def _fill(self, data: bytes, dtype: _PickledDtype, shape: tuple[int, ...], order: Literal["C", "F"]) -> None:
+        self.array = np.frombuffer(data, dtype.dtype).reshape(shape, order=order)
 
 
-def _from_buffer(buffer: bytes, dtype: np.dtype, shape: tuple[int, ...], order: Literal["C", "F"]) -> np.ndarray:
-    return np.frombuffer(buffer, dtype).reshape(shape, order=order)
+def _from_buffer(data: bytes, dtype: _PickledDtype, shape: tuple[int, ...], order: Literal["C", "F"]) -> _PickledArray:
+    array = _PickledArray()
+    array._fill(data, dtype, shape, order)
+    return array
 
 
 def _latin1_bytes(text: str, encoding: str) -> bytes:
@@ -195,13 +210,43 @@ def _latin1_bytes(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-def _load_pickle(path: Path) -> tuple[Arrays, Arrays, Arrays]:
-    content = _content(path)
+# All that a pickle of arrays names, and what it gets instead. Old protocols spell bytes by a codec.
+_STAND_INS = {
+    "numpy.ndarray": None,
+    "numpy.dtype": _PickledDtype,
+    "_codecs.encode": _latin1_bytes,
+    **{f"numpy.{core}.multiarray._reconstruct": _PickledArray for core in ("core", "_core")},
+    **{f"numpy.{core}.numeric._frombuffer": _from_buffer for core in ("core", "_core")},
+}
+
+
+class _ArrayUnpickler(pickle._Unpickler):
+    """Builds arrays and nothing else, and those with our own hands.
+
+    It is the unpickler in Python, which takes no more memory than the file's size justifies: the compiled one makes room for as
+    many things to remember as the file says there are.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return _STAND_INS[f"{module}.{name}"]
+        except KeyError:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, but only NumPy arrays are allowed") from None
+
+    def _load_bytearray8(self: Any) -> None:
+        (size,) = struct.unpack("<Q", self.read(8))
+        self.append(bytearray(self.read(size)))  # unlike the original, this asks for no memory before the bytes are there
+
+    dispatch: ClassVar[dict[int, Any]] = {**pickle._Unpickler.dispatch, pickle.BYTEARRAY8[0]: _load_bytearray8}
+
+
+def _load_pickle(path: Path) -> Any:
+    data = content(path)
     try:
-        loaded = _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
-        pairs = tuple((np.asarray(x), np.asarray(y)) for x, y in loaded)
+        loaded = _ArrayUnpickler(io.BytesIO(data), encoding="latin1").load()
+        pairs = tuple((x.array, y.array) for x, y in loaded)
     except Exception as error:
         raise ValueError(f"{path} is not the book's pickle: {error}") from error
-    if len(pairs) != 3 or any(x.dtype.kind != "f" or y.dtype.kind not in "iu" or x.ndim != 2 for x, y in pairs):
+    if len(pairs) != 3 or any(x.dtype.kind != "f" or y.dtype.kind not in "iu" or x.ndim != 2 or y.ndim != 1 for x, y in pairs):
         raise ValueError(f"{path} is not the book's pickle: it must hold three pairs of images and labels")
-    return tuple((x.astype(np.float32), y.astype(np.int64)) for x, y in pairs)  # type: ignore[return-value]
+    return tuple((x.astype(np.float32), y.astype(np.int64)) for x, y in pairs)

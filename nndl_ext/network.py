@@ -398,8 +398,8 @@ class Network:
         data = Dataset.from_pairs(pairs)
         if not data:
             raise ValueError(f"{name} must hold at least one pair (x, y)")
-        if data.x.shape[1] != self.sizes[0]:
-            raise ValueError(f"{name} has {data.x.shape[1]} inputs, but the network has {self.sizes[0]}")
+        if data.inputs != self.sizes[0]:
+            raise ValueError(f"{name} has {data.inputs} inputs, but the network has {self.sizes[0]}")
         return data
 
     def __getstate__(self) -> dict[str, Any]:

@@ -26,6 +26,14 @@ def real_array(values: ArrayLike, name: str) -> np.ndarray:
     return converted
 
 
+def finite(array: np.ndarray, name: str) -> np.ndarray:
+    """An array without infinities and NaN."""
+    if not np.isfinite(array).all():
+        place = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise ValueError(f"{name} must hold finite numbers, not {array[tuple(place)]} at {place}")
+    return array
+
+
 def layer_sizes(sizes: Iterable[Any]) -> list[int]:
     """At least two positive integers."""
     try:

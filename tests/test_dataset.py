@@ -122,3 +122,40 @@ def test_it_pickles(data):
 
 def test_repr(data):
     assert repr(data) == "<Dataset of 4 pairs: x (4, 3) float64, y (4, 2) float64>"
+
+
+def test_positions_in_a_palette_are_read_as_its_values():
+    positions, palette = np.uint8([[0, 2, 1], [1, 1, 0]]), np.float32([0.0, 0.25, 0.5])
+    by_palette, by_values = Dataset(positions, [0, 1], palette=palette), Dataset(palette[positions], [0, 1])
+    np.testing.assert_array_equal(by_palette.x, by_values.x)
+    assert by_palette.x.dtype == np.float32
+    assert repr(by_palette) == repr(by_values)
+    for ours, theirs in zip([*by_palette, *by_palette[1:]], [*by_values, *by_values[1:]], strict=True):
+        np.testing.assert_array_equal(ours[0], theirs[0])
+        assert ours[1] == theirs[1]
+    with pytest.raises(ValueError, match="read-only"):
+        by_palette.x[0, 0] = 1
+
+
+@pytest.mark.parametrize(
+    ("x", "palette", "error", "message"),
+    [
+        ([[3]], np.zeros(9), TypeError, "positions in the palette, of type uint8, not int64"),
+        (np.uint8([[0, 2]]), [0.0, 1.0], ValueError, "positions from 0 to 1 in the palette, not 2"),
+        (np.uint8([[0]]), np.zeros(257), ValueError, r"palette must have shape \(k,\) with k from 1 to 256, not \(257,\)"),
+        (np.uint8([[0]]), [np.nan], ValueError, r"palette must hold finite numbers, not nan at \[0\]"),
+    ],
+)
+def test_a_palette_that_does_not_fit_is_named(x, palette, error, message):
+    with pytest.raises(error, match=message):
+        Dataset(x, [0], palette=palette)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_data_that_are_not_finite_are_named(value):
+    x = np.zeros((2, 3))
+    x[1, 2] = value
+    with pytest.raises(ValueError, match=rf"x must hold finite numbers, not {value} at \[1, 2\]"):
+        Dataset(x, [0, 1])
+    with pytest.raises(ValueError, match=rf"y must hold finite numbers, not {value} at \[1, 2\]"):
+        Dataset(np.zeros((2, 3)), x)

@@ -166,8 +166,19 @@ def test_what_is_missing_or_broken_is_named(tmp_path, small):
     with pytest.raises(ValueError, match=r"train-labels-idx1-ubyte announces \(60,\) bytes, but holds 59"):
         mnist_loader.load_data(tmp_path)
     labels.write_bytes(gzip.compress(content)[:-9])
-    with pytest.raises(ValueError, match="train-labels-idx1-ubyte is a broken gzip file: Compressed file ended"):
+    with pytest.raises(ValueError, match="train-labels-idx1-ubyte is a broken gzip file: it ends before its data do"):
         mnist_loader.load_data(tmp_path)
     labels.write_bytes(b"\0\0\x08\x03" + content[4:])
     with pytest.raises(ValueError, match="is not an IDX file of bytes in 1 dimensions"):
         mnist_loader.load_data(tmp_path)
+
+
+def test_a_file_that_grows_beyond_all_measure_is_refused(tmp_path):
+    path = tmp_path / "mnist.pkl.gz"
+    path.write_bytes(gzip.compress(bytes(2**27)))
+    with pytest.raises(ValueError, match=r"mnist\.pkl\.gz decompresses to more than \d+ bytes"):
+        mnist_loader.load_data(path)
+    path = tmp_path / "mnist.npz"
+    np.savez_compressed(path, x_train=np.zeros(2**27, np.uint8))
+    with pytest.raises(ValueError, match=r"mnist\.npz is not a NumPy archive that can be read: it announces more data"):
+        mnist_loader.load_data(path)

@@ -1,0 +1,99 @@
+"""Files read as whole things, within bounds, whoever made them."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
+
+# What decompression may yield: a hostile file can ask for a thousand times its size; MNIST, compressed, asks for five.
+_MOST_PER_BYTE = 64
+_ALWAYS_ALLOWED = 2**20
+
+
+def content(file: Traversable) -> bytes:
+    """What a file holds, decompressed if gzip has compressed it.
+
+    Raises
+    ------
+    ValueError
+        If the compressed data are broken, or grow to more than 64 times their size (and 1 MiB).
+    """
+    compressed = file.read_bytes()
+    if compressed[:2] != b"\x1f\x8b":
+        return compressed
+    limit = _limit(len(compressed))
+    parts, room = [], limit + 1
+    while compressed and room > 0:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            parts.append(member.decompress(compressed, room))
+        except zlib.error as error:
+            raise ValueError(f"{file} is a broken gzip file: {error}") from error
+        room -= len(parts[-1])
+        if room > 0 and not member.eof:
+            raise ValueError(f"{file} is a broken gzip file: it ends before its data do")
+        compressed = member.unused_data.lstrip(b"\0")  # tapes pad with zeros
+    if room <= 0:
+        raise ValueError(f"{file} decompresses to more than {limit} bytes, which no honest file of its size does")
+    return b"".join(parts)
+
+
+def npz_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a NumPy archive, by name: numbers and text only, since pickled objects can run code.
+
+    Raises
+    ------
+    ValueError
+        If the file is no such archive, or broken, or an array is not what its header says, or larger than a file of that size
+        can hold.
+    """
+    data = path.read_bytes()
+    arrays = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            _refuse_bombs(archive, _limit(len(data)))
+            for member in archive.infolist():
+                with archive.open(member) as file:
+                    arrays[member.filename.removesuffix(".npy")] = _npy_array(file.read(member.file_size))
+    except Exception as error:  # the parsers that a broken file can upset raise all sorts of them
+        raise ValueError(f"{path} is not a NumPy archive that can be read: {error}") from error
+    return arrays
+
+
+def _limit(size: int) -> int:
+    return _ALWAYS_ALLOWED + _MOST_PER_BYTE * size
+
+
+def _refuse_bombs(archive: zipfile.ZipFile, limit: int) -> None:
+    if sum(member.file_size for member in archive.infolist()) > limit:
+        raise ValueError("it announces more data than a file of its size can hold")
+    for member in archive.infolist():
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # of the other ways, the reader would decompress whole blocks at once, however large they get
+            raise ValueError(f"{member.filename} is compressed in a way that NumPy does not use")
+
+
+def _npy_array(data: bytes) -> np.ndarray:
+    """The array of a ``.npy`` file, of which it is a view."""
+    stream = io.BytesIO(data)
+    version = np.lib.format.read_magic(stream)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"an array of the unknown format {version}")
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran_order, dtype = read_header(stream)
+    if dtype.kind not in "fiubU" or dtype.hasobject or dtype.names:
+        raise ValueError(f"an array of {dtype}, but only numbers and text are allowed")
+    held = len(data) - stream.tell()
+    if min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize != held:
+        raise ValueError(f"an array announces the shape {shape} of {dtype}, but holds {held} bytes")
+    array = np.frombuffer(data, np.uint8, offset=stream.tell()).view(dtype)
+    return array.reshape(shape, order="F" if fortran_order else "C")
