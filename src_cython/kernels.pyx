@@ -106,10 +106,10 @@ cdef Py_ssize_t total_stride(const Layer *layers, Py_ssize_t depth) noexcept nog
 
 
 cdef Py_ssize_t most_neighbours(const Layer *layers, Py_ssize_t depth) noexcept nogil:
-    """Neurons of two successive layers, the inputs left out: what ``previous_deltas`` transposes, at most."""
+    """Neurons, with padding, of two successive layers, the inputs left out: what ``previous_deltas`` transposes, at most."""
     cdef Py_ssize_t i, most = 0
     for i in range(1, depth):
-        most = max(most, <Py_ssize_t> (layers[i].inputs + layers[i].neurons))
+        most = max(most, <Py_ssize_t> (layers[i - 1].stride + layers[i].stride))
     return most
 
 

@@ -33,15 +33,30 @@ cdef void quadratic_cost_derivative(
         derivatives[j] = a[j] - y[j]
 
 
+cdef void times_sigmoid_prime(real *deltas, const real *a, Py_ssize_t count) noexcept nogil:
+    """The factor sigmoid'(z) of BP1 and BP2."""
+    cdef Py_ssize_t i
+    for i in range(count):
+        deltas[i] = normal_or_zero(deltas[i] * sigmoid_prime(a[i]))
+
+
 cdef void output_deltas(
     real *deltas, const real *a, const Layer *layer, Py_ssize_t samples,
 ) noexcept nogil:
     """delta = dC/da sigmoid'(z) (BP1), in place of the cost's derivatives. The padding becomes 0."""
-    cdef Py_ssize_t s, j, i
+    cdef Py_ssize_t s
     for s in range(samples):
-        for j in range(layer.stride):
-            i = s * layer.stride + j
-            deltas[i] = normal_or_zero(deltas[i] * sigmoid_prime(a[i])) if j < layer.neurons else 0
+        memset(deltas + s * layer.stride + layer.neurons, 0, (layer.stride - layer.neurons) * sizeof(real))
+    times_sigmoid_prime(deltas, a, samples * layer.stride)
+
+
+cdef void transpose(
+    real *target, Py_ssize_t target_stride, const real *matrix, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t columns,
+) noexcept nogil:
+    cdef Py_ssize_t i, j
+    for i in range(rows):
+        for j in range(columns):
+            target[j * target_stride + i] = matrix[i * stride + j]
 
 
 cdef void previous_deltas(
@@ -50,21 +65,15 @@ cdef void previous_deltas(
 ) noexcept nogil:
     """delta = (w^T delta of the layer) * sigmoid'(z) for the layer before (BP2). Here the samples run across the vectors, so
     the deltas are transposed before the product and its result after."""
-    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
-    cdef Py_ssize_t vectors = (samples + lanes - 1) // lanes
-    cdef Py_ssize_t columns = vectors * lanes
+    cdef Py_ssize_t vectors = (samples * sizeof(real) + VECTOR - 1) // VECTOR
+    cdef Py_ssize_t columns = vectors * VECTOR // sizeof(real)
     cdef real *transposed = scratch
     cdef real *errors = scratch + layer.neurons * columns
-    cdef Py_ssize_t s, j, k
-    memset(scratch, 0, (layer.neurons + layer.inputs) * columns * sizeof(real))
-    for s in range(samples):
-        for j in range(layer.neurons):
-            transposed[j * columns + s] = deltas[s * layer.stride + j]
+    memset(scratch, 0, (layer.neurons + previous_stride) * columns * sizeof(real))
+    transpose(transposed, columns, deltas, layer.stride, samples, layer.neurons)
     dense_product(errors, columns, weights, layer.stride, 1, transposed, columns, layer.inputs, layer.neurons, vectors)
-    for s in range(samples):
-        for k in range(previous_stride):
-            previous[s * previous_stride + k] = normal_or_zero(
-                errors[k * columns + s] * sigmoid_prime(a[s * previous_stride + k])) if k < layer.inputs else 0
+    transpose(previous, previous_stride, errors, columns, previous_stride, samples)
+    times_sigmoid_prime(previous, a, samples * previous_stride)
 
 
 cdef void scale(real *deltas, real factor, Py_ssize_t count) noexcept nogil:

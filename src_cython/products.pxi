@@ -62,7 +62,7 @@ cdef inline void add_rows(
     const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t columns,
 ) noexcept nogil:
     """``sparse_product`` for a constant number of columns, whose sums stay in registers."""
-    cdef real sums[64]
+    cdef real sums[112]
     cdef real factor
     cdef const real *row
     cdef Py_ssize_t i, q, s
@@ -85,7 +85,13 @@ cdef void sparse_product(
     """c[s, q] += sum over i of x[rows[s], i] * r[i, q], where x is sparse. Some columns of r after the other: those of a large
     one stay in a near cache for all samples."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
-    while vectors >= 4:
+    while vectors >= 7:
+        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
+                 <Py_ssize_t> (7 * VECTOR // sizeof(real)))
+        c += 7 * lanes
+        r += 7 * lanes
+        vectors -= 7
+    if vectors >= 4:
         add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
                  <Py_ssize_t> (4 * VECTOR // sizeof(real)))
         c += 4 * lanes
@@ -107,7 +113,7 @@ cdef inline void scatter_rows(
     const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t columns,
 ) noexcept nogil:
     """``sparse_outer_product`` for a constant number of columns, in which a row of r stays in registers."""
-    cdef real terms[64]
+    cdef real terms[112]
     cdef real factor
     cdef real *row
     cdef Py_ssize_t i, q, s
@@ -127,7 +133,13 @@ cdef void sparse_outer_product(
 ) noexcept nogil:
     """c[i, q] += sum over s of x[rows[s], i] * r[s, q], where x is sparse."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
-    while vectors >= 4:
+    while vectors >= 7:
+        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
+                     <Py_ssize_t> (7 * VECTOR // sizeof(real)))
+        c += 7 * lanes
+        r += 7 * lanes
+        vectors -= 7
+    if vectors >= 4:
         scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
                      <Py_ssize_t> (4 * VECTOR // sizeof(real)))
         c += 4 * lanes
