@@ -6,7 +6,8 @@ bytes. Sizes, strides and steps count elements.
 
 cdef enum:
     VECTOR = 64     # bytes: 16 float32 or 8 float64
-    DEPTH = 128     # terms of the sums that one sweep over c adds: their rows of r stay in a near cache
+    DEPTH = 256     # rows and vectors of the part of r that meets all rows of l before the next part does: 256 kB, to stay
+    ACROSS = 16     # in the second cache
 
 
 cdef inline void add_block(
@@ -36,24 +37,28 @@ cdef void dense_product(
 ) noexcept nogil:
     """c[p, q] += sum over i < depth of l[p, i] * r[i, q], where l[p, i] stands at l[p * l_stride + i * l_step]."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
-    cdef Py_ssize_t i = 0, p, q, terms
+    cdef Py_ssize_t i = 0, j, p, q, terms, end
     while i < depth:
         terms = min(<Py_ssize_t> DEPTH, depth - i)
-        p = 0
-        while rows - p >= 6:
-            for q in range(vectors):
-                add_block(c + p * c_stride + q * lanes, c_stride, l + p * l_stride + i * l_step, l_stride, l_step,
-                          r + i * r_stride + q * lanes, r_stride, 6, terms)
-            p += 6
-        while rows - p >= 2:
-            for q in range(vectors):
-                add_block(c + p * c_stride + q * lanes, c_stride, l + p * l_stride + i * l_step, l_stride, l_step,
-                          r + i * r_stride + q * lanes, r_stride, 2, terms)
-            p += 2
-        if p < rows:
-            for q in range(vectors):
-                add_block(c + p * c_stride + q * lanes, c_stride, l + p * l_stride + i * l_step, l_stride, l_step,
-                          r + i * r_stride + q * lanes, r_stride, 1, terms)
+        j = 0
+        while j < vectors:
+            end = min(j + <Py_ssize_t> ACROSS, vectors)
+            p = 0
+            while rows - p >= 6:
+                for q in range(j, end):
+                    add_block(c + p * c_stride + q * lanes, c_stride, l + p * l_stride + i * l_step, l_stride, l_step,
+                              r + i * r_stride + q * lanes, r_stride, 6, terms)
+                p += 6
+            while rows - p >= 2:
+                for q in range(j, end):
+                    add_block(c + p * c_stride + q * lanes, c_stride, l + p * l_stride + i * l_step, l_stride, l_step,
+                              r + i * r_stride + q * lanes, r_stride, 2, terms)
+                p += 2
+            if p < rows:
+                for q in range(j, end):
+                    add_block(c + p * c_stride + q * lanes, c_stride, l + p * l_stride + i * l_step, l_stride, l_step,
+                              r + i * r_stride + q * lanes, r_stride, 1, terms)
+            j = end
         i += terms
 
 
