@@ -7,7 +7,6 @@ numbers refer to that book.
 from __future__ import annotations
 
 import math
-import operator
 import random
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
@@ -107,8 +106,10 @@ class Network:
         TypeError, ValueError
             If ``a`` does not hold real numbers, or not one row for each input.
         """
-        columns = self._columns(a)
-        flat, x = self._parameters(), np.ascontiguousarray(columns.T, self._dtype)
+        flat, outputs = self._parameters(), np.empty((self.sizes[-1], 1), self._dtype)
+        if kernels.feedforward_column(self._layout, flat, a, outputs):
+            return outputs
+        x = np.ascontiguousarray(self._columns(a).T, self._dtype)
         outputs = np.empty((len(x), self.sizes[-1]), self._dtype)
 
         def feed(begin: int, end: int) -> None:
@@ -310,13 +311,16 @@ class Network:
         """Make a flat array the network's parameters."""
         self._flat = flat
         self.biases, self.weights = parameters.views(self._layout, flat)
-        self._own_arrays = [*self.biases, *self.weights]
+        self._own_arrays = self.biases.copy(), self.weights.copy()
 
     def _parameters(self) -> np.ndarray:
         """The parameters as a flat array: the network's own, or a new one if the user has replaced a matrix."""
-        given = [*self.biases, *self.weights]
-        if len(given) == len(self._own_arrays) and all(map(operator.is_, given, self._own_arrays)):
-            return self._flat
+        # Lists ask first whether their elements are the same objects; where they are not, an array has no single truth value.
+        try:
+            if (self.biases, self.weights) == self._own_arrays:
+                return self._flat
+        except ValueError:
+            pass
         flat = parameters.zeros(self._layout, self._dtype)
         biases, weights = parameters.views(self._layout, flat)
         for name, own, replaced in (("biases", biases, self.biases), ("weights", weights, self.weights)):
@@ -406,7 +410,7 @@ class Network:
         return {key: value for key, value in self.__dict__.items() if key not in ("_flat", "_own_arrays")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _own_arrays=[])
+        self.__dict__.update(state, _own_arrays=())
         self._adopt(self._parameters())
 
 

@@ -9,10 +9,13 @@ belong to the inputs ``indices[starts[s]:starts[s + 1]]``, and zeros elsewhere; 
 other in ``values``, and ``starts`` is empty. Values of type uint8 are positions in ``palette``.
 """
 
+from cpython.buffer cimport (
+    PyBUF_RECORDS_RO, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_CheckBuffer, PyObject_GetBuffer,
+)
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy, memset, strcmp
 
 include "arithmetic.pxi"
 include "products.pxi"
@@ -23,6 +26,7 @@ cdef enum:
     MOST_SPARSE_INPUTS = 65536  # an index of a sparse row has 16 bits
     AHEAD = 16                  # samples between the one at work and the one asked for from memory
     LINE = 64                   # bytes of a cache line
+    RUN = 8                     # elements of a row that are passed over together if all are zero
     BETWEEN_LOOKS = 50_000_000  # multiply-adds between two looks for signals: some hundredths of a second, at most
 
 
@@ -78,24 +82,24 @@ cdef inline Py_ssize_t aligned(Py_ssize_t size) noexcept nogil:
 
 
 cdef class Scratch:
-    """Memory for one call, handed out in aligned pieces."""
+    """Memory for one call."""
 
     cdef char *memory
-    cdef char *next
 
-    def __cinit__(self, Py_ssize_t size, Py_ssize_t pieces):
-        self.memory = <char *> malloc(size + pieces * VECTOR)
+    def __cinit__(self, Py_ssize_t size):
+        self.memory = <char *> malloc(size)
         if self.memory == NULL:
             raise MemoryError(f"no memory for {size} bytes of intermediate values")
-        self.next = self.memory
 
     def __dealloc__(self):
         free(self.memory)
 
-    cdef void *take(self, Py_ssize_t size) noexcept:
-        cdef char *piece = self.next + (-<Py_ssize_t> self.next & (VECTOR - 1))
-        self.next = piece + size
-        return piece
+
+cdef inline void *take(char **memory, Py_ssize_t size) noexcept nogil:
+    """The next piece of some memory, aligned; it must have VECTOR bytes more for each piece."""
+    cdef char *piece = memory[0] + (-<Py_ssize_t> memory[0] & (VECTOR - 1))
+    memory[0] = piece + size
+    return piece
 
 
 cdef Py_ssize_t total_stride(const Layer *layers, Py_ssize_t depth) noexcept nogil:
@@ -242,10 +246,11 @@ def feedforward(
     cdef const number *row_values = &values[0] if values.shape[0] else NULL
     cdef Py_ssize_t gathered = 0 if row_starts else block * layers[0].inputs
     cdef Py_ssize_t width = total_stride(layers, depth)
-    cdef Scratch memory = Scratch((gathered + block * width) * sizeof(real) + block * sizeof(int64_t), 3)
-    cdef real *inputs = <real *> memory.take(gathered * sizeof(real))
-    cdef real *activations = <real *> memory.take(block * width * sizeof(real))
-    cdef int64_t *rows = <int64_t *> memory.take(block * sizeof(int64_t))
+    cdef Scratch scratch = Scratch((gathered + block * width) * sizeof(real) + block * sizeof(int64_t) + 3 * VECTOR)
+    cdef char *memory = scratch.memory
+    cdef real *inputs = <real *> take(&memory, gathered * sizeof(real))
+    cdef real *activations = <real *> take(&memory, block * width * sizeof(real))
+    cdef int64_t *rows = <int64_t *> take(&memory, block * sizeof(int64_t))
     cdef const real *last_activations = activations + block * (width - last.stride)
     cdef Py_ssize_t first = 0, samples, s
     cdef real levels[256]
@@ -262,39 +267,93 @@ def feedforward(
             first += samples
 
 
+cdef Py_ssize_t memory_for_rows(const Layer *layers, Py_ssize_t depth, Py_ssize_t block, Py_ssize_t itemsize) noexcept nogil:
+    cdef Py_ssize_t size = block * layers[0].inputs + 1
+    return ((size + block * total_stride(layers, depth)) * itemsize + size * sizeof(uint16_t)
+            + 2 * (block + 1) * sizeof(int64_t) + 5 * VECTOR)
+
+
+cdef void feed_rows(
+    const Layer *layers, Py_ssize_t depth, const real *parameters, const real *x, real *outputs, Py_ssize_t n, char *memory,
+) noexcept nogil:
+    """The network's outputs for inputs that stand one after the other, of which only now is seen whether they are sparse."""
+    cdef Py_ssize_t inputs = layers[0].inputs, block = min(n, <Py_ssize_t> BLOCK), size = block * inputs + 1
+    cdef Py_ssize_t width = total_stride(layers, depth)
+    cdef const Layer *last = &layers[depth - 1]
+    cdef real *values = <real *> take(&memory, size * sizeof(real))
+    cdef real *activations = <real *> take(&memory, block * width * sizeof(real))
+    cdef uint16_t *indices = <uint16_t *> take(&memory, size * sizeof(uint16_t))
+    cdef int64_t *starts = <int64_t *> take(&memory, (block + 1) * sizeof(int64_t))
+    cdef int64_t *rows = <int64_t *> take(&memory, (block + 1) * sizeof(int64_t))
+    cdef const real *last_activations = activations + block * (width - last.stride)
+    cdef Py_ssize_t first = 0, samples, s
+    while first < n:
+        samples = min(block, n - first)
+        starts[0] = 0
+        for s in range(samples):
+            rows[s] = s
+            starts[s + 1] = starts[s] + compress_row(x + s * inputs, inputs, indices + starts[s], values + starts[s])
+        if 2 * starts[samples] <= samples * inputs and inputs <= MOST_SPARSE_INPUTS:
+            forward(layers, depth, parameters, block, 0, samples, rows, starts, indices, values, NULL, NULL, activations)
+        else:
+            forward(layers, depth, parameters, block, 0, samples, rows, NULL, indices, x, NULL, values, activations)
+        for s in range(samples):
+            memcpy(outputs + s * last.neurons, last_activations + s * last.stride, last.neurons * sizeof(real))
+        first += samples
+        x += samples * inputs
+        outputs += samples * last.neurons
+
+
 def feedforward_rows(
     const int64_t[:, ::1] layout, const real[::1] parameters, const real[:, ::1] x, real[:, ::1] outputs,
 ):
-    """``feedforward`` for inputs that are the rows of a matrix, with as little around it as can be."""
+    """``feedforward`` for inputs that are the rows of a matrix."""
     cdef const Layer *layers = <const Layer *> &layout[0, 0]
-    cdef Py_ssize_t depth = layout.shape[0], n = outputs.shape[0], block = min(n, <Py_ssize_t> BLOCK)
-    cdef const Layer *last = &layers[depth - 1]
-    cdef Py_ssize_t inputs = x.shape[1], size = block * inputs + 1, width = total_stride(layers, depth)
-    cdef Scratch memory = Scratch((size + block * width) * sizeof(real) + size * sizeof(uint16_t)
-                                  + 2 * (block + 1) * sizeof(int64_t), 5)
-    cdef real *values = <real *> memory.take(size * sizeof(real))
-    cdef real *activations = <real *> memory.take(block * width * sizeof(real))
-    cdef uint16_t *indices = <uint16_t *> memory.take(size * sizeof(uint16_t))
-    cdef int64_t *starts = <int64_t *> memory.take((block + 1) * sizeof(int64_t))
-    cdef int64_t *rows = <int64_t *> memory.take((block + 1) * sizeof(int64_t))
-    cdef const real *last_activations = activations + block * (width - last.stride)
-    cdef Py_ssize_t first = 0, samples, s
+    cdef Py_ssize_t depth = layout.shape[0], n = outputs.shape[0]
+    cdef Scratch scratch = Scratch(memory_for_rows(layers, depth, min(n, <Py_ssize_t> BLOCK), sizeof(real)))
     with nogil:
-        while first < n:
-            samples = min(block, n - first)
-            starts[0] = 0
-            for s in range(samples):
-                rows[s] = s
-                starts[s + 1] = starts[s] + compress_row(&x[first + s, 0], inputs, indices + starts[s], values + starts[s])
-            if 2 * starts[samples] <= samples * inputs and inputs <= MOST_SPARSE_INPUTS:
-                forward(layers, depth, &parameters[0], block, 0, samples, rows, starts, indices, values, NULL, NULL,
-                        activations)
+        feed_rows(layers, depth, &parameters[0], &x[0, 0], &outputs[0, 0], n, scratch.memory)
+
+
+def feedforward_column(layout, parameters, a, outputs):
+    """Write the network's output for one input into ``outputs``; or return False if ``a`` is not a contiguous column of as many
+    numbers, and of the same type, as the network takes. These are plain buffers, since four memoryviews take as long as an
+    image through a small network."""
+    cdef Py_buffer views[4]
+    cdef Py_buffer *column = &views[2]
+    cdef char enough[16384]     # for most networks; asking the system takes longer
+    cdef char *memory = enough
+    cdef Scratch scratch
+    cdef const Layer *layers
+    cdef Py_ssize_t size, depth
+    cdef int held = 0
+    if not PyObject_CheckBuffer(a):
+        return False
+    try:
+        for array in (layout, parameters, a, outputs):
+            PyObject_GetBuffer(array, &views[held], PyBUF_RECORDS_RO)
+            held += 1
+        layers, depth = <const Layer *> views[0].buf, views[0].shape[0]
+        if (column.ndim not in (1, 2) or column.shape[0] != layers[0].inputs
+                or column.len != layers[0].inputs * views[1].itemsize or strcmp(column.format, views[1].format) != 0
+                or not PyBuffer_IsContiguous(column, b"C")):
+            return False
+        size = memory_for_rows(layers, depth, 1, views[1].itemsize)
+        if size > <Py_ssize_t> sizeof(enough):
+            scratch = Scratch(size)
+            memory = scratch.memory
+        with nogil:
+            if views[1].itemsize == sizeof(float):
+                feed_rows(layers, depth, <const float *> views[1].buf, <const float *> column.buf, <float *> views[3].buf, 1,
+                          memory)
             else:
-                forward(layers, depth, &parameters[0], block, 0, samples, rows, NULL, indices, &x[first, 0], NULL, values,
-                        activations)
-            for s in range(samples):
-                memcpy(&outputs[first + s, 0], last_activations + s * last.stride, last.neurons * sizeof(real))
-            first += samples
+                feed_rows(layers, depth, <const double *> views[1].buf, <const double *> column.buf, <double *> views[3].buf,
+                          1, memory)
+        return True
+    finally:
+        while held:
+            held -= 1
+            PyBuffer_Release(&views[held])
 
 
 def workspace_size(const int64_t[:, ::1] layout, Py_ssize_t itemsize, Py_ssize_t mini_batch_size, Py_ssize_t threads):
@@ -413,12 +472,20 @@ def descend(
 
 cdef Py_ssize_t compress_row(const number *x, Py_ssize_t inputs, uint16_t *indices, number *values) noexcept nogil:
     """Write the elements that are not zero, and their indices, and return how many they are. One place more is written to: each
-    element is, and the next one goes over it if it is zero."""
-    cdef Py_ssize_t k, count = 0
-    for k in range(inputs):
-        indices[count] = <uint16_t> k
-        values[count] = x[k]
-        count += x[k] != 0
+    element of a run with others than zeros is, and the next one goes over it if it is zero."""
+    cdef Py_ssize_t k = 0, i, count = 0
+    cdef bint others
+    while k < inputs:
+        others = inputs - k < RUN
+        if not others:
+            for i in range(<Py_ssize_t> RUN):
+                others |= x[k + i] != 0
+        if others:
+            for i in range(k, min(k + <Py_ssize_t> RUN, inputs)):
+                indices[count] = <uint16_t> i
+                values[count] = x[i]
+                count += x[i] != 0
+        k += RUN
     return count
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from array import array as python_array
 
 import numpy as np
 import pytest
@@ -50,6 +51,31 @@ def test_feedforward_takes_a_row_of_numbers_as_a_column(net):
     np.testing.assert_array_equal(net.feedforward([0.5, 0.5, 0.5]), net.feedforward(X))
     assert net.feedforward(X).shape == (2, 1)
     assert net.feedforward(np.zeros((3, 0))).shape == (2, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("inputs", [3, 4000])
+def test_feedforward_takes_an_input_in_any_form(inputs, dtype):
+    net, oracle = (each([inputs, 4, 2], seed=0, dtype=dtype) for each in (Network, reference.Network))
+    values = np.arange(inputs) % 5 / 4 * (np.arange(inputs) % 3 == 0)  # exact in float16, two thirds of them zeros
+    expected = net.feedforward(values.astype(dtype)[:, np.newaxis])
+    np.testing.assert_allclose(expected, oracle.feedforward(values[:, np.newaxis].astype(dtype)), rtol=1e-4)
+    forms = [values.astype(code) for code in ("f8", "f4", "f2", ">f8", ">f4", "<f4")]
+    forms += [values.tolist(), python_array("f", values), np.array([values, values]).T[:, :1], values[::-1].copy()[::-1]]
+    forms += [form.astype(dtype)[:, np.newaxis] for form in forms[:2]]
+    for form in forms:
+        np.testing.assert_array_equal(net.feedforward(form), expected)
+
+
+def test_replaced_arrays_of_one_element_are_seen():
+    net, x = Network([1, 1], seed=0), [[0.5]]
+    before = net.feedforward(x)
+    net.weights[0] = net.weights[0].copy()
+    np.testing.assert_array_equal(net.feedforward(x), before)
+    net.weights[0][0, 0] += 1
+    assert net.feedforward(x) > before
+    net.biases[0] = [[-50.0]]
+    assert net.feedforward(x) < 1e-15
 
 
 def test_float32_stays_float32():
