@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from typing import Any, Literal
 
@@ -43,5 +42,7 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] |
         return config
     if mode != "stdout":
         raise ValueError(f"mode must be 'stdout' or 'dicts', not {mode!r}")
+    import json  # not for every import of the package
+
     print(json.dumps(config, indent=2))
     return None
