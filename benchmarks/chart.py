@@ -13,6 +13,7 @@ COLOURS = {
     "scikit-learn": "#f39c12",
     "PyTorch": "#8e44ad",
     "PyTorch, by hand": "#bb8fce",
+    "PyTorch, compiled": "#d7bde2",
     "JAX": "#27ae60",
 }
 

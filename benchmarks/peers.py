@@ -199,6 +199,7 @@ class PyTorchByHand(PyTorch):
 
     name = "PyTorch, by hand"
     part = 1
+    predict = None  # as above
 
     def __init__(self, job, weights, biases, x, y):
         super().__init__(job, weights, biases, x, y)
@@ -217,18 +218,31 @@ class PyTorchByHand(PyTorch):
             found.insert(0, delta)
         return activations, found
 
+    def step(self, x, y):
+        activations, deltas = self.deltas(x, y)
+        for w, b, a, delta in zip(self.weights, self.biases, activations, deltas, strict=False):
+            w.addmm_(a.T, delta, alpha=-ETA / len(x))
+            b.add_(delta.sum(0), alpha=-ETA / len(x))
+
     def train(self):
         with self.torch.inference_mode():
             for rows in self.torch.randperm(len(self.x)).split(self.batch):
-                activations, deltas = self.deltas(self.x[rows], self.y[rows])
-                step = -ETA / len(rows)
-                for w, b, a, delta in zip(self.weights, self.biases, activations, deltas, strict=False):
-                    w.addmm_(a.T, delta, alpha=step)
-                    b.add_(delta.sum(0), alpha=step)
+                self.step(self.x[rows], self.y[rows])
 
     def gradient(self):
         activations, deltas = self.deltas(self.x[: self.batch], self.y[: self.batch])
         return (deltas[0].T @ activations[0]).numpy() / len(deltas[0])
+
+
+class PyTorchCompiled(PyTorchByHand):
+    """The same update of one mini-batch as a graph that ``torch.compile`` has made one piece of code of."""
+
+    name = "PyTorch, compiled"
+    part = 1
+
+    def __init__(self, job, weights, biases, x, y):
+        super().__init__(job, weights, biases, x, y)
+        self.step = self.torch.compile(self.step)
 
 
 class Jax:
@@ -276,4 +290,4 @@ class Jax:
         return np.asarray(self.grad(self.parameters, self.x[: self.batch], self.y[: self.batch])[0][0]).T
 
 
-PEERS = [Ours, Reference, BatchedNumPy, ScikitLearn, PyTorch, PyTorchByHand, Jax]
+PEERS = [Ours, Reference, BatchedNumPy, ScikitLearn, PyTorch, PyTorchByHand, PyTorchCompiled, Jax]

@@ -73,11 +73,11 @@ def measure(job, repeats):
         samples = max(1, job.samples // peer_type.part)
         try:
             peer = peer_type(job, weights, start.biases, x[:samples], y[:samples])
-            call = getattr(peer, job.call)
         except ImportError as error:
             missing[peer_type.name] = str(error)
             continue
-        except AttributeError:  # a peer that has no such call
+        call = getattr(peer, job.call, None)
+        if call is None:
             continue
         gradient = peer.gradient()
         if gradient is not None:
