@@ -16,13 +16,17 @@ FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 # No option here may change a result: no part of -ffast-math that does, and no contraction but the fma that is written out.
 # GCC's -O3 unrolls loops before it vectorises them, and its copies of small arrays by memcpy go around the registers; Clang
-# needs -O3 to keep the sums of the sparse product in registers.
+# keeps the sums of a product in registers only if it has unrolled the loops over them (older ones than 16 do so badly).
 GCC_AND_CLANG = ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 INLINE = "inline __attribute__((always_inline))"
 VECTORISE = ["-O2", "-ftree-vectorize", "-ftree-slp-vectorize", "-funroll-loops", "-fno-tree-loop-distribute-patterns"]
 OPTIONS = {
     "gcc": {"kernels": [*GCC_AND_CLANG, *VECTORISE], "x86_64_v3": ["-mavx2", "-mfma"], "inline": INLINE},
-    "clang": {"kernels": ["-O3", *GCC_AND_CLANG], "x86_64_v3": ["-mavx2", "-mfma"], "inline": INLINE},
+    "clang": {
+        "kernels": ["-O3", "-mllvm", "-unroll-threshold=1000", *GCC_AND_CLANG],
+        "x86_64_v3": ["-mavx2", "-mfma"],
+        "inline": INLINE,
+    },
     "msvc": {"kernels": ["/O2", "/fp:precise"], "x86_64_v3": ["/arch:AVX2"], "inline": "__forceinline"},
 }
 

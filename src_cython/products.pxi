@@ -64,23 +64,27 @@ cdef void dense_product(
 
 cdef inline void add_rows(
     real *c, Py_ssize_t c_stride, const int64_t *rows, Py_ssize_t samples, const int64_t *starts, const uint16_t *indices,
-    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t columns,
+    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """``sparse_product`` for a constant number of columns, whose sums stay in registers."""
-    cdef real sums[112]
+    """``sparse_product`` for a constant number of vectors of columns, whose sums stay in registers."""
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
+    cdef real sums[7][16]
     cdef real factor
     cdef const real *row
-    cdef Py_ssize_t i, q, s
+    cdef Py_ssize_t i, v, q, s
     for s in range(samples):
-        for q in range(columns):
-            sums[q] = c[s * c_stride + q]
+        for v in range(vectors):
+            for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
+                sums[v][q] = c[s * c_stride + v * lanes + q]
         for i in range(starts[rows[s]], starts[rows[s] + 1]):
             factor = value_at(values, i, levels)
             row = r + indices[i] * r_stride
-            for q in range(columns):
-                sums[q] = fma(factor, row[q], sums[q])
-        for q in range(columns):
-            c[s * c_stride + q] = sums[q]
+            for v in range(vectors):
+                for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
+                    sums[v][q] = fma(factor, row[v * lanes + q], sums[v][q])
+        for v in range(vectors):
+            for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
+                c[s * c_stride + v * lanes + q] = sums[v][q]
 
 
 cdef void sparse_product(
@@ -91,45 +95,44 @@ cdef void sparse_product(
     one stay in a near cache for all samples."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     while vectors >= 7:
-        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
-                 <Py_ssize_t> (7 * VECTOR // sizeof(real)))
+        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 7)
         c += 7 * lanes
         r += 7 * lanes
         vectors -= 7
     if vectors >= 4:
-        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
-                 <Py_ssize_t> (4 * VECTOR // sizeof(real)))
+        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 4)
         c += 4 * lanes
         r += 4 * lanes
         vectors -= 4
     if vectors >= 2:
-        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
-                 <Py_ssize_t> (2 * VECTOR // sizeof(real)))
+        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 2)
         c += 2 * lanes
         r += 2 * lanes
         vectors -= 2
     if vectors:
-        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
-                 <Py_ssize_t> (VECTOR // sizeof(real)))
+        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 1)
 
 
 cdef inline void scatter_rows(
     real *c, Py_ssize_t c_stride, const int64_t *rows, Py_ssize_t samples, const int64_t *starts, const uint16_t *indices,
-    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t columns,
+    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """``sparse_outer_product`` for a constant number of columns, in which a row of r stays in registers."""
-    cdef real terms[112]
+    """``sparse_outer_product`` for a constant number of vectors of columns, in which a row of r stays in registers."""
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
+    cdef real terms[7][16]
     cdef real factor
     cdef real *row
-    cdef Py_ssize_t i, q, s
+    cdef Py_ssize_t i, v, q, s
     for s in range(samples):
-        for q in range(columns):
-            terms[q] = r[s * r_stride + q]
+        for v in range(vectors):
+            for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
+                terms[v][q] = r[s * r_stride + v * lanes + q]
         for i in range(starts[rows[s]], starts[rows[s] + 1]):
             factor = value_at(values, i, levels)
             row = c + indices[i] * c_stride
-            for q in range(columns):
-                row[q] = fma(factor, terms[q], row[q])
+            for v in range(vectors):
+                for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
+                    row[v * lanes + q] = fma(factor, terms[v][q], row[v * lanes + q])
 
 
 cdef void sparse_outer_product(
@@ -139,23 +142,19 @@ cdef void sparse_outer_product(
     """c[i, q] += sum over s of x[rows[s], i] * r[s, q], where x is sparse."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     while vectors >= 7:
-        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
-                     <Py_ssize_t> (7 * VECTOR // sizeof(real)))
+        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 7)
         c += 7 * lanes
         r += 7 * lanes
         vectors -= 7
     if vectors >= 4:
-        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
-                     <Py_ssize_t> (4 * VECTOR // sizeof(real)))
+        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 4)
         c += 4 * lanes
         r += 4 * lanes
         vectors -= 4
     if vectors >= 2:
-        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
-                     <Py_ssize_t> (2 * VECTOR // sizeof(real)))
+        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 2)
         c += 2 * lanes
         r += 2 * lanes
         vectors -= 2
     if vectors:
-        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride,
-                     <Py_ssize_t> (VECTOR // sizeof(real)))
+        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 1)
