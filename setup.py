@@ -1,17 +1,15 @@
 """The list of extension modules; everything else about the build stands in pyproject.toml."""
 
 import os
-import platform
+import shutil
 import subprocess
-import sys
 import sysconfig
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
-VARIANTS = ["baseline", "x86_64_v3"] if X86_64 else ["baseline"]
+VARIANTS = ["baseline", "x86_64_v3"]
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 # No option here may change a result: no part of -ffast-math that does, and no contraction but the fma that is written out.
@@ -19,11 +17,13 @@ FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 # keeps the sums of a product in registers only if it has unrolled the loops over them (older ones than 16 do so badly).
 GCC_AND_CLANG = ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 INLINE = "inline __attribute__((always_inline))"
+CLANG = ["-O3", "-mllvm", "-unroll-threshold=1000", *GCC_AND_CLANG]
 VECTORISE = ["-O2", "-ftree-vectorize", "-ftree-slp-vectorize", "-funroll-loops", "-fno-tree-loop-distribute-patterns"]
 OPTIONS = {
     "gcc": {"kernels": [*GCC_AND_CLANG, *VECTORISE], "x86_64_v3": ["-mavx2", "-mfma"], "inline": INLINE},
-    "clang": {
-        "kernels": ["-O3", "-mllvm", "-unroll-threshold=1000", *GCC_AND_CLANG],
+    "clang": {"kernels": CLANG, "x86_64_v3": ["-mavx2", "-mfma"], "inline": INLINE},
+    "clang-cl": {
+        "kernels": [f"/clang:{option}" for option in CLANG],
         "x86_64_v3": ["-mavx2", "-mfma"],
         "inline": INLINE,
     },
@@ -40,24 +40,41 @@ DIRECTIVES = {
 }
 
 
-def compiler_name(compiler):
-    """The key of OPTIONS for a setuptools compiler."""
+def compiler_and_target(compiler, platform):
+    """The key of OPTIONS for a setuptools compiler, and whether it compiles for x86-64, whatever it runs on."""
     if compiler.compiler_type == "msvc":
-        return "msvc"
-    macros = subprocess.run([*compiler.compiler_so, "-dM", "-E", "-x", "c", os.devnull], capture_output=True, check=True)
-    return "clang" if b"__clang__" in macros.stdout else "gcc"
+        return ("clang-cl" if "clang" in compiler.cc else "msvc"), platform == "win-amd64"
+    command = [*compiler.compiler_so, "-dM", "-E", "-x", "c", os.devnull]
+    macros = subprocess.run(command, capture_output=True).stdout
+    # Apple's Clang names no macros where it compiles for two processors at once.
+    return ("gcc" if macros and b"__clang__" not in macros else "clang"), b"__x86_64__" in macros
+
+
+def use_clang_cl(compiler, platform):
+    """Compile by clang-cl, unless CC names another compiler or there is none: MSVC calls a function for each fma."""
+    compiler.initialize(platform)
+    cc = shutil.which(os.environ.get("CC", "clang-cl"))
+    if cc and "clang" in cc:
+        compiler.cc = cc
+        target = {"win32": "i686", "win-amd64": "x86_64", "win-arm64": "aarch64"}[platform]
+        compiler.compile_options.append(f"--target={target}-pc-windows-msvc")
 
 
 class BuildExt(build_ext):
-    """Adds the compiler's own options, once it is known which compiler it is."""
+    """Adds the compiler's own options, and leaves out variants of other processors, once it is known which compiler it is."""
 
-    def build_extension(self, ext):
-        variant = ext.name.rpartition(".")[2]
-        if variant in VARIANTS:
-            options = OPTIONS[compiler_name(self.compiler)]
-            ext.extra_compile_args = options["kernels"] + options.get(variant, [])
-            ext.define_macros.append(("CYTHON_INLINE", options["inline"]))
-        super().build_extension(ext)
+    def build_extensions(self):
+        if self.compiler.compiler_type == "msvc":
+            use_clang_cl(self.compiler, self.plat_name)
+        compiler, x86_64 = compiler_and_target(self.compiler, self.plat_name)
+        self.extensions = [ext for ext in self.extensions if x86_64 or not ext.name.endswith(".x86_64_v3")]
+        options = OPTIONS[compiler]
+        for ext in self.extensions:
+            variant = ext.name.rpartition(".")[2]
+            if variant in VARIANTS:
+                ext.extra_compile_args = options["kernels"] + options.get(variant, [])
+                ext.define_macros.append(("CYTHON_INLINE", options["inline"]))
+        super().build_extensions()
 
 
 def extension(module, source):

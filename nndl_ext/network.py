@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -23,6 +23,16 @@ from nndl_ext.validation import finite_number, integer, layer_sizes, real_array,
 
 Data = Iterable[Pair]
 Gradient = tuple[list[np.ndarray], list[np.ndarray]]
+
+
+class State(NamedTuple):
+    """A network's parameters: the matrices that the user sees, the array in which they stand, and its own views of it, which
+    are the same objects unless the user has replaced one."""
+
+    biases: list[np.ndarray]
+    weights: list[np.ndarray]
+    flat: np.ndarray
+    views: tuple[list[np.ndarray], list[np.ndarray]]
 
 
 class Network:
@@ -64,10 +74,14 @@ class Network:
     -----
     Biases and weights may be read, edited in place or replaced between calls. Training never changes an array: it puts new ones
     into the lists, as the book's does, so arrays kept from before keep their values.
+
+    Threads may train networks of their own side by side, and any number of them may read one. While a thread trains it, the
+    others see the biases and weights of before the epoch, or of after it, never a mixture. Of two trainings of one network at
+    once each starts every epoch (or mini-batch, by ``update_mini_batch``) from the parameters that it finds, and puts its own
+    in their place when it is done: the last one to end is what remains.
     """
 
-    biases: list[np.ndarray]
-    weights: list[np.ndarray]
+    _state: State
 
     def __init__(
         self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None, threads: int | None = None
@@ -82,6 +96,24 @@ class Network:
         self._adopt(parameters.zeros(self._layout, self._dtype))
         for array in (*self.biases, *self.weights):
             array[:] = self._normal(array.shape)
+
+    @property
+    def biases(self) -> list[np.ndarray]:
+        """One array of shape (neurons, 1) for each layer after the first."""
+        return self._state.biases
+
+    @biases.setter
+    def biases(self, arrays: list[np.ndarray]) -> None:
+        self._state = self._state._replace(biases=arrays)
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """One array of shape (neurons in the layer, neurons in the layer before) for each layer after the first."""
+        return self._state.weights
+
+    @weights.setter
+    def weights(self, arrays: list[np.ndarray]) -> None:
+        self._state = self._state._replace(weights=arrays)
 
     @property
     def dtype(self) -> np.dtype:
@@ -191,8 +223,11 @@ class Network:
             return
         step = eta / len(data)
         gradients = [self.backprop(x, y) for x, y in data]
-        self.biases = [b - step * sum(nablas) for b, *nablas in zip(self.biases, *(g[0] for g in gradients), strict=True)]
-        self.weights = [w - step * sum(nablas) for w, *nablas in zip(self.weights, *(g[1] for g in gradients), strict=True)]
+        biases, weights = self._state[:2]
+        self._state = self._state._replace(
+            biases=[b - step * sum(nablas) for b, *nablas in zip(biases, *(g[0] for g in gradients), strict=True)],
+            weights=[w - step * sum(nablas) for w, *nablas in zip(weights, *(g[1] for g in gradients), strict=True)],
+        )
 
     def backprop(self, x: ArrayLike, y: ArrayLike) -> Gradient:
         """The gradient of one sample's cost, by backpropagation (chapter 2, BP1 to BP4).
@@ -308,22 +343,22 @@ class Network:
         return generators.normal(shape, self._own_generator)
 
     def _adopt(self, flat: np.ndarray) -> None:
-        """Make a flat array the network's parameters."""
-        self._flat = flat
-        self.biases, self.weights = parameters.views(self._layout, flat)
-        self._own_arrays = self.biases.copy(), self.weights.copy()
+        """Make a flat array the network's parameters: in one assignment, for other threads may be reading them."""
+        biases, weights = parameters.views(self._layout, flat)
+        self._state = State(biases, weights, flat, (biases.copy(), weights.copy()))
 
     def _parameters(self) -> np.ndarray:
         """The parameters as a flat array: the network's own, or a new one if the user has replaced a matrix."""
+        state = self._state
         # Lists ask first whether their elements are the same objects; where they are not, an array has no single truth value.
         try:
-            if (self.biases, self.weights) == self._own_arrays:
-                return self._flat
+            if state[:2] == state.views:
+                return state.flat
         except ValueError:
             pass
         flat = parameters.zeros(self._layout, self._dtype)
         biases, weights = parameters.views(self._layout, flat)
-        for name, own, replaced in (("biases", biases, self.biases), ("weights", weights, self.weights)):
+        for name, own, replaced in (("biases", biases, state.biases), ("weights", weights, state.weights)):
             if len(replaced) != len(own):
                 raise ValueError(f"{name} must have one array for each of {len(own)} layers, not {len(replaced)}")
             for layer, (target, array) in enumerate(zip(own, replaced, strict=True)):
@@ -407,10 +442,11 @@ class Network:
         return data
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in ("_flat", "_own_arrays")}
+        return {**self.__dict__, "_state": tuple(self._state[:2])}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _own_arrays=())
+        biases, weights = state["_state"]
+        self.__dict__.update(state, _state=State(biases, weights, np.empty(0), ([], [])))
         self._adopt(self._parameters())
 
 

@@ -2,7 +2,7 @@
 
 cdef extern from *:
     """
-    #if (defined(__x86_64__) || defined(_M_X64)) && defined(_MSC_VER) && !defined(__clang__)
+    #if defined(_MSC_VER) && defined(_M_X64)
     #include <immintrin.h>
     #include <intrin.h>
     /* The instructions, and an operating system that saves the registers they use. */
@@ -16,7 +16,7 @@ cdef extern from *:
         __cpuidex(leaf, 7, 0);
         return leaf[1] >> 5 & 1;
     }
-    #elif defined(__x86_64__) || defined(_M_X64)
+    #elif defined(__x86_64__)
     static int nndl_ext_has_x86_64_v3(void) {
         __builtin_cpu_init();
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

@@ -32,20 +32,23 @@ cdef enum:
 
 cdef extern from *:
     """
-    #ifdef _MSC_VER
-    #include <intrin.h>
-    #define NNDL_EXT_LOAD(p) _InterlockedOr64((p), 0)
-    #define NNDL_EXT_ADD(p, n) (_InterlockedExchangeAdd64((p), (n)) + (n))
-    #define NNDL_EXT_PAUSE() YieldProcessor()
+    #if defined(__i386__) && !defined(__SSE2_MATH__)
+    #error "x87 arithmetic rounds twice, which gives other bits: compile with CFLAGS='-msse2 -mfpmath=sse'"
+    #endif
+    #ifdef _WIN32
+    #define WIN32_LEAN_AND_MEAN
     #include <windows.h>
     #define NNDL_EXT_YIELD() SwitchToThread()
-    #if defined(_M_X64) || defined(_M_IX86)
-    #define NNDL_EXT_PREFETCH(p) _mm_prefetch((const char *) (p), _MM_HINT_T1)
-    #else
-    #define NNDL_EXT_PREFETCH(p) __prefetch(p)
-    #endif
     #else
     #include <sched.h>
+    #define NNDL_EXT_YIELD() sched_yield()
+    #endif
+    #if defined(_MSC_VER) && !defined(__clang__)
+    #define NNDL_EXT_LOAD(p) InterlockedExchangeAdd64((p), 0)
+    #define NNDL_EXT_ADD(p, n) (InterlockedExchangeAdd64((p), (n)) + (n))
+    #define NNDL_EXT_PAUSE() YieldProcessor()
+    #define NNDL_EXT_PREFETCH(p) PreFetchCacheLine(PF_TEMPORAL_LEVEL_2, (p))
+    #else
     #define NNDL_EXT_LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
     #define NNDL_EXT_ADD(p, n) __atomic_add_fetch((p), (n), __ATOMIC_ACQ_REL)
     #if defined(__x86_64__) || defined(__i386__)
@@ -53,7 +56,6 @@ cdef extern from *:
     #else
     #define NNDL_EXT_PAUSE() ((void) 0)
     #endif
-    #define NNDL_EXT_YIELD() sched_yield()
     #define NNDL_EXT_PREFETCH(p) __builtin_prefetch((p), 0, 2)
     #endif
     /* Wait until all threads have come as often as this one: 1; or 0 if one never will, which abandoned the meeting. The sum

@@ -1,0 +1,129 @@
+"""Networks in threads of the user's own: the same bits as without, and never a mixture of two trainings."""
+
+import random
+import sys
+import threading
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+from test_training import dense_data, digest
+
+from nndl_ext import Network, parameters
+
+pytestmark = pytest.mark.usefixtures("variant")
+
+THREADS = 8
+
+
+@pytest.fixture(autouse=True)
+def _threads_take_turns_often():
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def at_once(*jobs):
+    """What the jobs return, called in threads that all start at the same moment."""
+    results = {}
+    start = threading.Barrier(len(jobs))
+
+    def work(place, job):
+        start.wait()
+        results[place] = job()
+
+    workers = [threading.Thread(target=work, args=each) for each in enumerate(jobs)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return [results[place] for place in range(len(jobs))]
+
+
+def bits(net):
+    """The parameters that the user sees and the output that comes of those that the kernels read."""
+    return digest(net), net.feedforward(np.arange(net.sizes[0]) / net.sizes[0]).tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_each_thread_trains_its_own_network(mnist, dtype):
+    def training(seed, data):
+        def train():
+            net = Network([784, 30, 10], seed=seed, dtype=dtype)
+            net.SGD(data, 2, 10, 3.0)
+            return bits(net)
+
+        return train
+
+    shared = mnist[0][:500]  # new, so that all threads find nothing prepared in it
+    together = at_once(*(training(seed, shared) for seed in range(THREADS)))
+    assert together == [training(seed, mnist[0][:500])() for seed in range(THREADS)]
+
+
+def test_trainings_on_several_threads_run_side_by_side():
+    def training(threads):
+        def train():
+            net = Network([20, 33, 17, 4], seed=1, threads=threads)
+            net.SGD(dense_data(), 2, 50, 1.0)
+            return bits(net)
+
+        return train
+
+    assert set(at_once(*[training(2)] * THREADS)) == {training(1)()}
+
+
+def test_many_threads_read_one_network(mnist):
+    net = Network([784, 30, 10], seed=0)
+    net.SGD(mnist[0][:500], 1, 10, 3.0)
+
+    def reading(data):
+        return lambda: (net.evaluate(data), net.cost(data), *(net.feedforward(x).tobytes() for x, _ in data[:20]))
+
+    assert set(at_once(*[reading(mnist[2][:500])] * THREADS)) == {reading(mnist[2][:500])()}
+
+
+def test_a_reader_finds_the_network_between_two_steps():
+    data, x = dense_data(n=10), np.ones(20)
+
+    def train(net):
+        for _ in range(200):
+            net.update_mini_batch(data, 0.5)
+            yield net.feedforward(x).tobytes()
+
+    alone, net = (Network([20, 5, 4], seed=3) for _ in range(2))
+    between = {alone.feedforward(x).tobytes(), *train(alone)}
+
+    def read():
+        return {net.feedforward(x).tobytes() for _ in range(2000)}
+
+    _, *found = at_once(lambda: list(train(net)), *[read] * 3)
+    assert set.union(*found) <= between
+    assert bits(net) == bits(alone)
+
+
+def test_of_two_trainings_of_one_network_the_last_one_is_kept_whole(monkeypatch):
+    data, views, delays = dense_data(n=10), parameters.views, random.Random(0)
+
+    def slow_views(*arguments):
+        """Lets one thread overtake the other while the results of both go into the network."""
+        time.sleep(delays.random() / 1000)
+        return views(*arguments)
+
+    monkeypatch.setattr(parameters, "views", slow_views)
+
+    def network():
+        return Network([20, 33, 17, 4], seed=7)
+
+    def train(net, *etas):
+        for eta in etas:
+            net.update_mini_batch(data, eta)
+        return bits(net)
+
+    allowed = {train(network(), *etas) for etas in ([1.0], [2.0], [1.0, 2.0], [2.0, 1.0])}
+    assert len(allowed) == 4
+    for _ in range(100):
+        net = network()
+        at_once(partial(train, net, 1.0), partial(train, net, 2.0))
+        assert bits(net) in allowed
