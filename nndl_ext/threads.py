@@ -6,6 +6,7 @@ Threads pay for large networks and much data only; small jobs stay on one core. 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 
@@ -28,6 +29,8 @@ def number_of_threads(requested: int | None, work: float, work_between_meetings:
         threads as these pay for, up to ``NNDL_EXT_NUM_THREADS`` or else the processors at hand; and only one in a thread that
         the user's program has started, since such a program shares out the processors itself.
     """
+    if sys.platform == "emscripten":  # which has no threads
+        return 1
     if requested is not None:
         return integer(requested, "threads", least=1)
     worth = min(work / WORTH_A_START, work_between_meetings / WORTH_A_MEETING)
