@@ -89,6 +89,7 @@ def extension(module, source):
     ext = Extension(
         f"nndl_ext._kernels.{module}",
         [f"src_cython/{source}"],
+        libraries=[] if os.name == "nt" else ["m"],  # baseline calls its fma
         define_macros=[] if FREE_THREADED else [("Py_LIMITED_API", "0x030B0000")],
         py_limited_api=not FREE_THREADED,
     )

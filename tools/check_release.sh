@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# What can be checked of a release on one Linux machine: sdist and wheel are built in isolation, inspected, and tested as a user gets
+# them, with each Python from 3.11 that is found here; so is a build by Clang. The workflows are validated, and what cibuildwheel will
+# build is compared with tools/wheels.txt. Takes about seven minutes on two cores. Writes to build/release.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+folder=$PWD/build/release
+rm -rf "$folder"
+mkdir -p "$folder"
+python3 -m venv "$folder/venv"
+PATH="$folder/venv/bin:$PATH"
+pip install -q -U 'pip>=25.1'
+pip install -q --group release
+
+heading() { printf '\n== %s\n' "$*"; }
+
+heading 'Workflows'
+check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+zizmor --offline --no-progress .github
+
+heading 'What cibuildwheel will build, against tools/wheels.txt'
+grep -v '^#' tools/wheels.txt | cut -d' ' -f1,2 | sort -u | while read -r platform processor; do
+    diff <(grep "^$platform $processor " tools/wheels.txt | tr -s ' ' '\n' | tail -n +3 | grep -- - | sort) \
+        <(cibuildwheel --print-build-identifiers --platform "$platform" --archs "$processor" | sort)
+    grep -q "platform: $platform, processor: $processor[ ,}]" .github/workflows/wheels.yml
+done
+echo 'as listed'
+
+heading 'sdist, and the wheel from it'
+python -m build -q --outdir "$folder/dist"
+twine check --strict "$folder"/dist/*
+wheel=$(echo "$folder"/dist/*.whl)
+check-wheel-contents "$wheel"
+# The package is what stands in the repository and the modules, no less and no more.
+diff <({ git ls-files nndl_ext && printf 'nndl_ext/_kernels/%s.abi3.so\n' baseline cpu x86_64_v3; } | LC_ALL=C sort) \
+    <(python -m zipfile -l "$wheel" | grep -o '^nndl_ext/[^ ]*' | LC_ALL=C sort)
+python -m zipfile -l "$wheel" | grep -o 'dist-info/licenses/[^ ]*'
+size=$(stat -c %s "$wheel")
+echo "$size bytes" && [ "$size" -lt 16000000 ]
+abi3audit --strict --summary "$wheel"
+auditwheel repair --plat manylinux_2_28_x86_64 --wheel-dir "$folder/repaired" "$wheel"
+auditwheel show "$folder"/repaired/*.whl
+
+for version in 3.11 3.12 3.13 3.14 3.15; do
+    heading "Python $version"
+    found=
+    for python in "$(command -v "python$version")" "$(pyenv root 2>/dev/null)"/versions/"$version".*/bin/python; do
+        if [ -z "$found" ] && "$python" -c '' 2>/dev/null; then
+            found=$python
+            tools/test_wheel.sh "$python" "$folder/repaired"
+        fi
+    done
+    [ -n "$found" ] || echo 'is not on this machine'
+done
+
+heading 'A build by Clang'
+if command -v clang; then
+    CC=clang python -m build -q --wheel --outdir "$folder/clang"
+    tools/test_wheel.sh python3 "$folder/clang" tests/test_training.py -k digest
+else
+    echo 'Clang is not on this machine'
+fi
