@@ -9,9 +9,9 @@
 from nndl_ext import mnist_loader, network
 from nndl_ext.config import show_config
 from nndl_ext.dataset import Dataset
-from nndl_ext.network import Network
+from nndl_ext.network import DivergenceError, Network, load
 
-__all__ = ["Dataset", "Network", "__version__", "mnist_loader", "network", "show_config"]
+__all__ = ["Dataset", "DivergenceError", "Network", "__version__", "load", "mnist_loader", "network", "show_config"]
 
 
 def __getattr__(name: str) -> str:

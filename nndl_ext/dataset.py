@@ -57,11 +57,8 @@ class Dataset(Sequence[Pair]):
     def __init__(self, x: ArrayLike, y: ArrayLike, *, palette: ArrayLike | None = None) -> None:
         self._palette = None if palette is None else _frozen(finite(real_array(palette, "palette"), "palette"))
         self._stored = _frozen(finite(real_array(x, "x"), "x") if self._palette is None else _positions(x, self._palette))
-        y_array = np.asarray(y)
-        if y_array.ndim == 1 and y_array.dtype.kind in "iub":
-            self.y = _frozen(y_array.astype(np.int64, copy=False))
-        else:
-            self.y = _frozen(finite(real_array(y_array, "y"), "y"))
+        y_array = y if isinstance(y, np.ma.MaskedArray) else np.asarray(y)
+        self.y = _frozen(_labels(y_array) if _are_labels(y_array) else finite(real_array(y_array, "y"), "y"))
         if self._stored.ndim != 2:
             raise ValueError(f"x must have shape (n, inputs), not {self._stored.shape}")
         if self.y.ndim != 2 and self.y.dtype != np.int64:
@@ -107,7 +104,7 @@ class Dataset(Sequence[Pair]):
         if not columns:
             return cls(np.empty((0, 0)), np.empty((0, 0)))
         x, y = (_stacked([pair[i] for pair in columns], "xy"[i]) for i in range(2))
-        return cls(x.reshape(len(columns), -1), y if y.ndim == 1 and y.dtype.kind in "iub" else y.reshape(len(columns), -1))
+        return cls(x.reshape(len(columns), -1), y if _are_labels(y) else y.reshape(len(columns), -1))
 
     def __len__(self) -> int:
         return len(self._stored)
@@ -165,29 +162,60 @@ class Dataset(Sequence[Pair]):
         return self.y if self.y.ndim == 1 else self.y.argmax(axis=1)
 
     def desired_outputs(self, outputs: int, dtype: np.dtype) -> np.ndarray:
-        """y as a matrix of shape (n, outputs), labels as unit vectors.
-
-        Raises
-        ------
-        ValueError
-            If y has another number of outputs, or a label is out of range.
-        """
+        """y as a matrix of shape (n, outputs), labels as unit vectors. `require` says whether they can be."""
         if (outputs, dtype) not in self._desired_outputs:
             self._desired_outputs[outputs, dtype] = self._outputs_as(outputs, dtype)
         return self._desired_outputs[outputs, dtype]
 
-    def _outputs_as(self, outputs: int, dtype: np.dtype) -> np.ndarray:
+    def require(self, inputs: int, outputs: int, dtype: np.dtype, name: str) -> None:
+        """See to it that the data fit a network of so many inputs and outputs. What takes time is done once.
+
+        Raises
+        ------
+        ValueError
+            If x or y has another number of inputs or outputs, a label is out of range, or a number of x is too large for the
+            dtype. The message starts with ``name``.
+        """
+        if self.inputs != inputs:
+            raise ValueError(f"{name} has {self.inputs} inputs, but the network has {inputs}")
         if self.y.ndim == 2:
             if self.y.shape[1] != outputs:
-                raise ValueError(f"y has {self.y.shape[1]} outputs, but the network has {outputs}")
+                raise ValueError(f"{name}: y has {self.y.shape[1]} outputs, but the network has {outputs}")
+        elif outputs > 1 and not 0 <= self._label_range[0] <= self._label_range[1] < outputs:
+            raise ValueError(
+                f"{name}: labels must be from 0 to {outputs - 1} for {outputs} outputs, "
+                f"not from {self._label_range[0]} to {self._label_range[1]}"
+            )
+        if dtype == np.float32 and self._largest > float(np.finfo(np.float32).max):
+            raise ValueError(f"{name} must hold numbers that float32 can hold, not {self._largest}")
+
+    @cached_property
+    def _label_range(self) -> tuple[int, int]:
+        return int(self.y.min()), int(self.y.max())
+
+    @cached_property
+    def _largest(self) -> float:
+        """The largest absolute value of those in float64."""
+        inputs = self._stored if self._palette is None else self._palette
+        doubles = [array for array in (inputs, self.y) if array.dtype == np.float64]
+        return max((max(float(array.max(initial=0)), -float(array.min(initial=0))) for array in doubles), default=0.0)
+
+    def _outputs_as(self, outputs: int, dtype: np.dtype) -> np.ndarray:
+        if self.y.ndim == 2:
             return np.ascontiguousarray(self.y, dtype)
         if outputs == 1:
             return self.y.astype(dtype)[:, np.newaxis]
-        if len(self.y) and not 0 <= self.y.min() <= self.y.max() < outputs:
-            raise ValueError(
-                f"labels must be from 0 to {outputs - 1} for {outputs} outputs, not from {self.y.min()} to {self.y.max()}"
-            )
         return np.eye(outputs, dtype=dtype)[self.y]
+
+
+def _are_labels(y: np.ndarray) -> bool:
+    return y.ndim == 1 and y.dtype.kind in "iub" and not isinstance(y, np.ma.MaskedArray)
+
+
+def _labels(y: np.ndarray) -> np.ndarray:
+    if y.dtype.kind == "u" and y.max(initial=0) > np.iinfo(np.int64).max:
+        raise ValueError(f"y must hold labels that int64 can hold, not {y.max()}")
+    return y.astype(np.int64, copy=False)
 
 
 def _positions(x: ArrayLike, palette: np.ndarray) -> np.ndarray:
@@ -213,6 +241,8 @@ def _frozen(array: np.ndarray) -> np.ndarray:
 
 
 def _stacked(columns: list[Any], name: str) -> np.ndarray:
+    if any(isinstance(column, np.ma.MaskedArray) for column in columns):
+        raise TypeError(f"{name} must hold real numbers, not masked ones")
     try:
         array = np.array(columns)
     except ValueError as error:

@@ -1,10 +1,13 @@
-"""Files read as whole things, within bounds, whoever made them."""
+"""Files as whole things: read within bounds, whoever made them, and written so that none is ever half there."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
+import os
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +15,25 @@ import numpy as np
 if TYPE_CHECKING:
     import zipfile
     from importlib.resources.abc import Traversable
-    from pathlib import Path
 
 # What decompression may yield: a hostile file can ask for a thousand times its size; MNIST, compressed, asks for five.
 _MOST_PER_BYTE = 64
 _ALWAYS_ALLOWED = 2**20
+
+
+def raw(file: Traversable) -> bytes:
+    """The bytes of a file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If it is something else, such as a device, whose bytes may never end.
+    """
+    if not file.is_file() and isinstance(file, Path) and file.exists():
+        raise ValueError(f"{file} is not a file")
+    return file.read_bytes()
 
 
 def content(file: Traversable) -> bytes:
@@ -24,10 +41,12 @@ def content(file: Traversable) -> bytes:
 
     Raises
     ------
+    FileNotFoundError
+        If there is none.
     ValueError
-        If the compressed data are broken, or grow to more than 64 times their size (and 1 MiB).
+        If it is no file, or the compressed data are broken, or grow to more than 64 times their size (and 1 MiB).
     """
-    compressed = file.read_bytes()
+    compressed = raw(file)
     if compressed[:2] != b"\x1f\x8b":
         return compressed
     limit = _limit(len(compressed))
@@ -47,18 +66,17 @@ def content(file: Traversable) -> bytes:
     return b"".join(parts)
 
 
-def npz_arrays(path: Path) -> dict[str, np.ndarray]:
+def npz_arrays(data: bytes, name: str) -> dict[str, np.ndarray]:
     """The arrays of a NumPy archive, by name: numbers and text only, since pickled objects can run code.
 
     Raises
     ------
     ValueError
-        If the file is no such archive, or broken, or an array is not what its header says, or larger than a file of that size
-        can hold.
+        If this is no such archive, or a broken one, or an array is not what its header says, or larger than an archive of that
+        size can hold. The message starts with ``name``.
     """
     import zipfile  # which takes a tenth of the time that NumPy does
 
-    data = path.read_bytes()
     arrays = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -67,8 +85,52 @@ def npz_arrays(path: Path) -> dict[str, np.ndarray]:
                 with archive.open(member) as file:
                     arrays[member.filename.removesuffix(".npy")] = _npy_array(file.read(member.file_size))
     except Exception as error:  # the parsers that a broken file can upset raise all sorts of them
-        raise ValueError(f"{path} is not a NumPy archive that can be read: {error}") from error
+        raise ValueError(f"{name} is not a NumPy archive that can be read: {error}") from error
     return arrays
+
+
+def replace(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file whole or not at all.
+
+    It is written beside its place under another name, brought to the disk, and renamed: whatever happens at whatever moment,
+    the old file is there or the new one. A process that is killed in between can leave the other name, which ends in ``.tmp``.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where the file goes; a link is followed.
+    data : bytes
+        What it shall hold.
+
+    Raises
+    ------
+    OSError
+        If it can't be written, or something that is no file is in its place. What was there is unchanged.
+    """
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise OSError(f"{target} is there, and not a file")
+    temporary = f"{target}.{os.urandom(4).hex()}.tmp"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if os.path.exists(target):
+            os.chmod(temporary, os.stat(target).st_mode & 0o7777)
+        os.replace(temporary, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise type(error)(error.errno, f"{error.strerror}; what was there is unchanged", target) from error
+        raise
+    if os.name == "posix":  # elsewhere a folder can't be opened
+        folder = os.open(os.path.dirname(target), os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _limit(size: int) -> int:

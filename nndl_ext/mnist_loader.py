@@ -10,13 +10,15 @@ import io
 import math
 import pickle
 import struct
+from collections.abc import Callable
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from nndl_ext.dataset import Dataset
-from nndl_ext.files import content, npz_arrays
+from nndl_ext.files import content, npz_arrays, raw
+from nndl_ext.validation import integer
 
 Arrays = tuple[np.ndarray, np.ndarray]
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ AnyPath = str | PathLike[str]
 
 # The book's split: of the 60,000 training images the last 10,000 are for validation.
 _VALIDATION_PART = 6
+
+# That of an IDX file. Each class takes an element of every desired output.
+_LARGEST_LABEL = 255
 
 # What the grey levels in an image file stand for.
 _SHADES = np.arange(256, dtype=np.float32) / 256
@@ -102,13 +107,14 @@ def vectorized_result(j: int, classes: int = 10) -> np.ndarray:
 
     Raises
     ------
-    ValueError
-        If there is no row j.
+    TypeError, ValueError
+        If ``j`` or ``classes`` is not an integer, or there is no row j.
     """
-    if not 0 <= j < classes:
-        raise ValueError(f"j must be from 0 to {classes - 1}, not {j}")
-    e = np.zeros((classes, 1))
-    e[j] = 1.0
+    row, rows = integer(j, "j"), integer(classes, "classes", least=1)
+    if not 0 <= row < rows:
+        raise ValueError(f"j must be from 0 to {rows - 1}, not {row}")
+    e = np.zeros((rows, 1))
+    e[row] = 1.0
     return e
 
 
@@ -126,6 +132,10 @@ def _load(path: AnyPath | None) -> tuple[Arrays, Arrays, Arrays]:
     for x, y in pairs:
         if len(x) != len(y):
             raise ValueError(f"{source} has {len(x)} images, but {len(y)} labels for them")
+        if not x.shape[1]:
+            raise ValueError(f"{source} has images without pixels")
+        if len(y) and not 0 <= y.min() <= y.max() <= _LARGEST_LABEL:
+            raise ValueError(f"{source} must have labels from 0 to {_LARGEST_LABEL}, not from {y.min()} to {y.max()}")
         for array in (x, y):
             array.flags.writeable = False  # so that a data set needs no copy
     return pairs
@@ -160,7 +170,7 @@ def _load_idx(folder: Traversable, name: str) -> np.ndarray:
 
 
 def _load_npz(path: Path) -> Any:
-    arrays = npz_arrays(path)
+    arrays = npz_arrays(raw(path), str(path))
     names = ("x_train", "y_train", "x_test", "y_test")
     missing = set(names) - set(arrays)
     if missing:
@@ -220,12 +230,27 @@ _STAND_INS = {
 }
 
 
+# What pickles of arrays and tuples do, in any protocol: few things, a few hundred times. Others are refused, as some of them
+# make a large object out of one byte.
+_MOST_STEPS = 10_000
+_STEPS = (
+    "PROTO FRAME STOP MARK GLOBAL STACK_GLOBAL REDUCE BUILD NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 STRING "
+    "BINSTRING SHORT_BINSTRING UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 "
+    "EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST APPEND APPENDS PUT BINPUT LONG_BINPUT MEMOIZE GET "
+    "BINGET LONG_BINGET"
+)
+
+
 class _ArrayUnpickler(pickle._Unpickler):
-    """Builds arrays and nothing else, and those with our own hands.
+    """Builds arrays, tuples and lists and nothing else, and the arrays with our own hands.
 
     It is the unpickler in Python, which takes no more memory than the file's size justifies: the compiled one makes room for as
     many things to remember as the file says there are.
     """
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data), encoding="latin1")
+        self._steps = 0
 
     def find_class(self, module: str, name: str) -> Any:
         try:
@@ -233,17 +258,36 @@ class _ArrayUnpickler(pickle._Unpickler):
         except KeyError:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, but only NumPy arrays are allowed") from None
 
+    def _load_build(self: Any) -> None:
+        state, instance = self.stack.pop(), self.stack[-1]
+        if not isinstance(instance, (_PickledArray, _PickledDtype)):
+            raise pickle.UnpicklingError(f"it gives {type(instance).__name__} a state")
+        instance.__setstate__(state)
+
     def _load_bytearray8(self: Any) -> None:
         (size,) = struct.unpack("<Q", self.read(8))
         self.append(bytearray(self.read(size)))  # unlike the original, this asks for no memory before the bytes are there
 
-    dispatch: ClassVar[dict[int, Any]] = {**pickle._Unpickler.dispatch, pickle.BYTEARRAY8[0]: _load_bytearray8}
+    def _counted(load: Callable[[Any], None]) -> Callable[[Any], None]:  # type: ignore[misc]  # noqa: N805
+        def count(self: Any) -> None:
+            self._steps += 1
+            if self._steps > _MOST_STEPS:
+                raise pickle.UnpicklingError(f"it takes more than {_MOST_STEPS} steps")
+            load(self)
+
+        return count
+
+    _own: ClassVar[dict[str, Any]] = {"BUILD": _load_build, "BYTEARRAY8": _load_bytearray8}
+    dispatch: ClassVar[dict[int, Any]] = {}
+    for _step in _STEPS.split():
+        _code = getattr(pickle, _step)[0]
+        dispatch[_code] = _counted(_own.get(_step, pickle._Unpickler.dispatch[_code]))
 
 
 def _load_pickle(path: Path) -> Any:
     data = content(path)
     try:
-        loaded = _ArrayUnpickler(io.BytesIO(data), encoding="latin1").load()
+        loaded = _ArrayUnpickler(data).load()
         pairs = tuple((x.array, y.array) for x, y in loaded)
     except Exception as error:
         raise ValueError(f"{path} is not the book's pickle: {error}") from error

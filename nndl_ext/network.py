@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from os import PathLike
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from nndl_ext import generators, parameters
+from nndl_ext import generators, parameters, saving
 from nndl_ext._kernels import kernels
 from nndl_ext.dataset import Dataset, Pair
-from nndl_ext.threads import number_of_threads, run, run_in_parts
-from nndl_ext.validation import finite_number, integer, layer_sizes, real_array, real_dtype, shaped
+from nndl_ext.threads import MOST_THREADS, number_of_threads, run, run_in_parts
+from nndl_ext.validation import as_dtype, finite, finite_number, integer, layer_sizes, real_array, real_dtype, shaped
 
 Data = Iterable[Pair]
 Gradient = tuple[list[np.ndarray], list[np.ndarray]]
+
+
+class DivergenceError(FloatingPointError):
+    """Training took the weights or biases to infinity or NaN, and was undone: the network is as it was before.
+
+    The learning rate is too large, or the data are, or an overridden method returned such numbers.
+    """
 
 
 class State(NamedTuple):
@@ -53,10 +61,6 @@ class Network:
 
     Attributes
     ----------
-    num_layers : int
-        The number of layers, inputs included.
-    sizes : list of int
-        As given.
     threads : int or None
         As given; it may be changed.
     biases : list of numpy.ndarray
@@ -82,20 +86,35 @@ class Network:
     """
 
     _state: State
+    _neuron: ClassVar[str] = "sigmoid"
 
     def __init__(
         self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None, threads: int | None = None
     ) -> None:
-        self.sizes = layer_sizes(sizes)
-        self.num_layers = len(self.sizes)
-        self._dtype = real_dtype(dtype)
-        self.threads = None if threads is None else integer(threads, "threads", least=1)
-        self._own_generator = None if seed is None else random.Random(integer(seed, "seed", least=0))
-        self._number_of_weights = sum(inputs * neurons for inputs, neurons in pairwise(self.sizes))
-        self._layout = parameters.make_layout(self.sizes, self._dtype)
-        self._adopt(parameters.zeros(self._layout, self._dtype))
+        self.threads = None if threads is None else integer(threads, "threads", least=1, most=MOST_THREADS)
+        own_generator = None if seed is None else random.Random(integer(seed, "seed", least=0))
+        self._set_up(layer_sizes(sizes), real_dtype(dtype), own_generator)
         for array in (*self.biases, *self.weights):
             array[:] = self._normal(array.shape)
+
+    def _set_up(self, sizes: Sequence[int], dtype: np.dtype, own_generator: random.Random | None) -> None:
+        """All but the numbers in the arrays."""
+        self._sizes = tuple(sizes)
+        self._dtype = dtype
+        self._own_generator = own_generator
+        self._number_of_weights = sum(inputs * neurons for inputs, neurons in pairwise(sizes))
+        self._layout = parameters.make_layout(sizes, dtype)
+        self._adopt(parameters.zeros(self._layout, dtype))
+
+    @property
+    def sizes(self) -> list[int]:
+        """The number of neurons of each layer."""
+        return list(self._sizes)  # a copy: the kernels rely on these numbers
+
+    @property
+    def num_layers(self) -> int:
+        """The number of layers, inputs included."""
+        return len(self._sizes)
 
     @property
     def biases(self) -> list[np.ndarray]:
@@ -138,16 +157,16 @@ class Network:
         TypeError, ValueError
             If ``a`` does not hold real numbers, or not one row for each input.
         """
-        flat, outputs = self._parameters(), np.empty((self.sizes[-1], 1), self._dtype)
+        flat, outputs = self._parameters(), np.empty((self._sizes[-1], 1), self._dtype)
         if kernels.feedforward_column(self._layout, flat, a, outputs):
             return outputs
         x = np.ascontiguousarray(self._columns(a).T, self._dtype)
-        outputs = np.empty((len(x), self.sizes[-1]), self._dtype)
+        outputs, work = np.empty((len(x), self._sizes[-1]), self._dtype), len(x) * self._number_of_weights
 
         def feed(begin: int, end: int) -> None:
             kernels.feedforward_rows(self._layout, flat, x[begin:end], outputs[begin:end])
 
-        run_in_parts(feed, len(x), number_of_threads(self.threads, len(x) * self._number_of_weights, math.inf))
+        run_in_parts(feed, len(x), number_of_threads(self.threads, work, math.inf), work)
         return outputs.T
 
     def SGD(
@@ -176,30 +195,18 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            If the data do not fit the network, or a number is out of its range. The network is then unchanged.
+            If the data do not fit the network, a number is out of its range, or a weight or bias is infinite or NaN. The
+            network is then unchanged.
+        DivergenceError
+            If weights or biases become infinite or NaN. The network is then as it was at the start of that epoch.
+
+        Notes
+        -----
+        Whatever exception ends it, Ctrl-C among them, leaves the network between two mini-batches, and the generator of the
+        shuffles between two of these.
         """
-        data = self._checked(training_data, "training_data")
-        mini_batch_size = integer(mini_batch_size, "mini_batch_size", least=1)
-        epochs = integer(epochs, "epochs", least=0)
-        eta = finite_number(eta, "eta")
-        test = Dataset.from_pairs(test_data or ())
-        if test:
-            self._checked(test, "test_data")
-        order = np.arange(len(data))
-        for epoch in range(epochs):
-            generators.shuffle(order, self._generator)
-            if self._overrides("update_mini_batch") or self._overrides("backprop"):
-                for start in range(0, len(data), mini_batch_size):
-                    self.update_mini_batch([data[i] for i in order[start : start + mini_batch_size]], eta)
-            else:
-                # An override of cost_derivative finds the weights of its mini-batch in the network.
-                step = mini_batch_size if self._overrides("cost_derivative") else len(data)
-                for start in range(0, len(data), step):
-                    self._descend(data, order[start : start + step], mini_batch_size, eta)
-            if test:
-                print(f"Epoch {epoch}: {self.evaluate(test)} / {len(test)}", flush=True)
-            else:
-                print(f"Epoch {epoch} complete", flush=True)
+        for _ in self._epochs(training_data, range(integer(epochs, "epochs", least=0)), mini_batch_size, eta, test_data):
+            pass
 
     def update_mini_batch(self, mini_batch: Data, eta: float) -> None:
         """Take one step of gradient descent down the mean cost of a mini-batch (equations 20 and 21).
@@ -214,20 +221,24 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            If the data do not fit the network. The network is then unchanged.
+            If the data do not fit the network, or a weight or bias is infinite or NaN. The network is then unchanged.
+        DivergenceError
+            If weights or biases become infinite or NaN. The network is then unchanged.
         """
         data = self._checked(mini_batch, "mini_batch")
         eta = finite_number(eta, "eta")
+        self._finite_parameters()
         if not self._overrides("backprop"):
             self._descend(data, np.arange(len(data)), len(data), eta)
             return
         step = eta / len(data)
         gradients = [self.backprop(x, y) for x, y in data]
-        biases, weights = self._state[:2]
-        self._state = self._state._replace(
-            biases=[b - step * sum(nablas) for b, *nablas in zip(biases, *(g[0] for g in gradients), strict=True)],
-            weights=[w - step * sum(nablas) for w, *nablas in zip(weights, *(g[1] for g in gradients), strict=True)],
-        )
+        own_biases, own_weights = self._state[:2]
+        biases = [b - step * sum(nablas) for b, *nablas in zip(own_biases, *(g[0] for g in gradients), strict=True)]
+        weights = [w - step * sum(nablas) for w, *nablas in zip(own_weights, *(g[1] for g in gradients), strict=True)]
+        if not all(np.isfinite(array).all() for array in (*biases, *weights)):
+            raise _divergence(eta)
+        self._adopt(self._flattened(biases, weights))
 
     def backprop(self, x: ArrayLike, y: ArrayLike) -> Gradient:
         """The gradient of one sample's cost, by backpropagation (chapter 2, BP1 to BP4).
@@ -249,7 +260,7 @@ class Network:
         TypeError, ValueError
             If the sample does not fit the network.
         """
-        return self.cost_gradient([(x, y)])
+        return self._gradient(self._checked([(x, y)], "the sample (x, y)"))
 
     def evaluate(self, test_data: Data) -> int:
         """The number of samples for which the largest output is that of the right class.
@@ -265,7 +276,8 @@ class Network:
             If the data do not fit the network.
         """
         data = self._checked(test_data, "test_data")
-        return int(np.count_nonzero(self._outputs(data).argmax(axis=1) == data.labels))
+        outputs = finite(self._outputs(data), "what the weights make of test_data")
+        return int(np.count_nonzero(outputs.argmax(axis=1) == data.labels))
 
     def cost_derivative(self, output_activations: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The derivatives of one sample's cost by the outputs: a - y, for the quadratic cost.
@@ -305,7 +317,7 @@ class Network:
             If the data do not fit the network.
         """
         checked = self._checked(data, "data")
-        errors = self._outputs(checked) - checked.desired_outputs(self.sizes[-1], self._dtype)
+        errors = self._outputs(checked) - checked.desired_outputs(self._sizes[-1], self._dtype)
         return math.fsum(np.square(errors, dtype=np.float64).ravel().tolist()) / (2 * len(checked))
 
     def cost_gradient(self, data: Data) -> Gradient:
@@ -327,10 +339,28 @@ class Network:
         TypeError, ValueError
             If the data do not fit the network.
         """
-        checked = self._checked(data, "data")
-        gradient = parameters.zeros(self._layout, self._dtype)
-        self._add_steps(self._parameters(), gradient, checked, np.arange(len(checked)), len(checked), -1.0)
-        return parameters.views(self._layout, gradient)
+        return self._gradient(self._checked(data, "data"))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the network to a file, from which `load` makes it again to the last bit.
+
+        The file is replaced whole or not at all, whatever happens meanwhile. It is a NumPy archive; `nndl_ext.saving` says what
+        it holds. The state of the generator that ``seed`` started is part of it, ``threads`` and the methods of a subclass are
+        not.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file's place, customarily ending in ``.npz``; nothing is added to it.
+
+        Raises
+        ------
+        OSError
+            If the file can't be written. What was there is unchanged.
+        TypeError, ValueError
+            If weights or biases have been replaced by what does not fit, or one is infinite or NaN.
+        """
+        saving.write(path, self._saved())
 
     @property
     def _generator(self) -> Any:
@@ -354,29 +384,115 @@ class Network:
         try:
             if state[:2] == state.views:
                 return state.flat
-        except ValueError:
+        except (TypeError, ValueError):
             pass
+        return self._flattened(state.biases, state.weights)
+
+    def _flattened(self, biases: Any, weights: Any) -> np.ndarray:
+        """Biases and weights from elsewhere as a flat array."""
         flat = parameters.zeros(self._layout, self._dtype)
-        biases, weights = parameters.views(self._layout, flat)
-        for name, own, replaced in (("biases", biases, state.biases), ("weights", weights, state.weights)):
-            if len(replaced) != len(own):
-                raise ValueError(f"{name} must have one array for each of {len(own)} layers, not {len(replaced)}")
-            for layer, (target, array) in enumerate(zip(own, replaced, strict=True)):
-                target[:] = shaped(array, target.shape, f"{name}[{layer}]")
+        own_biases, own_weights = parameters.views(self._layout, flat)
+        for name, own, given in (("biases", own_biases, biases), ("weights", own_weights, weights)):
+            if not isinstance(given, Sequence | np.ndarray):
+                raise TypeError(f"{name} must be a list of arrays, not {type(given).__name__}")
+            if len(given) != len(own):
+                raise ValueError(f"{name} must have one array for each of {len(own)} layers, not {len(given)}")
+            for layer, (target, array) in enumerate(zip(own, given, strict=True)):
+                label = f"{name}[{layer}]"
+                target[:] = as_dtype(shaped(array, target.shape, label), self._dtype, label)
         return flat
+
+    def _finite_parameters(self) -> np.ndarray:
+        """The parameters as a flat array, without infinities and NaN."""
+        flat = self._parameters()
+        if not np.isfinite(flat).all():
+            for name, arrays in zip(("biases", "weights"), parameters.views(self._layout, flat), strict=True):
+                for layer, array in enumerate(arrays):
+                    finite(array, f"{name}[{layer}]")
+        return flat
+
+    def _saved(self, **notes: np.ndarray) -> saving.Saved:
+        """What a file of this network holds, with notes of a program."""
+        arrays = parameters.views(self._layout, self._parameters())
+        generator = None if self._own_generator is None else self._own_generator.getstate()[1]
+        return saving.Saved(self.sizes, *arrays, self._neuron, generator, notes)
+
+    @classmethod
+    def _from_saved(cls, saved: saving.Saved) -> Self:
+        net = cls.__new__(cls)
+        net.threads = None
+        generator = None
+        if saved.generator is not None:
+            generator = random.Random()
+            generator.setstate((3, saved.generator, None))
+        net._set_up(saved.sizes, saved.weights[0].dtype, generator)
+        net._adopt(net._flattened(saved.biases, saved.weights))
+        return net
 
     def _outputs(self, data: Dataset) -> np.ndarray:
         """The network's outputs for a data set: shape (n, outputs)."""
         if self._overrides("feedforward"):
             return np.hstack([self.feedforward(x) for x, _ in data]).T
-        flat, outputs = self._parameters(), np.empty((len(data), self.sizes[-1]), self._dtype)
+        flat, outputs = self._parameters(), np.empty((len(data), self._sizes[-1]), self._dtype)
 
         def feed(begin: int, end: int) -> None:
             kernels.feedforward(self._layout, flat, *data.rows_between(begin, end), outputs[begin:end])
 
-        threads = number_of_threads(self.threads, len(data) * self._multiplications(data), math.inf)
-        run_in_parts(feed, len(data), threads)
+        work = len(data) * self._multiplications(data)
+        run_in_parts(feed, len(data), number_of_threads(self.threads, work, math.inf), work)
         return outputs
+
+    def _epochs(
+        self,
+        training_data: Data,
+        epochs: range,
+        mini_batch_size: int,
+        eta: float,
+        test_data: Data | None,
+        order: np.ndarray | None = None,
+    ) -> Iterator[int | None]:
+        """Check what `SGD` is given, and do what it does; after each epoch yield how many test samples came out right, if any.
+
+        ``order`` is that in which the epoch before has visited the samples. It is shuffled in place.
+        """
+        data = self._checked(training_data, "training_data")
+        mini_batch_size = min(integer(mini_batch_size, "mini_batch_size", least=1), len(data))
+        eta = finite_number(eta, "eta")
+        test = Dataset.from_pairs(() if test_data is None else test_data)
+        if test:
+            self._checked(test, "test_data")
+        self._finite_parameters()
+        return self._train(data, epochs, mini_batch_size, eta, test, np.arange(len(data)) if order is None else order)
+
+    def _train(
+        self, data: Dataset, epochs: range, mini_batch_size: int, eta: float, test: Dataset, order: np.ndarray
+    ) -> Iterator[int | None]:
+        for epoch in epochs:
+            generators.shuffle(order, self._generator)
+            before = self._parameters()
+            if self._overrides("update_mini_batch") or self._overrides("backprop"):
+                before = parameters.copy(self._layout, before)  # an override may change arrays in place
+            try:
+                self._go_through(data, order, mini_batch_size, eta)
+            except DivergenceError as error:
+                self._adopt(before)
+                raise DivergenceError(f"in epoch {epoch} {error}") from error
+            right = self.evaluate(test) if test else None
+            print(f"Epoch {epoch} complete" if right is None else f"Epoch {epoch}: {right} / {len(test)}", flush=True)
+            yield right
+
+    def _go_through(self, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float) -> None:
+        """Train on each sample once, in the given order."""
+        if self._overrides("update_mini_batch") or self._overrides("backprop"):
+            for start in range(0, len(data), mini_batch_size):
+                self.update_mini_batch([data[i] for i in order[start : start + mini_batch_size]], eta)
+            if not np.isfinite(self._parameters()).all():
+                raise _divergence(eta)
+            return
+        # An override of cost_derivative finds the weights of its mini-batch in the network.
+        step = mini_batch_size if self._overrides("cost_derivative") else len(data)
+        for start in range(0, len(data), step):
+            self._descend(data, order[start : start + step], mini_batch_size, eta)
 
     def _descend(self, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float) -> None:
         """Train on the data in the given order; an exception on the way leaves the network between two mini-batches."""
@@ -384,13 +500,22 @@ class Network:
         try:
             self._add_steps(flat, flat, data, order, mini_batch_size, eta)
         finally:
-            self._adopt(flat)
+            converged = bool(np.isfinite(flat).all())
+            if converged:
+                self._adopt(flat)
+        if not converged:
+            raise _divergence(eta)
+
+    def _gradient(self, data: Dataset) -> Gradient:
+        gradient = parameters.zeros(self._layout, self._dtype)
+        self._add_steps(self._parameters(), gradient, data, np.arange(len(data)), len(data), -1.0)
+        return parameters.views(self._layout, gradient)
 
     def _add_steps(
         self, flat: np.ndarray, target: np.ndarray, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float
     ) -> None:
         """Run the kernel on as many threads as pay."""
-        y = data.desired_outputs(self.sizes[-1], self._dtype)
+        y = data.desired_outputs(self._sizes[-1], self._dtype)
         derivative = self._cost_derivatives(y[order]) if self._overrides("cost_derivative") else None
         work = 3 * self._multiplications(data)
         threads = 1 if derivative else number_of_threads(self.threads, len(order) * work, mini_batch_size * work)
@@ -405,12 +530,12 @@ class Network:
 
     def _multiplications(self, data: Dataset) -> float:
         """Multiplications to bring one sample of a data set, on average, through the network: zero inputs take none."""
-        skipped = self.sizes[0] - len(data.rows[2]) / len(data)
-        return self._number_of_weights - skipped * self.sizes[1]
+        skipped = self._sizes[0] - len(data.rows[2]) / len(data)
+        return self._number_of_weights - skipped * self._sizes[1]
 
     def _cost_derivatives(self, y: np.ndarray) -> Callable[[int, Any, Any], None]:
         """What the kernel calls where ``cost_derivative`` is overridden: it passes on one sample after the other."""
-        shape = (self.sizes[-1], 1)
+        shape = (self._sizes[-1], 1)
 
         def fill(first: int, outputs: Any, derivatives: Any) -> None:
             for a, desired, derivative in zip(np.array(outputs), y[first:], np.asarray(derivatives), strict=False):
@@ -428,8 +553,8 @@ class Network:
         columns = real_array(a, "a")
         if columns.ndim == 1:
             columns = columns[:, np.newaxis]
-        if columns.ndim != 2 or len(columns) != self.sizes[0]:
-            raise ValueError(f"a must have shape ({self.sizes[0]}, m), not {np.shape(a)}")
+        if columns.ndim != 2 or len(columns) != self._sizes[0]:
+            raise ValueError(f"a must have shape ({self._sizes[0]}, m), not {np.shape(a)}")
         return columns
 
     def _checked(self, pairs: Data, name: str) -> Dataset:
@@ -437,8 +562,7 @@ class Network:
         data = Dataset.from_pairs(pairs)
         if not data:
             raise ValueError(f"{name} must hold at least one pair (x, y)")
-        if data.inputs != self.sizes[0]:
-            raise ValueError(f"{name} has {data.inputs} inputs, but the network has {self.sizes[0]}")
+        data.require(self._sizes[0], self._sizes[-1], self._dtype, name)
         return data
 
     def __getstate__(self) -> dict[str, Any]:
@@ -448,6 +572,38 @@ class Network:
         biases, weights = state["_state"]
         self.__dict__.update(state, _state=State(biases, weights, np.empty(0), ([], [])))
         self._adopt(self._parameters())
+
+
+def _divergence(eta: float) -> DivergenceError:
+    return DivergenceError(f"the weights became infinite or NaN, with eta={eta:g}; the network is as it was before")
+
+
+def load(path: str | PathLike[str]) -> Network:
+    """The network of a file that `Network.save` has written, to the last bit, or the book's ``network2.py``.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file. In one that ``network2.py`` has written, sizes, weights and biases count, in float64; training goes on with
+        the quadratic cost, whatever the file says.
+
+    Returns
+    -------
+    Network
+        A `perceptron.Network` if it was one. Of a network of a subclass's, what `Network` has.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is another file, or a broken one, or of a later version of the format. Nothing in a file is executed, and reading
+        takes memory in proportion to its size.
+    """
+    from nndl_ext import perceptron  # it builds on this module
+
+    saved = saving.read(path)
+    return (Network if saved.neuron == "sigmoid" else perceptron.Network)._from_saved(saved)
 
 
 def sigmoid(z: ArrayLike) -> np.ndarray:

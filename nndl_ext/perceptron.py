@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nndl_ext import network, parameters
-from nndl_ext.validation import finite_number, real_array
+from nndl_ext.validation import finite, finite_number, real_array
 
 
 class Perceptron:
@@ -29,11 +29,11 @@ class Perceptron:
     Raises
     ------
     TypeError, ValueError
-        If ``weights`` is not a row of real numbers, or ``bias`` not a number.
+        If ``weights`` is not a row of finite numbers, or ``bias`` not one.
     """
 
     def __init__(self, weights: ArrayLike, bias: float) -> None:
-        self.weights = real_array(weights, "weights").astype(np.float64)
+        self.weights = finite(real_array(weights, "weights"), "weights").astype(np.float64)
         if self.weights.ndim != 1:
             raise ValueError(f"weights must have shape (inputs,), not {self.weights.shape}")
         self.bias = finite_number(bias, "bias")
@@ -44,9 +44,9 @@ class Perceptron:
         Raises
         ------
         TypeError, ValueError
-            If ``x`` does not hold one real number for each weight.
+            If ``x`` does not hold one finite number for each weight.
         """
-        inputs = real_array(x, "x")
+        inputs = finite(real_array(x, "x"), "x")
         if inputs.shape != self.weights.shape:
             raise ValueError(f"x must have shape {self.weights.shape}, not {np.shape(x)}")
         return int(_fires(self.weights[np.newaxis], np.array([[self.bias]]), inputs[:, np.newaxis])[0, 0])
@@ -56,8 +56,10 @@ class Network(network.Network):
     """A network of perceptrons.
 
     It has the constructor, weights and biases of `nndl_ext.network.Network`, with the step in place of the sigmoid.
-    ``feedforward``, ``evaluate`` and ``cost`` work; there is no gradient to train it by.
+    ``feedforward``, ``evaluate``, ``cost`` and ``save`` work; there is no gradient to train it by.
     """
+
+    _neuron = "perceptron"
 
     def feedforward(self, a: ArrayLike) -> np.ndarray:
         """The network's output for an input.
@@ -75,10 +77,10 @@ class Network(network.Network):
         Raises
         ------
         TypeError, ValueError
-            If ``a`` does not hold real numbers, or not one row for each input.
+            If ``a`` does not hold finite numbers, or not one row for each input, or a weight or bias is infinite or NaN.
         """
-        outputs = self._columns(a)
-        for b, w in zip(*parameters.views(self._layout, self._parameters()), strict=True):
+        outputs = finite(self._columns(a), "a")
+        for b, w in zip(*parameters.views(self._layout, self._finite_parameters()), strict=True):
             outputs = _fires(w, b, outputs).astype(self.dtype)
         return outputs
 

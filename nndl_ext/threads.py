@@ -16,6 +16,12 @@ from nndl_ext.validation import integer
 WORTH_A_START = 20_000_000
 WORTH_A_MEETING = 1_000_000
 
+# Multiply-adds between two moments at which Ctrl-C can end a job in parts: some hundredths of a second, at most.
+A_PIECE = 200_000_000
+
+# More than any machine has processors.
+MOST_THREADS = 1024
+
 
 def number_of_threads(requested: int | None, work: float, work_between_meetings: float) -> int:
     """The number of threads for a job.
@@ -32,14 +38,31 @@ def number_of_threads(requested: int | None, work: float, work_between_meetings:
     if sys.platform == "emscripten":  # which has no threads
         return 1
     if requested is not None:
-        return integer(requested, "threads", least=1)
+        return integer(requested, "threads", least=1, most=MOST_THREADS)
     worth = min(work / WORTH_A_START, work_between_meetings / WORTH_A_MEETING)
     return 1 if worth < 2 else min(int(worth), _limit())
 
 
-def run_in_parts(job: Callable[[int, int], None], count: int, threads: int) -> None:
-    """Call ``job(begin, end)`` for as many parts of ``count`` things as there are threads, at once."""
-    run(lambda thread: job(count * thread // threads, count * (thread + 1) // threads), threads)
+def run_in_parts(job: Callable[[int, int], None], count: int, threads: int, work: float) -> None:
+    """Call ``job(begin, end)`` for parts of ``count`` things, at once as many parts as there are threads.
+
+    The whole takes ``work`` multiply-adds; a part takes few enough for Ctrl-C to end the job soon, between two of them.
+    """
+    threads = max(1, min(threads, count))
+    piece = max(1, int(count * A_PIECE / max(work, 1)))
+    if threads == 1 and count <= piece:
+        job(0, count)
+        return
+    abandoned = threading.Event()
+
+    def go_through(thread: int) -> None:
+        end = count * (thread + 1) // threads
+        for begin in range(count * thread // threads, end, piece):
+            if abandoned.is_set():
+                return
+            job(begin, min(begin + piece, end))
+
+    run(go_through, threads, abandoned.set)
 
 
 def run(job: Callable[[int], None], threads: int, abandon: Callable[[], None] = lambda: None) -> None:
@@ -86,7 +109,7 @@ def _join(workers: list[threading.Thread]) -> KeyboardInterrupt | None:
 def _limit() -> int:
     requested = os.environ.get("NNDL_EXT_NUM_THREADS")
     if requested:
-        return integer(int(requested) if requested.isdecimal() else requested, "NNDL_EXT_NUM_THREADS", least=1)
+        return integer(int(requested) if requested.isdecimal() else requested, "NNDL_EXT_NUM_THREADS", 1, MOST_THREADS)
     if threading.current_thread() is not threading.main_thread():
         return 1
     if hasattr(os, "sched_getaffinity"):

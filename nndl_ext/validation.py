@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import operator
+import reprlib
 from collections.abc import Iterable
+from itertools import pairwise
 from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
+
+# More than any memory holds, and few enough for sizes in bytes not to overflow.
+_MOST_WEIGHTS = 2**48
 
 
 def real_array(values: ArrayLike, name: str) -> np.ndarray:
@@ -16,7 +21,12 @@ def real_array(values: ArrayLike, name: str) -> np.ndarray:
 
     float32 stays; other real numbers become float64. What had to be converted comes back read-only, since no one else has it.
     """
-    array = np.asarray(values)
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{name} must hold real numbers, not masked ones")
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array: {error}") from error
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
     single = array.dtype.kind == "f" and array.dtype.itemsize == 4
@@ -39,9 +49,12 @@ def layer_sizes(sizes: Iterable[Any]) -> list[int]:
     try:
         checked = [operator.index(size) for size in sizes]
     except TypeError as error:
-        raise TypeError(f"sizes must be a sequence of integers, not {sizes!r}") from error
+        raise TypeError(f"sizes must be a sequence of integers, not {reprlib.repr(sizes)}") from error
     if len(checked) < 2 or min(checked) < 1:
-        raise ValueError(f"sizes must name at least two layers of at least one neuron each, not {checked}")
+        raise ValueError(f"sizes must name at least two layers of at least one neuron each, not {reprlib.repr(checked)}")
+    weights = sum(inputs * neurons for inputs, neurons in pairwise(checked))
+    if max(weights, *checked) > _MOST_WEIGHTS:
+        raise ValueError(f"sizes must be those of at most {_MOST_WEIGHTS} weights, not of {weights}")
     return checked
 
 
@@ -53,26 +66,41 @@ def real_dtype(dtype: DTypeLike) -> np.dtype:
     return checked
 
 
-def integer(value: Any, name: str, least: int) -> int:
-    """An integer of at least ``least``."""
+def integer(value: Any, name: str, least: int | None = None, most: int | None = None) -> int:
+    """An integer of at least ``least`` and at most ``most``."""
     try:
         checked = operator.index(value)
     except TypeError as error:
-        raise TypeError(f"{name} must be an integer, not {value!r}") from error
-    if checked < least:
+        raise TypeError(f"{name} must be an integer, not {reprlib.repr(value)}") from error
+    if least is not None and checked < least:
         raise ValueError(f"{name} must be at least {least}, not {checked}")
+    if most is not None and checked > most:
+        raise ValueError(f"{name} must be at most {most}, not {checked}")
     return checked
 
 
 def finite_number(value: Any, name: str) -> float:
     """A number that is neither infinite nor NaN."""
+    if isinstance(value, (str, bytes, bytearray)):
+        raise TypeError(f"{name} must be a number, not {reprlib.repr(value)}")
     try:
         checked = float(value)
+    except OverflowError as error:
+        raise ValueError(f"{name} must be finite, not an integer too large for a float") from error
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be a number, not {value!r}") from error
+        raise TypeError(f"{name} must be a number, not {reprlib.repr(value)}") from error
     if not isfinite(checked):
         raise ValueError(f"{name} must be finite, not {checked}")
     return checked
+
+
+def as_dtype(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
+    """An array in float32 or float64, in rows one after the other; no finite number in it is too large for that."""
+    with np.errstate(over="ignore"):
+        converted = np.ascontiguousarray(array, dtype)
+    if dtype != array.dtype and np.isinf(converted).any() and np.isfinite(array[np.isinf(converted)]).any():
+        raise ValueError(f"{name} must hold numbers that {dtype} can hold, up to {np.finfo(dtype).max}")
+    return converted
 
 
 def shaped(array: ArrayLike, shape: tuple[int, ...], name: str) -> np.ndarray:

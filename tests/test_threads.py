@@ -39,10 +39,11 @@ def test_a_wrong_number_of_threads_is_named():
 
 
 @pytest.mark.parametrize("number", [1, 2, 5])
-def test_all_parts_are_done(number):
+@pytest.mark.parametrize("work", [0, 100, LARGE])
+def test_all_parts_are_done(number, work):
     done = []
     for _ in range(50):
-        threads.run_in_parts(lambda begin, end: done.extend(range(begin, end)), 17, number)
+        threads.run_in_parts(lambda begin, end: done.extend(range(begin, end)), 17, number, work)
     assert sorted(done) == sorted([*range(17)] * 50)
 
 
