@@ -46,6 +46,18 @@ DIRECTIVES = {
     "freethreading_compatible": True,
 }
 
+# Builds that find errors of memory and of threads, named by NNDL_EXT_BUILD; tools/sanitize.sh runs the tests on them.
+TEST_BUILDS = {
+    "checked": {"directives": {"boundscheck": True, "initializedcheck": True}, "options": []},
+    "asan": {"directives": {}, "options": ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]},
+    "tsan": {"directives": {}, "options": ["-g", "-O1", "-fsanitize=thread"]},
+}
+TEST_BUILD = os.environ.get("NNDL_EXT_BUILD")
+if TEST_BUILD:
+    if TEST_BUILD not in TEST_BUILDS:
+        raise SystemExit(f"NNDL_EXT_BUILD must be one of {', '.join(TEST_BUILDS)}, not {TEST_BUILD!r}")
+    DIRECTIVES.update(TEST_BUILDS[TEST_BUILD]["directives"])
+
 
 def compiler_and_target(compiler, platform):
     """The key of OPTIONS for a setuptools compiler, and whether it compiles for x86-64, whatever it runs on."""
@@ -81,6 +93,9 @@ class BuildExt(build_ext):
             if variant in VARIANTS:
                 ext.extra_compile_args = options["kernels"] + options.get(variant, [])
                 ext.define_macros.append(("CYTHON_INLINE", options["inline"]))
+            if TEST_BUILD:
+                ext.extra_compile_args = [*ext.extra_compile_args, *TEST_BUILDS[TEST_BUILD]["options"]]
+                ext.extra_link_args = [*ext.extra_link_args, *TEST_BUILDS[TEST_BUILD]["options"]]
         super().build_extensions()
 
 

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 import pytest
+from hypothesis import settings
 
 from nndl_ext import _kernels, dataset, generators, mnist_loader, network
 
@@ -21,3 +22,9 @@ def variant(request):
 def mnist():
     """All of MNIST: training, validation and test data."""
     return mnist_loader.load_data_wrapper()
+
+
+# ``pytest --hypothesis-profile=long`` is for the tests that say so.
+settings.register_profile("suite", stateful_step_count=15, deadline=None)
+settings.load_profile("suite")
+settings.register_profile("long", max_examples=20_000, stateful_step_count=15, deadline=None)

@@ -1,0 +1,104 @@
+"""Kills savings and trainings at random moments, and finds out whether anything is lost.
+
+Half of the kills hit a process that saves two networks in turn, again and again: the file must hold one of them whole. The
+others hit ``nndl-ext train --save`` and then ``--resume``, until the training is done: each time the file must load, and in the
+end it must equal, to the last byte, that of a training that nobody disturbed. SIGKILL can't be caught.
+
+    python tools/kill.py [KILLS]     200 unless told otherwise; prints what happened, and exits with 1 if anything was lost
+"""
+
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from nndl_ext import Network, load
+
+SAVE_ALWAYS = """
+import sys
+from nndl_ext import Network
+nets = [Network([300, 100, 10], seed=seed) for seed in (0, 1)]
+for i in range(10**9):
+    nets[i % 2].save(sys.argv[1])
+    print(flush=True)
+"""
+SIZES = [300, 100, 10]
+EPOCHS = 12
+TRAIN = [sys.executable, "-m", "nndl_ext", "train"]
+OPTIONS = ["--sizes", "784,10,10", "--seed", "5", "--epochs", str(EPOCHS)]
+
+
+def bits(net):
+    return b"".join(array.tobytes() for array in (*net.biases, *net.weights))
+
+
+def run(command, seconds):
+    """Run a process for so long at most, and kill it then; whether it was killed."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        status = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        return process.wait() == -signal.SIGKILL
+    if status:
+        sys.exit(f"{command} ended with {status}")
+    return False
+
+
+def kill_savings(kills, path, rng):
+    """Which networks the kills left, and how often each."""
+    names = {bits(Network(SIZES, seed=seed)): f"network {seed}" for seed in (0, 1)}
+    found = Counter()
+    for _ in range(kills):
+        process = subprocess.Popen([sys.executable, "-c", SAVE_ALWAYS, path], stdout=subprocess.PIPE)
+        process.stdout.readline()  # until it has begun
+        time.sleep(rng.uniform(0, 0.05))
+        process.kill()
+        process.communicate()
+        found[names.get(bits(load(path)), "another network")] += 1
+    return found
+
+
+def kill_trainings(kills, folder, rng):
+    """How many trainings it took, and how many of them ended with other bits than an undisturbed one."""
+    undisturbed, path = folder / "undisturbed.npz", folder / "killed.npz"
+    start = time.perf_counter()
+    run([*TRAIN, *OPTIONS, "--save", undisturbed], 600)
+    longest = time.perf_counter() - start
+    expected = undisturbed.read_bytes()
+    killed = trainings = different = 0
+    while killed < kills or path.exists():
+        begin = [*TRAIN, "--resume", path] if path.exists() else [*TRAIN, *OPTIONS, "--save", path]
+        interrupted = run(begin, rng.uniform(0.1, longest) if killed < kills else 600)
+        killed += interrupted
+        if path.exists():
+            load(path)
+        elif "--resume" in begin:
+            sys.exit("a file has vanished")
+        if not interrupted:
+            trainings += 1
+            different += path.read_bytes() != expected
+            path.unlink()
+    return trainings, different
+
+
+def main():
+    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    rng = random.Random()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        found = kill_savings(kills // 2, folder / "net.npz", rng)
+        print(f"{kills // 2} kills while saving: each left a file that loads: {dict(found)}", flush=True)
+        trainings, different = kill_trainings(kills - kills // 2, folder, rng)
+        print(f"{kills - kills // 2} kills while training: each left a file that loads, or none yet")
+        print(f"{trainings} trainings came to their end, {different} of them with other bits than an undisturbed one")
+        print(f"{len(list(folder.glob('*.tmp')))} temporary files were left behind")
+    return bool(found["another network"] or different)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
