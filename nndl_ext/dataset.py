@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nndl_ext._kernels import kernels
-from nndl_ext.validation import finite, real_array
+from nndl_ext.validation import finite, is_masked, real_array
 
 # Values that are as fast to read as they are.
 _FIT_A_CACHE = 100_000
@@ -57,7 +57,7 @@ class Dataset(Sequence[Pair]):
     def __init__(self, x: ArrayLike, y: ArrayLike, *, palette: ArrayLike | None = None) -> None:
         self._palette = None if palette is None else _frozen(finite(real_array(palette, "palette"), "palette"))
         self._stored = _frozen(finite(real_array(x, "x"), "x") if self._palette is None else _positions(x, self._palette))
-        y_array = y if isinstance(y, np.ma.MaskedArray) else np.asarray(y)
+        y_array: Any = y if is_masked(y) else np.asarray(y)
         self.y = _frozen(_labels(y_array) if _are_labels(y_array) else finite(real_array(y_array, "y"), "y"))
         if self._stored.ndim != 2:
             raise ValueError(f"x must have shape (n, inputs), not {self._stored.shape}")
@@ -209,7 +209,7 @@ class Dataset(Sequence[Pair]):
 
 
 def _are_labels(y: np.ndarray) -> bool:
-    return y.ndim == 1 and y.dtype.kind in "iub" and not isinstance(y, np.ma.MaskedArray)
+    return y.ndim == 1 and y.dtype.kind in "iub" and not is_masked(y)
 
 
 def _labels(y: np.ndarray) -> np.ndarray:
@@ -241,7 +241,7 @@ def _frozen(array: np.ndarray) -> np.ndarray:
 
 
 def _stacked(columns: list[Any], name: str) -> np.ndarray:
-    if any(isinstance(column, np.ma.MaskedArray) for column in columns):
+    if any(map(is_masked, columns)):
         raise TypeError(f"{name} must hold real numbers, not masked ones")
     try:
         array = np.array(columns)

@@ -7,7 +7,6 @@ import io
 import math
 import os
 import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +30,7 @@ def raw(file: Traversable) -> bytes:
     ValueError
         If it is something else, such as a device, whose bytes may never end.
     """
-    if not file.is_file() and isinstance(file, Path) and file.exists():
+    if not file.is_file() and os.path.exists(str(file)):
         raise ValueError(f"{file} is not a file")
     return file.read_bytes()
 

@@ -9,12 +9,9 @@ are notes of a program, which `nndl_ext.load` passes over.
 from __future__ import annotations
 
 import io
-import json
-from dataclasses import dataclass, field
 from itertools import pairwise
 from os import PathLike
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +21,7 @@ from nndl_ext.validation import finite, layer_sizes, real_dtype, shaped
 VERSION = 1
 
 
-@dataclass
-class Saved:
+class Saved(NamedTuple):
     """The contents of a file.
 
     Attributes
@@ -45,9 +41,9 @@ class Saved:
     sizes: list[int]
     biases: list[np.ndarray]
     weights: list[np.ndarray]
-    neuron: str = "sigmoid"
-    generator: tuple[int, ...] | None = None
-    notes: dict[str, np.ndarray] = field(default_factory=dict)
+    neuron: str
+    generator: tuple[int, ...] | None
+    notes: dict[str, np.ndarray]
 
 
 def write(path: str | PathLike[str], saved: Saved) -> None:
@@ -82,6 +78,8 @@ def read(path: str | PathLike[str]) -> Saved:
     ValueError
         If it is another file, or a broken one, or of a later version of the format.
     """
+    from pathlib import Path  # this takes long, as json does
+
     data = files.raw(Path(path))
     try:
         return _from_archive(files.npz_arrays(data, "it")) if data[:2] == b"PK" else _from_json(data)
@@ -116,11 +114,14 @@ def _from_archive(arrays: dict[str, np.ndarray]) -> Saved:
 
 
 def _from_json(data: bytes) -> Saved:
-    content = json.loads(data)
+    import json
+
+    content = json.loads(data.decode())
     if not isinstance(content, dict) or not content.keys() >= {"sizes", "biases", "weights"}:
         raise ValueError("it is neither a NumPy archive nor JSON with sizes, biases and weights")
     sizes = layer_sizes(content["sizes"])
-    return Saved(sizes, *_checked(sizes, *([np.array(rows) for rows in content[name]] for name in ("biases", "weights"))))
+    biases, weights = ([np.array(rows) for rows in content[name]] for name in ("biases", "weights"))
+    return Saved(sizes, *_checked(sizes, biases, weights), "sigmoid", None, {})
 
 
 def _checked(sizes: list[int], biases: list[Any], weights: list[Any]) -> tuple[list[np.ndarray], list[np.ndarray]]:

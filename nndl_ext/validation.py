@@ -16,12 +16,17 @@ from numpy.typing import ArrayLike, DTypeLike
 _MOST_WEIGHTS = 2**48
 
 
+def is_masked(values: object) -> bool:
+    """Whether this is a masked array, whose mask a conversion would drop. To name its class would import ``numpy.ma``."""
+    return isinstance(values, np.ndarray) and hasattr(values, "mask")
+
+
 def real_array(values: ArrayLike, name: str) -> np.ndarray:
     """The values as float32 or float64, in the machine's byte order, in rows one after the other.
 
     float32 stays; other real numbers become float64. What had to be converted comes back read-only, since no one else has it.
     """
-    if isinstance(values, np.ma.MaskedArray):
+    if is_masked(values):
         raise TypeError(f"{name} must hold real numbers, not masked ones")
     try:
         array = np.asarray(values)

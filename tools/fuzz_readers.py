@@ -1,0 +1,142 @@
+"""Fuzzes the readers of files, guided by coverage: each input is either read or refused by an error that names the file.
+
+    pip install atheris -e .
+    python tools/fuzz_readers.py build/corpus -runs=100000 -rss_limit_mb=1024
+
+Atheris hands the options on to libFuzzer. An input that raises anything else, runs code, or takes more than ten seconds or more
+memory than the limit, ends the run and is left in a file. The first byte of an input chooses the reader.
+"""
+
+import gzip
+import io
+import struct
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+import numpy as np
+
+with atheris.instrument_imports(include=["nndl_ext", "pickle", "zipfile", "json"]):
+    import json
+    import pickle
+    import zipfile
+
+    from nndl_ext import Network, load, mnist_loader
+
+X, LABELS = np.arange(28, dtype=np.uint8).reshape(7, 2, 2), np.arange(7, dtype=np.uint8)
+NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+KERAS = ("x_train", "y_train", "x_test", "y_test")
+
+FOLDER = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+
+
+def idx(array):
+    return bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def npy(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def archive(members):
+    """A zip with right checksums, which mutations of a whole file would hardly ever have."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return stream.getvalue()
+
+
+NET = Network([2, 3, 2], seed=0)
+NET.save(FOLDER / "good.npz")
+with zipfile.ZipFile(FOLDER / "good.npz") as good:
+    MEMBERS = {name: good.read(name) for name in good.namelist()}
+KERAS_MEMBERS = {f"{name}.npy": npy(array) for name, array in zip(KERAS, (X, LABELS) * 2, strict=True)}
+PAIRS = ((np.float32(X.reshape(7, 4)), np.int64(LABELS)),) * 3
+JSON = json.dumps(
+    {"sizes": NET.sizes, **{name: [a.tolist() for a in getattr(NET, name)] for name in ("weights", "biases")}}
+).encode()
+
+
+def member(members, data):
+    """An archive of which one member, chosen by the first byte, holds the rest."""
+    name = sorted(members)[data[0] % len(members)] if data else next(iter(members))
+    return archive(members | {name: data[1:]})
+
+
+# Who reads what: the file, the reader, what becomes of the input on its way into the file, and inputs to start from.
+PICKLES = [pickle.dumps(PAIRS, protocol) for protocol in (0, 2, 4, 5)]
+TARGETS = [
+    (NAMES[0], mnist_loader.load_data_wrapper, bytes, [idx(X)]),
+    (NAMES[1], mnist_loader.load_data_wrapper, bytes, [idx(LABELS)]),
+    (NAMES[0] + ".gz", mnist_loader.load_data_wrapper, bytes, [gzip.compress(idx(X))]),
+    ("mnist.pkl", mnist_loader.load_data_wrapper, bytes, PICKLES),
+    ("mnist.pkl.gz", mnist_loader.load_data_wrapper, bytes, [gzip.compress(content) for content in PICKLES]),
+    ("mnist.npz", mnist_loader.load_data_wrapper, bytes, [archive(KERAS_MEMBERS)]),
+    (
+        "member.npz",
+        mnist_loader.load_data_wrapper,
+        lambda data: member(KERAS_MEMBERS, data),
+        [bytes([i]) + KERAS_MEMBERS[name] for i, name in enumerate(sorted(KERAS_MEMBERS))],
+    ),
+    ("net.npz", load, bytes, [archive(MEMBERS)]),
+    ("member", load, lambda data: member(MEMBERS, data), [bytes([i]) + MEMBERS[n] for i, n in enumerate(sorted(MEMBERS))]),
+    ("net.json", load, bytes, [JSON]),
+]
+
+
+def forbid(event, _arguments):
+    """No file makes a reader run code or start a process."""
+    if watching and (event in ("os.system", "subprocess.Popen", "os.exec", "os.spawn", "pickle.find_class") or event == "exec"):
+        raise SystemExit(f"a file made its reader do {event}")
+
+
+watching = False
+counts = [[0, 0] for _ in TARGETS]  # read, refused
+
+
+def test_one_input(data):
+    global watching
+    choice = data[0] % len(TARGETS) if data else 0
+    name, reader, make, _ = TARGETS[choice]
+    folder = FOLDER / str(choice)
+    path = folder / name
+    path.write_bytes(make(data[1:]))
+    watching = True
+    try:
+        reader(folder if name.startswith("train") else path)
+        counts[choice][0] += 1
+    except ValueError as error:
+        counts[choice][1] += 1
+        if str(folder) not in str(error):
+            raise AssertionError(f"this error names no file: {error}") from error
+    finally:
+        watching = False
+    if sum(map(sum, counts)) % 10_000 == 0:
+        print("read, refused:", *(f"{t[0]} {c[0]}, {c[1]};" for t, c in zip(TARGETS, counts, strict=True)), flush=True)
+
+
+def main():
+    corpus = Path(next(argument for argument in sys.argv[1:] if not argument.startswith("-")))
+    corpus.mkdir(parents=True, exist_ok=True)
+    for choice, (name, _, _, seeds) in enumerate(TARGETS):
+        (FOLDER / str(choice)).mkdir()
+        if name.startswith("train"):
+            for other, array in zip(NAMES, (X, LABELS) * 2, strict=True):
+                if name.removesuffix(".gz") != other:
+                    (FOLDER / str(choice) / other).write_bytes(idx(array))
+        for number, seed in enumerate(seeds):
+            (corpus / f"{choice}-{number}").write_bytes(bytes([choice]) + seed)
+            test_one_input(bytes([choice]) + seed)  # after this all modules are there, so that no import runs code any more
+    if not all(read for read, _ in counts):
+        sys.exit(f"an input to start from is not read: {counts}")
+    sys.addaudithook(forbid)
+    atheris.Setup([*sys.argv, "-timeout=10", "-max_len=8192"], test_one_input)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
