@@ -486,8 +486,8 @@ class Network:
         if self._overrides("update_mini_batch") or self._overrides("backprop"):
             for start in range(0, len(data), mini_batch_size):
                 self.update_mini_batch([data[i] for i in order[start : start + mini_batch_size]], eta)
-            if not np.isfinite(self._parameters()).all():
-                raise _divergence(eta)
+                if not np.isfinite(self._parameters()).all():
+                    raise _divergence(eta)
             return
         # An override of cost_derivative finds the weights of its mini-batch in the network.
         step = mini_batch_size if self._overrides("cost_derivative") else len(data)

@@ -16,8 +16,8 @@ from nndl_ext.validation import integer
 WORTH_A_START = 20_000_000
 WORTH_A_MEETING = 1_000_000
 
-# Multiply-adds between two moments at which Ctrl-C can end a job in parts: some hundredths of a second, at most.
-A_PIECE = 200_000_000
+# Multiply-adds between two moments at which Ctrl-C can end a job in parts: a tenth of a second, at most.
+A_PIECE = 100_000_000
 
 # More than any machine has processors.
 MOST_THREADS = 1024
