@@ -30,8 +30,9 @@ AnyPath = str | PathLike[str]
 # The book's split: of the 60,000 training images the last 10,000 are for validation.
 _VALIDATION_PART = 6
 
-# That of an IDX file. Each class takes an element of every desired output.
-_LARGEST_LABEL = 255
+# Each class takes an element of every desired output: without a limit, one label could ask for any amount of memory. A set has
+# at most this many classes, or one for each pixel.
+_MOST_CLASSES = 10
 
 # What the grey levels in an image file stand for.
 _SHADES = np.arange(256, dtype=np.float32) / 256
@@ -134,8 +135,11 @@ def _load(path: AnyPath | None) -> tuple[Arrays, Arrays, Arrays]:
             raise ValueError(f"{source} has {len(x)} images, but {len(y)} labels for them")
         if not x.shape[1]:
             raise ValueError(f"{source} has images without pixels")
-        if len(y) and not 0 <= y.min() <= y.max() <= _LARGEST_LABEL:
-            raise ValueError(f"{source} must have labels from 0 to {_LARGEST_LABEL}, not from {y.min()} to {y.max()}")
+        classes = max(_MOST_CLASSES, x.shape[1])
+        if len(y) and not 0 <= y.min() <= y.max() < classes:
+            raise ValueError(
+                f"{source} must have labels from 0 to {classes - 1} for {x.shape[1]} pixels, not from {y.min()} to {y.max()}"
+            )
         for array in (x, y):
             array.flags.writeable = False  # so that a data set needs no copy
     return pairs

@@ -77,7 +77,8 @@ class Network:
     Notes
     -----
     Biases and weights may be read, edited in place or replaced between calls. Training never changes an array: it puts new ones
-    into the lists, as the book's does, so arrays kept from before keep their values.
+    into the lists, as the book's does, so arrays kept from before keep their values. Weights that are infinite or NaN are
+    refused where they would stay unseen, in training, `evaluate` and `save`; elsewhere they show in the result.
 
     Threads may train networks of their own side by side, and any number of them may read one. While a thread trains it, the
     others see the biases and weights of before the epoch, or of after it, never a mixture. Of two trainings of one network at
@@ -150,7 +151,7 @@ class Network:
         Returns
         -------
         numpy.ndarray
-            Shape (outputs, 1) or (outputs, m), of the network's dtype, each element from 0 to 1.
+            Shape (outputs, 1) or (outputs, m), of the network's dtype, each element from 0 to 1, or NaN where ``a`` holds one.
 
         Raises
         ------
@@ -273,7 +274,7 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            If the data do not fit the network.
+            If the data do not fit the network, or its weights make NaN of them.
         """
         data = self._checked(test_data, "test_data")
         outputs = finite(self._outputs(data), "what the weights make of test_data")

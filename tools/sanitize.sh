@@ -9,24 +9,24 @@
 #
 # It works on a copy under build/sanitize; it needs GCC, and Valgrind for that one.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-source=$PWD
-copy=$PWD/build/sanitize
+source=$(cd "$(dirname "$0")/.." && pwd)
+copy=$source/build/sanitize
 
 # A fresh copy of the sources, with the environment kept from the run before.
 prepare() {
+    cd "$source"
     mkdir -p "$copy"
     find "$copy" -mindepth 1 -maxdepth 1 ! -name .venv -exec rm -rf {} +
     git ls-files -z --cached --others --exclude-standard | tar --null -cf - -T - | tar -xf - -C "$copy"
     cd "$copy"
-    [ -d .venv ] || "${PYTHON:-python3}" -m venv .venv
+    [ -d .venv ] || { "${PYTHON:-python3}" -m venv .venv && .venv/bin/pip install -q 'setuptools>=77' 'Cython>=3.1,<4'; }
 }
 
 # Installs the copy with the kernels built as NNDL_EXT_BUILD says, which nothing but their absence makes pip build anew.
 build() {
     find . -name '*.so' -path '*_kernels*' -delete
     rm -rf build
-    NNDL_EXT_BUILD=$1 .venv/bin/pip install -q -e '.[test]'
+    NNDL_EXT_BUILD=$1 .venv/bin/pip install -q --no-build-isolation -e '.[test]'
 }
 
 with_asan() {
@@ -35,11 +35,42 @@ with_asan() {
         PYTHONMALLOC=malloc "$@"
 }
 
-# Python is no instrumented program: only what two threads do to one address inside our modules counts.
+# Where addresses are too random for ThreadSanitizer, setarch makes them less so.
 with_tsan() {
-    LD_PRELOAD=$(gcc -print-file-name=libtsan.so) "$@" \
-        TSAN_OPTIONS="suppressions=$source/tools/tsan.supp ignore_noninstrumented_modules=1 exitcode=66"
+    LD_PRELOAD=$(gcc -print-file-name=libtsan.so) TSAN_OPTIONS="exitcode=66 halt_on_error=1 report_signal_unsafe=0" \
+        setarch -R "$@"
 }
+
+# Fails unless a file is changed by a sed expression.
+plant() {
+    cp "$1" planted
+    sed -i "$2" "$1"
+    ! cmp -s planted "$1" || { echo "nothing to plant in $1"; exit 1; }
+}
+
+# Fails unless a command fails with a message.
+must_find() {
+    local message=$1
+    shift
+    if "$@" >report 2>&1 || ! grep -q "$message" report; then
+        cat report
+        echo "NOT FOUND: $message"
+        exit 1
+    fi
+    echo "found: $(grep -m1 "$message" report)"
+}
+
+small_run='
+import numpy as np
+from nndl_ext import Dataset, Network, generators
+for dtype in (np.float32, np.float64):
+    for sizes in ([30, 9, 7, 3], [5, 2]):
+        x = np.arange(sizes[0] * 12.0).reshape(12, -1) % 7 - 3
+        for data in (Dataset(x, np.arange(12) % sizes[-1]), Dataset(np.where(x > 1, x, 0), np.arange(12) % sizes[-1])):
+            net = Network(sizes, dtype=dtype, seed=0, threads=2)
+            net.SGD(data, 2, 5, 0.5, test_data=data)
+            net.backprop(*data[0]), net.cost_gradient(data), net.feedforward(x.T), net.feedforward(x[0])
+'
 
 case ${1:-} in
 checked)
@@ -49,6 +80,34 @@ checked)
 asan)
     prepare && build asan
     with_asan .venv/bin/python -m pytest
+    ;;
+tsan)
+    prepare && build tsan
+    with_tsan .venv/bin/python -m pytest tests/test_threads.py tests/test_training.py -k "thread or large"
+    ;;
+valgrind)
+    prepare && build ""
+    for variant in $(.venv/bin/python -c 'from nndl_ext import _kernels; print(*_kernels.available)'); do
+        # Python and NumPy are taken as they are: errors count that have our modules in their stack.
+        NNDL_EXT_CPU=$variant PYTHONMALLOC=malloc valgrind --quiet --num-callers=30 --log-file=report \
+            .venv/bin/python -c "$small_run"
+        ! grep -E "baseline|x86_64_v3" report || { cat report; exit 1; }
+        echo "$variant: nothing in $(wc -l <report) lines of report"
+    done
+    ;;
+planted)
+    prepare
+    plant src_cython/kernels.pyx '/^def feedforward_rows/,/^def /s/last.neurons \* sizeof(real)/(last.neurons + 1) * sizeof(real)/'
+    build asan
+    must_find "heap-buffer-overflow" with_asan .venv/bin/python -c "$small_run"
+    prepare
+    plant src_cython/kernels.pyx 's/order\[remaining\], order\[j\] = /order[remaining + 1], order[j] = /'
+    build checked
+    must_find "IndexError: Out of bounds" .venv/bin/python -c "$small_run"
+    prepare
+    plant src_cython/kernels.pyx '0,/meet(&meeting\[0\], threads)$/! s/^\( *\)meet(&meeting\[0\], threads)$/\1pass/'
+    build tsan
+    must_find "ThreadSanitizer: data race" with_tsan .venv/bin/python -c "$small_run"
     ;;
 *)
     sed -n '2,10s/^# \{0,1\}//p' "$source/tools/sanitize.sh"
