@@ -89,21 +89,27 @@ def run(job: Callable[[int], None], threads: int, abandon: Callable[[], None] = 
         abandon()
         raise
     finally:
-        interruption = _join(workers)
+        interruption = _join(workers, abandon)
     if interruption or errors:
         raise interruption or errors[0]
 
 
-def _join(workers: list[threading.Thread]) -> KeyboardInterrupt | None:
-    """Wait for threads, also if Ctrl-C is pressed meanwhile: they write to what others are about to read."""
+def _join(workers: list[threading.Thread], abandon: Callable[[], None]) -> KeyboardInterrupt | None:
+    """Wait for threads, also if Ctrl-C is pressed meanwhile: they write to what others are about to read.
+
+    Pressed again just when they were to be abandoned, it would leave them waiting; so it abandons them.
+    """
     interruption = None
-    for worker in workers:
-        while worker.is_alive():
-            try:
-                worker.join()
-            except KeyboardInterrupt as error:
-                interruption = error
-    return interruption
+    while True:
+        try:
+            for worker in workers:
+                if worker.is_alive():
+                    worker.join()
+        except KeyboardInterrupt as error:
+            abandon()
+            interruption = error
+        else:
+            return interruption
 
 
 def _limit() -> int:

@@ -1,5 +1,7 @@
 """How many threads there are, and that each of them does its part."""
 
+import os
+import signal
 import threading
 
 import pytest
@@ -73,3 +75,26 @@ def test_an_error_in_any_thread_ends_all_and_is_raised(failing):
 
     with pytest.raises(ArithmeticError, match="no more"):
         threads.run(job, 3, abandoned.set)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process can't send itself Ctrl-C there")
+def test_ctrl_c_again_at_the_worst_moment_leaves_no_thread_waiting():
+    calls, abandoned = [], threading.Event()
+
+    def abandon():
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        abandoned.set()
+
+    def job(thread):
+        if thread == 0:
+            raise KeyboardInterrupt
+        assert abandoned.wait(10)
+
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        threads.run(job, 3, abandon)
+    assert len(calls) == 2
+    timer.join()
