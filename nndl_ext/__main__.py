@@ -141,7 +141,8 @@ def _resumed(arguments: argparse.Namespace, data: Dataset) -> _Run:
         labels = notes["labels"]
     except (LookupError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{arguments.resume} is not the file of a run by 'nndl-ext train --save': {error}") from error
-    if labels != _fingerprint(data) or not np.array_equal(np.sort(order, axis=None), np.arange(len(data))):
+    same_images = order.shape == (len(data),) and np.array_equal(np.sort(order), np.arange(len(data)))
+    if labels != _fingerprint(data) or not same_images:
         raise ValueError(f"{arguments.resume} is a run on other data: give theirs by --data")
     for name, value in _given(arguments).items():
         if name != "epochs" and value != options[name]:

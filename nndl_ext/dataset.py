@@ -51,7 +51,8 @@ class Dataset(Sequence[Pair]):
 
     Notes
     -----
-    Arrays that can be written to are copied, so that nothing changes a data set later.
+    Arrays that can be written to are copied, so that nothing changes a data set later; so are those in memory of another owner,
+    such as a mapped file.
     """
 
     def __init__(self, x: ArrayLike, y: ArrayLike, *, palette: ArrayLike | None = None) -> None:
@@ -230,11 +231,11 @@ def _positions(x: ArrayLike, palette: np.ndarray) -> np.ndarray:
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
-    """The array itself if nobody can write to it, else a read-only copy."""
-    owner: np.ndarray | None = array
+    """The array itself if nobody can write to its memory, else a read-only copy."""
+    owner: Any = array
     while isinstance(owner, np.ndarray) and not owner.flags.writeable:
         owner = owner.base
-    if isinstance(owner, np.ndarray):
+    if owner is not None and not isinstance(owner, bytes):
         array = array.copy()
         array.flags.writeable = False
     return array

@@ -65,6 +65,22 @@ def test_a_read_only_array_is_not_copied():
     assert Dataset(view, [0, 1]).x is not view
 
 
+def test_memory_that_another_can_write_to_is_copied(tmp_path):
+    memory = bytearray(48)
+    view = np.frombuffer(memory).reshape(2, 3)
+    view.flags.writeable = False
+    np.save(tmp_path / "x.npy", np.zeros((2, 3)))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    of_view, of_map = Dataset(view, [0, 1]), Dataset(mapped, [0, 1])
+    memory[:8] = b"12345678"
+    np.load(tmp_path / "x.npy", mmap_mode="r+")[0, 0] = 7.0
+    assert view[0, 0] != 0
+    assert mapped[0, 0] == 7
+    assert of_view.x[0, 0] == of_map.x[0, 0] == 0
+    frozen = np.frombuffer(bytes(48)).reshape(2, 3)
+    assert Dataset(frozen, [0, 1]).x is frozen
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float16, bool, ">f8", ">f4"])
 def test_other_numbers_are_converted(dtype):
     x = np.array([[0, 1, 1], [1, 0, 1]], dtype)
