@@ -159,7 +159,7 @@ class Network:
             If ``a`` does not hold real numbers, or not one row for each input.
         """
         flat, outputs = self._parameters(), np.empty((self._sizes[-1], 1), self._dtype)
-        if kernels.feedforward_column(self._layout, flat, a, outputs):
+        if type(a) is np.ndarray and kernels.feedforward_column(self._layout, flat, a, outputs):
             return outputs
         x = np.ascontiguousarray(self._columns(a).T, self._dtype)
         outputs, work = np.empty((len(x), self._sizes[-1]), self._dtype), len(x) * self._number_of_weights

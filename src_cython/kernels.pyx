@@ -9,9 +9,7 @@ belong to the inputs ``indices[starts[s]:starts[s + 1]]``, and zeros elsewhere; 
 other in ``values``, and ``starts`` is empty. Values of type uint8 are positions in ``palette``.
 """
 
-from cpython.buffer cimport (
-    PyBUF_RECORDS_RO, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_CheckBuffer, PyObject_GetBuffer,
-)
+from cpython.buffer cimport PyBUF_RECORDS_RO, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -318,39 +316,44 @@ def feedforward_rows(
 
 
 def feedforward_column(layout, parameters, a, outputs):
-    """Write the network's output for one input into ``outputs``; or return False if ``a`` is not a contiguous column of as many
-    numbers, and of the same type, as the network takes. These are plain buffers, since four memoryviews take as long as an
-    image through a small network."""
+    """Write the network's output for one input into ``outputs``; or return False if the array ``a`` is not a contiguous column
+    of as many numbers, and of the same type, as the network takes. These are plain buffers, since four memoryviews take as long
+    as an image through a small network."""
     cdef Py_buffer views[4]
-    cdef Py_buffer *column = &views[2]
+    cdef Py_buffer *column = &views[0]
+    cdef Py_buffer *flat = &views[1]
+    cdef Py_buffer *table = &views[2]
     cdef char enough[16384]     # for most networks; asking the system takes longer
     cdef char *memory = enough
     cdef Scratch scratch
     cdef const Layer *layers
     cdef Py_ssize_t size, depth
     cdef int held = 0
-    if not PyObject_CheckBuffer(a):
-        return False
     try:
-        for array in (layout, parameters, a, outputs):
+        try:
+            PyObject_GetBuffer(a, column, PyBUF_RECORDS_RO)
+        except ValueError:      # of dates, for example, there are no buffers
+            return False
+        held = 1
+        for array in (parameters, layout, outputs):
             PyObject_GetBuffer(array, &views[held], PyBUF_RECORDS_RO)
             held += 1
-        layers, depth = <const Layer *> views[0].buf, views[0].shape[0]
+        layers, depth = <const Layer *> table.buf, table.shape[0]
         if (column.ndim not in (1, 2) or column.shape[0] != layers[0].inputs
-                or column.len != layers[0].inputs * views[1].itemsize or strcmp(column.format, views[1].format) != 0
+                or column.len != layers[0].inputs * flat.itemsize or strcmp(column.format, flat.format) != 0
                 or not PyBuffer_IsContiguous(column, b"C")):
             return False
-        size = memory_for_rows(layers, depth, 1, views[1].itemsize)
+        size = memory_for_rows(layers, depth, 1, flat.itemsize)
         if size > <Py_ssize_t> sizeof(enough):
             scratch = Scratch(size)
             memory = scratch.memory
         with nogil:
-            if views[1].itemsize == sizeof(float):
-                feed_rows(layers, depth, <const float *> views[1].buf, <const float *> column.buf, <float *> views[3].buf, 1,
+            if flat.itemsize == sizeof(float):
+                feed_rows(layers, depth, <const float *> flat.buf, <const float *> column.buf, <float *> views[3].buf, 1,
                           memory)
             else:
-                feed_rows(layers, depth, <const double *> views[1].buf, <const double *> column.buf, <double *> views[3].buf,
-                          1, memory)
+                feed_rows(layers, depth, <const double *> flat.buf, <const double *> column.buf, <double *> views[3].buf, 1,
+                          memory)
         return True
     finally:
         while held:
