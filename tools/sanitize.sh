@@ -37,8 +37,7 @@ with_asan() {
 
 # Where addresses are too random for ThreadSanitizer, setarch makes them less so.
 with_tsan() {
-    LD_PRELOAD=$(gcc -print-file-name=libtsan.so) TSAN_OPTIONS="exitcode=66 halt_on_error=1 report_signal_unsafe=0" \
-        setarch -R "$@"
+    setarch -R env LD_PRELOAD="$(gcc -print-file-name=libtsan.so)" TSAN_OPTIONS="exitcode=66 halt_on_error=1" "$@"
 }
 
 # Fails unless a file is changed by a sed expression.
@@ -72,6 +71,14 @@ for dtype in (np.float32, np.float64):
             net.backprop(*data[0]), net.cost_gradient(data), net.feedforward(x.T), net.feedforward(x[0])
 '
 
+# Long enough for two threads to meet.
+threaded_run='
+import numpy as np
+from nndl_ext import Dataset, Network
+x = np.arange(5000 * 100.0).reshape(5000, 100) % 7 - 3
+Network([100, 200, 10], seed=0, threads=2).SGD(Dataset(x, np.arange(5000) % 10), 1, 50, 0.1)
+'
+
 case ${1:-} in
 checked)
     prepare && build checked
@@ -83,6 +90,7 @@ asan)
     ;;
 tsan)
     prepare && build tsan
+    with_tsan .venv/bin/python -c "$threaded_run"
     with_tsan .venv/bin/python -m pytest tests/test_threads.py tests/test_training.py -k "thread or large"
     ;;
 valgrind)
@@ -107,7 +115,7 @@ planted)
     prepare
     plant src_cython/kernels.pyx '0,/meet(&meeting\[0\], threads)$/! s/^\( *\)meet(&meeting\[0\], threads)$/\1pass/'
     build tsan
-    must_find "ThreadSanitizer: data race" with_tsan .venv/bin/python -c "$small_run"
+    must_find "ThreadSanitizer: data race" with_tsan .venv/bin/python -c "$threaded_run"
     ;;
 *)
     sed -n '2,10s/^# \{0,1\}//p' "$source/tools/sanitize.sh"
