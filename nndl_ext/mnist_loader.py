@@ -206,7 +206,7 @@ class _PickledArray:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, dtype, fortran_order, data = state
-        self._fill(data.encode("latin1") if isinstance(data, str) else data, dtype, shape, "F" if fortran_order else "C")
+        self._fill(data, dtype, shape, "F" if fortran_order else "C")
 
     def _fill(self, data: bytes, dtype: _PickledDtype, shape: tuple[int, ...], order: Literal["C", "F"]) -> None:
         self.array = np.frombuffer(data, dtype.dtype).reshape(shape, order=order)
@@ -218,17 +218,10 @@ def _from_buffer(data: bytes, dtype: _PickledDtype, shape: tuple[int, ...], orde
     return array
 
 
-def _latin1_bytes(text: str, encoding: str) -> bytes:
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"it asks for the codec {encoding!r}")
-    return text.encode("latin1")
-
-
-# All that a pickle of arrays names, and what it gets instead. Old protocols spell bytes by a codec.
+# All that a pickle of arrays names, and what it gets instead, but for _codecs.encode.
 _STAND_INS = {
     "numpy.ndarray": None,
     "numpy.dtype": _PickledDtype,
-    "_codecs.encode": _latin1_bytes,
     **{f"numpy.{core}.multiarray._reconstruct": _PickledArray for core in ("core", "_core")},
     **{f"numpy.{core}.numeric._frombuffer": _from_buffer for core in ("core", "_core")},
 }
@@ -245,6 +238,16 @@ _STEPS = (
 )
 
 
+def _counted(load: Callable[[Any], None]) -> Callable[[Any], None]:
+    def count(unpickler: Any) -> None:
+        unpickler._steps += 1
+        if unpickler._steps > _MOST_STEPS:
+            raise pickle.UnpicklingError(f"it takes more than {_MOST_STEPS} steps")
+        load(unpickler)
+
+    return count
+
+
 class _ArrayUnpickler(pickle._Unpickler):
     """Builds arrays, tuples and lists and nothing else, and the arrays with our own hands.
 
@@ -255,8 +258,11 @@ class _ArrayUnpickler(pickle._Unpickler):
     def __init__(self, data: bytes) -> None:
         super().__init__(io.BytesIO(data), encoding="latin1")
         self._steps = 0
+        self._to_encode = len(data)
 
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("_codecs", "encode"):
+            return self._encode
         try:
             return _STAND_INS[f"{module}.{name}"]
         except KeyError:
@@ -266,20 +272,22 @@ class _ArrayUnpickler(pickle._Unpickler):
         state, instance = self.stack.pop(), self.stack[-1]
         if not isinstance(instance, (_PickledArray, _PickledDtype)):
             raise pickle.UnpicklingError(f"it gives {type(instance).__name__} a state")
+        if isinstance(instance, _PickledArray) and isinstance(state[-1], str):
+            state = (*state[:-1], self._encode(state[-1], "latin1"))
         instance.__setstate__(state)
+
+    def _encode(self, text: str, encoding: str) -> bytes:
+        """Old protocols spell bytes as text. Each counts once, else one text could become bytes again and again."""
+        if encoding != "latin1":
+            raise pickle.UnpicklingError(f"it asks for the codec {encoding!r}")
+        self._to_encode -= len(text)
+        if self._to_encode < 0:
+            raise pickle.UnpicklingError("it makes more bytes than it has")
+        return text.encode("latin1")
 
     def _load_bytearray8(self: Any) -> None:
         (size,) = struct.unpack("<Q", self.read(8))
         self.append(bytearray(self.read(size)))  # unlike the original, this asks for no memory before the bytes are there
-
-    def _counted(load: Callable[[Any], None]) -> Callable[[Any], None]:  # type: ignore[misc]  # noqa: N805
-        def count(self: Any) -> None:
-            self._steps += 1
-            if self._steps > _MOST_STEPS:
-                raise pickle.UnpicklingError(f"it takes more than {_MOST_STEPS} steps")
-            load(self)
-
-        return count
 
     _own: ClassVar[dict[str, Any]] = {"BUILD": _load_build, "BYTEARRAY8": _load_bytearray8}
     dispatch: ClassVar[dict[int, Any]] = {}

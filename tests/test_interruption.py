@@ -16,7 +16,8 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="a process can't send itself Ctrl-C there"),
 ]
 
-SOON = 0.4  # 0.2 on a quiet machine, for the quicker kernels
+# 0.2 on a quiet machine, for the quicker kernels; sanitizers take their time.
+SOON = 0.4 if "san" not in os.environ.get("LD_PRELOAD", "") else 10
 
 
 def interrupted_after(seconds, job):
