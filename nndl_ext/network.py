@@ -33,7 +33,7 @@ class DivergenceError(FloatingPointError):
     """
 
 
-class State(NamedTuple):
+class _State(NamedTuple):
     """A network's parameters: the matrices that the user sees, the array in which they stand, and its own views of it, which
     are the same objects unless the user has replaced one."""
 
@@ -82,11 +82,11 @@ class Network:
 
     Threads may train networks of their own side by side, and any number of them may read one. While a thread trains it, the
     others see the biases and weights of before the epoch, or of after it, never a mixture. Of two trainings of one network at
-    once each starts every epoch (or mini-batch, by ``update_mini_batch``) from the parameters that it finds, and puts its own
-    in their place when it is done: the last one to end is what remains.
+    once each starts every epoch from the parameters that it finds, and puts its own in their place when it is done: the last
+    one to end is what remains. In ``update_mini_batch``, and where a method is overridden, an epoch is a mini-batch.
     """
 
-    _state: State
+    _state: _State
     _neuron: ClassVar[str] = "sigmoid"
 
     def __init__(
@@ -233,8 +233,8 @@ class Network:
             self._descend(data, np.arange(len(data)), len(data), eta)
             return
         step = eta / len(data)
-        gradients = [self.backprop(x, y) for x, y in data]
         own_biases, own_weights = self._state[:2]
+        gradients = [self.backprop(x, y) for x, y in data]
         biases = [b - step * sum(nablas) for b, *nablas in zip(own_biases, *(g[0] for g in gradients), strict=True)]
         weights = [w - step * sum(nablas) for w, *nablas in zip(own_weights, *(g[1] for g in gradients), strict=True)]
         if not all(np.isfinite(array).all() for array in (*biases, *weights)):
@@ -376,7 +376,7 @@ class Network:
     def _adopt(self, flat: np.ndarray) -> None:
         """Make a flat array the network's parameters: in one assignment, for other threads may be reading them."""
         biases, weights = parameters.views(self._layout, flat)
-        self._state = State(biases, weights, flat, (biases.copy(), weights.copy()))
+        self._state = _State(biases, weights, flat, (biases.copy(), weights.copy()))
 
     def _parameters(self) -> np.ndarray:
         """The parameters as a flat array: the network's own, or a new one if the user has replaced a matrix."""
@@ -571,7 +571,7 @@ class Network:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         biases, weights = state["_state"]
-        self.__dict__.update(state, _state=State(biases, weights, np.empty(0), ([], [])))
+        self.__dict__.update(state, _state=_State(biases, weights, np.empty(0), ([], [])))
         self._adopt(self._parameters())
 
 

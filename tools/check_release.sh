@@ -22,7 +22,7 @@ zizmor --offline --no-progress .github
 
 heading 'What cibuildwheel will build, against tools/wheels.txt'
 grep -v '^#' tools/wheels.txt | cut -d' ' -f1,2 | sort -u | while read -r platform processor; do
-    diff <(grep "^$platform $processor " tools/wheels.txt | tr -s ' ' '\n' | tail -n +3 | grep -- - | sort) \
+    diff <(grep "^$platform $processor " tools/wheels.txt | tr -s ' ' '\n' | grep -- - | sort) \
         <(cibuildwheel --print-build-identifiers --platform "$platform" --archs "$processor" | sort)
     grep -q "platform: $platform, processor: $processor[ ,}]" .github/workflows/wheels.yml
 done
