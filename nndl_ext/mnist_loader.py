@@ -248,6 +248,10 @@ def _counted(load: Callable[[Any], None]) -> Callable[[Any], None]:
     return count
 
 
+def _refused(_unpickler: Any) -> None:
+    raise pickle.UnpicklingError("it does other things than build arrays")
+
+
 class _ArrayUnpickler(pickle._Unpickler):
     """Builds arrays, tuples and lists and nothing else, and the arrays with our own hands.
 
@@ -290,7 +294,7 @@ class _ArrayUnpickler(pickle._Unpickler):
         self.append(bytearray(self.read(size)))  # unlike the original, this asks for no memory before the bytes are there
 
     _own: ClassVar[dict[str, Any]] = {"BUILD": _load_build, "BYTEARRAY8": _load_bytearray8}
-    dispatch: ClassVar[dict[int, Any]] = {}
+    dispatch: ClassVar[dict[int, Any]] = dict.fromkeys(pickle._Unpickler.dispatch, _refused)
     for _step in _STEPS.split():
         _code = getattr(pickle, _step)[0]
         dispatch[_code] = _counted(_own.get(_step, pickle._Unpickler.dispatch[_code]))
