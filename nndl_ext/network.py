@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from itertools import pairwise
 from os import PathLike
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -19,8 +20,9 @@ from numpy.typing import ArrayLike, DTypeLike
 from nndl_ext import generators, parameters, saving
 from nndl_ext._kernels import kernels
 from nndl_ext.dataset import Dataset, Pair
+from nndl_ext.parameters import Parameters
 from nndl_ext.threads import MOST_THREADS, number_of_threads, run, run_in_parts
-from nndl_ext.validation import as_dtype, finite, finite_number, integer, layer_sizes, real_array, real_dtype, shaped
+from nndl_ext.validation import finite, finite_number, integer, layer_sizes, real_array, real_dtype, shaped
 
 Data = Iterable[Pair]
 Gradient = tuple[list[np.ndarray], list[np.ndarray]]
@@ -31,16 +33,6 @@ class DivergenceError(FloatingPointError):
 
     The learning rate is too large, or the data are, or an overridden method returned such numbers.
     """
-
-
-class _State(NamedTuple):
-    """A network's parameters: the matrices that the user sees, the array in which they stand, and its own views of it, which
-    are the same objects unless the user has replaced one."""
-
-    biases: list[np.ndarray]
-    weights: list[np.ndarray]
-    flat: np.ndarray
-    views: tuple[list[np.ndarray], list[np.ndarray]]
 
 
 class Network:
@@ -86,7 +78,6 @@ class Network:
     one to end is what remains. In ``update_mini_batch``, and where a method is overridden, an epoch is a mini-batch.
     """
 
-    _state: _State
     _neuron: ClassVar[str] = "sigmoid"
 
     def __init__(
@@ -104,8 +95,7 @@ class Network:
         self._dtype = dtype
         self._own_generator = own_generator
         self._number_of_weights = sum(inputs * neurons for inputs, neurons in pairwise(sizes))
-        self._layout = parameters.make_layout(sizes, dtype)
-        self._adopt(parameters.zeros(self._layout, dtype))
+        self._parameters = Parameters(sizes, dtype)
 
     @property
     def sizes(self) -> list[int]:
@@ -120,20 +110,20 @@ class Network:
     @property
     def biases(self) -> list[np.ndarray]:
         """One array of shape (neurons, 1) for each layer after the first."""
-        return self._state.biases
+        return self._parameters.biases
 
     @biases.setter
     def biases(self, arrays: list[np.ndarray]) -> None:
-        self._state = self._state._replace(biases=arrays)
+        self._parameters.biases = arrays
 
     @property
     def weights(self) -> list[np.ndarray]:
         """One array of shape (neurons in the layer, neurons in the layer before) for each layer after the first."""
-        return self._state.weights
+        return self._parameters.weights
 
     @weights.setter
     def weights(self, arrays: list[np.ndarray]) -> None:
-        self._state = self._state._replace(weights=arrays)
+        self._parameters.weights = arrays
 
     @property
     def dtype(self) -> np.dtype:
@@ -158,14 +148,14 @@ class Network:
         TypeError, ValueError
             If ``a`` does not hold real numbers, or not one row for each input.
         """
-        flat, outputs = self._parameters(), np.empty((self._sizes[-1], 1), self._dtype)
-        if type(a) is np.ndarray and kernels.feedforward_column(self._layout, flat, a, outputs):
+        flat, outputs = self._parameters.flat(), np.empty((self._sizes[-1], 1), self._dtype)
+        if type(a) is np.ndarray and kernels.feedforward_column(self._parameters.layout, flat, a, outputs):
             return outputs
         x = np.ascontiguousarray(self._columns(a).T, self._dtype)
         outputs, work = np.empty((len(x), self._sizes[-1]), self._dtype), len(x) * self._number_of_weights
 
         def feed(begin: int, end: int) -> None:
-            kernels.feedforward_rows(self._layout, flat, x[begin:end], outputs[begin:end])
+            kernels.feedforward_rows(self._parameters.layout, flat, x[begin:end], outputs[begin:end])
 
         run_in_parts(feed, len(x), number_of_threads(self.threads, work, math.inf), work)
         return outputs.T
@@ -228,18 +218,18 @@ class Network:
         """
         data = self._checked(mini_batch, "mini_batch")
         eta = finite_number(eta, "eta")
-        self._finite_parameters()
+        self._parameters.finite()
         if not self._overrides("backprop"):
             self._descend(data, np.arange(len(data)), len(data), eta)
             return
         step = eta / len(data)
-        own_biases, own_weights = self._state[:2]
+        own_biases, own_weights = self._parameters.given()
         gradients = [self.backprop(x, y) for x, y in data]
         biases = [b - step * sum(nablas) for b, *nablas in zip(own_biases, *(g[0] for g in gradients), strict=True)]
         weights = [w - step * sum(nablas) for w, *nablas in zip(own_weights, *(g[1] for g in gradients), strict=True)]
         if not all(np.isfinite(array).all() for array in (*biases, *weights)):
             raise _divergence(eta)
-        self._adopt(self._flattened(biases, weights))
+        self._parameters.replace(biases, weights)
 
     def backprop(self, x: ArrayLike, y: ArrayLike) -> Gradient:
         """The gradient of one sample's cost, by backpropagation (chapter 2, BP1 to BP4).
@@ -373,48 +363,9 @@ class Network:
             return np.random.randn(*shape)
         return generators.normal(shape, self._own_generator)
 
-    def _adopt(self, flat: np.ndarray) -> None:
-        """Make a flat array the network's parameters: in one assignment, for other threads may be reading them."""
-        biases, weights = parameters.views(self._layout, flat)
-        self._state = _State(biases, weights, flat, (biases.copy(), weights.copy()))
-
-    def _parameters(self) -> np.ndarray:
-        """The parameters as a flat array: the network's own, or a new one if the user has replaced a matrix."""
-        state = self._state
-        # Lists ask first whether their elements are the same objects; where they are not, an array has no single truth value.
-        try:
-            if state[:2] == state.views:
-                return state.flat
-        except (TypeError, ValueError):
-            pass
-        return self._flattened(state.biases, state.weights)
-
-    def _flattened(self, biases: Any, weights: Any) -> np.ndarray:
-        """Biases and weights from elsewhere as a flat array."""
-        flat = parameters.zeros(self._layout, self._dtype)
-        own_biases, own_weights = parameters.views(self._layout, flat)
-        for name, own, given in (("biases", own_biases, biases), ("weights", own_weights, weights)):
-            if not isinstance(given, Sequence | np.ndarray):
-                raise TypeError(f"{name} must be a list of arrays, not {type(given).__name__}")
-            if len(given) != len(own):
-                raise ValueError(f"{name} must have one array for each of {len(own)} layers, not {len(given)}")
-            for layer, (target, array) in enumerate(zip(own, given, strict=True)):
-                label = f"{name}[{layer}]"
-                target[:] = as_dtype(shaped(array, target.shape, label), self._dtype, label)
-        return flat
-
-    def _finite_parameters(self) -> np.ndarray:
-        """The parameters as a flat array, without infinities and NaN."""
-        flat = self._parameters()
-        if not np.isfinite(flat).all():
-            for name, arrays in zip(("biases", "weights"), parameters.views(self._layout, flat), strict=True):
-                for layer, array in enumerate(arrays):
-                    finite(array, f"{name}[{layer}]")
-        return flat
-
     def _saved(self, **notes: np.ndarray) -> saving.Saved:
         """What a file of this network holds, with notes of a program."""
-        arrays = parameters.views(self._layout, self._parameters())
+        arrays = parameters.views(self._parameters.layout, self._parameters.flat())
         generator = None if self._own_generator is None else self._own_generator.getstate()[1]
         return saving.Saved(self.sizes, *arrays, self._neuron, generator, notes)
 
@@ -427,17 +378,17 @@ class Network:
             generator = random.Random()
             generator.setstate((3, saved.generator, None))
         net._set_up(saved.sizes, saved.weights[0].dtype, generator)
-        net._adopt(net._flattened(saved.biases, saved.weights))
+        net._parameters.replace(saved.biases, saved.weights)
         return net
 
     def _outputs(self, data: Dataset) -> np.ndarray:
         """The network's outputs for a data set: shape (n, outputs)."""
         if self._overrides("feedforward"):
             return np.hstack([self.feedforward(x) for x, _ in data]).T
-        flat, outputs = self._parameters(), np.empty((len(data), self._sizes[-1]), self._dtype)
+        flat, outputs = self._parameters.flat(), np.empty((len(data), self._sizes[-1]), self._dtype)
 
         def feed(begin: int, end: int) -> None:
-            kernels.feedforward(self._layout, flat, *data.rows_between(begin, end), outputs[begin:end])
+            kernels.feedforward(self._parameters.layout, flat, *data.rows_between(begin, end), outputs[begin:end])
 
         work = len(data) * self._multiplications(data)
         run_in_parts(feed, len(data), number_of_threads(self.threads, work, math.inf), work)
@@ -462,7 +413,7 @@ class Network:
         test = Dataset.from_pairs(() if test_data is None else test_data)
         if test:
             self._checked(test, "test_data")
-        self._finite_parameters()
+        self._parameters.finite()
         return self._train(data, epochs, mini_batch_size, eta, test, np.arange(len(data)) if order is None else order)
 
     def _train(
@@ -470,13 +421,13 @@ class Network:
     ) -> Iterator[int | None]:
         for epoch in epochs:
             generators.shuffle(order, self._generator)
-            before = self._parameters()
+            before = self._parameters.flat()
             if self._overrides("update_mini_batch") or self._overrides("backprop"):
-                before = parameters.copy(self._layout, before)  # an override may change arrays in place
+                before = parameters.copy(self._parameters.layout, before)  # an override may change arrays in place
             try:
                 self._go_through(data, order, mini_batch_size, eta)
             except DivergenceError as error:
-                self._adopt(before)
+                self._parameters.adopt(before)
                 raise DivergenceError(f"in epoch {epoch} {error}") from error
             right = self.evaluate(test) if test else None
             print(f"Epoch {epoch} complete" if right is None else f"Epoch {epoch}: {right} / {len(test)}", flush=True)
@@ -487,7 +438,7 @@ class Network:
         if self._overrides("update_mini_batch") or self._overrides("backprop"):
             for start in range(0, len(data), mini_batch_size):
                 self.update_mini_batch([data[i] for i in order[start : start + mini_batch_size]], eta)
-                if not np.isfinite(self._parameters()).all():
+                if not np.isfinite(self._parameters.flat()).all():
                     raise _divergence(eta)
             return
         # An override of cost_derivative finds the weights of its mini-batch in the network.
@@ -497,20 +448,20 @@ class Network:
 
     def _descend(self, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float) -> None:
         """Train on the data in the given order; an exception on the way leaves the network between two mini-batches."""
-        flat = parameters.copy(self._layout, self._parameters())
+        flat = parameters.copy(self._parameters.layout, self._parameters.flat())
         try:
             self._add_steps(flat, flat, data, order, mini_batch_size, eta)
         finally:
             converged = bool(np.isfinite(flat).all())
             if converged:
-                self._adopt(flat)
+                self._parameters.adopt(flat)
         if not converged:
             raise _divergence(eta)
 
     def _gradient(self, data: Dataset) -> Gradient:
-        gradient = parameters.zeros(self._layout, self._dtype)
-        self._add_steps(self._parameters(), gradient, data, np.arange(len(data)), len(data), -1.0)
-        return parameters.views(self._layout, gradient)
+        gradient = parameters.zeros(self._parameters.layout, self._dtype)
+        self._add_steps(self._parameters.flat(), gradient, data, np.arange(len(data)), len(data), -1.0)
+        return parameters.views(self._parameters.layout, gradient)
 
     def _add_steps(
         self, flat: np.ndarray, target: np.ndarray, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float
@@ -520,8 +471,10 @@ class Network:
         derivative = self._cost_derivatives(y[order]) if self._overrides("cost_derivative") else None
         work = 3 * self._multiplications(data)
         threads = 1 if derivative else number_of_threads(self.threads, len(order) * work, mini_batch_size * work)
-        workspace = np.empty(kernels.workspace_size(self._layout, self._dtype.itemsize, mini_batch_size, threads), np.uint8)
-        arguments = (self._layout, flat, target, *data.rows, y, order, mini_batch_size, eta, derivative)
+        workspace = np.empty(
+            kernels.workspace_size(self._parameters.layout, self._dtype.itemsize, mini_batch_size, threads), np.uint8
+        )
+        arguments = (self._parameters.layout, flat, target, *data.rows, y, order, mini_batch_size, eta, derivative)
         meeting = np.zeros(2, np.int64)
 
         def abandon() -> None:
@@ -566,13 +519,9 @@ class Network:
         data.require(self._sizes[0], self._sizes[-1], self._dtype, name)
         return data
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_state": tuple(self._state[:2])}
-
     def __setstate__(self, state: dict[str, Any]) -> None:
-        biases, weights = state["_state"]
-        self.__dict__.update(state, _state=_State(biases, weights, np.empty(0), ([], [])))
-        self._adopt(self._parameters())
+        self.__dict__.update(state)
+        self._parameters = copy(self._parameters)  # a copy of a network has arrays of its own
 
 
 def _divergence(eta: float) -> DivergenceError:

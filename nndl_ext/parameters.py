@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from nndl_ext.validation import as_dtype, finite, shaped
 
 VECTOR = 64  # bytes
 
@@ -65,3 +68,106 @@ def views(layout: np.ndarray, flat: np.ndarray) -> tuple[Arrays, Arrays]:
         biases.append(rows[:1].T)
         weights.append(rows[1:].T)
     return biases, weights
+
+
+class _State(NamedTuple):
+    """The matrices that the user sees, the array in which they stand, and its own views of it, which are the same objects
+    unless the user has replaced one."""
+
+    biases: Arrays
+    weights: Arrays
+    flat: np.ndarray
+    views: tuple[Arrays, Arrays]
+
+
+class Parameters:
+    """The biases and weights of a network, which its user may edit, or replace by others.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        The number of neurons of each layer, the inputs first.
+    dtype : numpy.dtype
+        float32 or float64.
+
+    Attributes
+    ----------
+    layout : numpy.ndarray
+        What `make_layout` returns.
+    biases, weights : list of numpy.ndarray
+        Views of the flat array, or what the user has put in their place.
+    """
+
+    def __init__(self, sizes: Sequence[int], dtype: np.dtype) -> None:
+        self._dtype = dtype
+        self.layout = make_layout(sizes, dtype)
+        self.adopt(zeros(self.layout, dtype))
+
+    def adopt(self, flat: np.ndarray) -> None:
+        """Take a flat array: in one assignment, for other threads may be reading the one before."""
+        biases, weights = views(self.layout, flat)
+        self._state = _State(biases, weights, flat, (biases.copy(), weights.copy()))
+
+    def given(self) -> tuple[Arrays, Arrays]:
+        """Biases and weights, both from before or both from after another thread's training."""
+        return self._state[:2]
+
+    @property
+    def biases(self) -> Arrays:
+        return self._state.biases
+
+    @biases.setter
+    def biases(self, arrays: Arrays) -> None:
+        self._state = self._state._replace(biases=arrays)
+
+    @property
+    def weights(self) -> Arrays:
+        return self._state.weights
+
+    @weights.setter
+    def weights(self, arrays: Arrays) -> None:
+        self._state = self._state._replace(weights=arrays)
+
+    def flat(self) -> np.ndarray:
+        """The flat array: the network's own, or a new one if the user has replaced a matrix."""
+        state = self._state
+        # Lists ask first whether their elements are the same objects; where they are not, an array has no single truth value.
+        try:
+            if state[:2] == state.views:
+                return state.flat
+        except (TypeError, ValueError):
+            pass
+        return self._flattened(state.biases, state.weights)
+
+    def finite(self) -> np.ndarray:
+        """The flat array, without infinities and NaN."""
+        flat = self.flat()
+        if not np.isfinite(flat).all():
+            for name, arrays in zip(("biases", "weights"), views(self.layout, flat), strict=True):
+                for layer, array in enumerate(arrays):
+                    finite(array, f"{name}[{layer}]")
+        return flat
+
+    def replace(self, biases: Any, weights: Any) -> None:
+        """Take the numbers of biases and weights from elsewhere."""
+        self.adopt(self._flattened(biases, weights))
+
+    def _flattened(self, biases: Any, weights: Any) -> np.ndarray:
+        flat = zeros(self.layout, self._dtype)
+        own_biases, own_weights = views(self.layout, flat)
+        for name, own, given in (("biases", own_biases, biases), ("weights", own_weights, weights)):
+            if not isinstance(given, Sequence | np.ndarray):
+                raise TypeError(f"{name} must be a list of arrays, not {type(given).__name__}")
+            if len(given) != len(own):
+                raise ValueError(f"{name} must have one array for each of {len(own)} layers, not {len(given)}")
+            for layer, (target, array) in enumerate(zip(own, given, strict=True)):
+                label = f"{name}[{layer}]"
+                target[:] = as_dtype(shaped(array, target.shape, label), self._dtype, label)
+        return flat
+
+    def __getstate__(self) -> tuple[np.ndarray, np.dtype, Arrays, Arrays]:
+        return self.layout, self._dtype, *self.given()
+
+    def __setstate__(self, state: tuple[np.ndarray, np.dtype, Arrays, Arrays]) -> None:
+        self.layout, self._dtype, biases, weights = state
+        self.replace(biases, weights)
