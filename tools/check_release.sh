@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What can be checked of a release on one Linux machine: sdist and wheel are built in isolation, inspected, and tested as a user gets
 # them, with each Python from 3.11 that is found here; so is a build by Clang. The workflows are validated, and what cibuildwheel will
-# build is compared with tools/wheels.txt. Takes about seven minutes on two cores. Writes to build/release.
+# build is compared with tools/wheels.txt. Takes ten minutes on one busy core. Writes to build/release.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
