@@ -13,8 +13,8 @@ cd "$(dirname "$0")/.."
 debian=${1:-arm64}
 shift || true
 case $debian in
-    arm64) machine=aarch64 packages=(libstdc++6) wheels=(numpy pytest) ;;
-    s390x) machine=s390x packages=(python3-numpy) wheels=(pytest) ;;
+    arm64) machine=aarch64 packages=(libstdc++6) wheels=(numpy pytest hypothesis) ;;
+    s390x) machine=s390x packages=(python3-numpy) wheels=(pytest hypothesis) ;;
     *) sed -n '2,9s/^# \?//p' "$0" && exit 2 ;;
 esac
 folder=$PWD/build/emulation/$debian
