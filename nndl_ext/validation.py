@@ -22,7 +22,7 @@ def is_masked(values: object) -> bool:
 
 
 def real_array(values: ArrayLike, name: str) -> np.ndarray:
-    """The values as float32 or float64, in the machine's byte order, in rows one after the other.
+    """The values as float32 or float64, in the machine's byte order, aligned, in rows one after the other.
 
     float32 stays; other real numbers become float64. What had to be converted comes back read-only, since no one else has it.
     """
@@ -36,6 +36,8 @@ def real_array(values: ArrayLike, name: str) -> np.ndarray:
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
     single = array.dtype.kind == "f" and array.dtype.itemsize == 4
     converted = np.ascontiguousarray(array, np.float32 if single else np.float64)
+    if not converted.flags.aligned:
+        converted = converted.copy()  # the compiler takes it for granted
     if converted is not array:
         converted.flags.writeable = False
     return converted
