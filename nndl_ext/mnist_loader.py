@@ -58,7 +58,7 @@ def load_data(path: AnyPath | None = None) -> tuple[Arrays, Arrays, Arrays]:
     FileNotFoundError
         If there is no such file, or a folder lacks one of the four.
     ValueError
-        If a file is not what it should be.
+        If a file is not what it should be, or a label is neither below ten nor below the number of pixels.
     """
     return tuple((np.take(_SHADES, x) if x.dtype == np.uint8 else x, y) for x, y in _load(path))  # type: ignore[return-value]
 
