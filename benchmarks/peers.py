@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from functools import partial
 
 import numpy as np
 
@@ -30,13 +31,11 @@ class Ours:
         self.batch = job.batch
         self.data = Dataset(x, y)
         self.columns = np.ascontiguousarray(x.T)
+        self.predict = partial(self.net.feedforward, self.columns)
 
     def train(self):
         with contextlib.redirect_stdout(io.StringIO()):
             self.net.SGD(self.data, 1, self.batch, ETA)
-
-    def predict(self):
-        return self.net.feedforward(self.columns).T
 
     def evaluate(self):
         return self.net.evaluate(self.data)
@@ -57,11 +56,10 @@ class Reference(Ours):
         self.net = reference.Network(job.sizes, dtype=job.dtype, seed=0)
         self.net.weights, self.net.biases = list(weights), list(biases)
         self.data = list(zip(x[:, :, np.newaxis], y[:, :, np.newaxis], strict=True))
+        self.predict = partial(self.net.feedforward, self.data[0][0]) if len(x) == 1 else self.predict_all
 
-    def predict(self):
-        if len(self.data) == 1:
-            return self.net.feedforward(self.data[0][0])
-        return np.hstack([self.net.feedforward(x) for x, _ in self.data]).T
+    def predict_all(self):
+        return [self.net.feedforward(x) for x, _ in self.data]
 
 
 class BatchedNumPy:

@@ -14,6 +14,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median, quantiles
+from timeit import timeit
 
 
 @dataclass(frozen=True)
@@ -85,16 +86,14 @@ def measure(job, repeats):
             tolerance = 1e-9 if job.dtype == "float64" else 1e-3
             assert np.linalg.norm(gradient - expected) <= tolerance * np.linalg.norm(expected), peer_type.name
         peers.append((peer, call, job.samples / samples))
+    seconds = {peer.name: [] for peer, _, _ in peers}
     for _, call, _ in peers:  # compile, fill caches
         call()
-    seconds = {peer.name: [] for peer, _, _ in peers}
+    calls = [max(1, int(0.02 / timeit(call, number=1))) for _, call, _ in peers]
     for _ in range(repeats):
-        for peer, call, times in peers:
-            calls, begin = 0, time.perf_counter()
-            while calls == 0 or time.perf_counter() - begin < 0.02:
-                call()
-                calls += 1
-            seconds[peer.name].append((time.perf_counter() - begin) / calls * times)
+        for (peer, call, times), number in zip(peers, calls, strict=True):
+            call()  # brings back to the caches what the peer before has driven out, and lets its threads fall asleep
+            seconds[peer.name].append(timeit(call, number=number) / number * times)
     return seconds, missing
 
 
@@ -130,16 +129,21 @@ data = [[(np.reshape(x, (784, 1)), column(y) if i == 0 else y) for x, y in zip(*
     yield "import, of numpy's time", 1 / 1.15, *([t - empty for t in times] for times in pairs)
     job = "from nndl_ext import mnist_loader, {0}\na, b, c = mnist_loader.load_data_wrapper()\n"
     job += "net = {0}.Network([784, 30, 10], seed=0)\nnet.SGD({2}, {1}, 10, 3.0, test_data={3})"
-    full = _alternate(
-        job.format("network", 30, "a", "c"), job.format("reference", 1, "list(a)", "list(c)"), max(1, repeats // 3)
-    )
+    ours = job.format("network", 30, "a", "c")
+    if sys.platform == "linux":  # of this process alone, unlike what getrusage says
+        peak = 'print(*(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))'
+        print(f"main job's peak memory: {_run(f'{ours}{chr(10)}{peak}', inside=True) / 1024:.0f} MB (goal 350)")
+    full = _alternate(ours, job.format("reference", 1, "list(a)", "list(c)"), max(1, repeats // 3))
     alone = _run("from nndl_ext import mnist_loader, reference\na, b, c = mnist_loader.load_data_wrapper()")
     yield "main job as a process, 30 epochs float64", 45, full[0], [alone + 30 * (t - alone) for t in full[1]]
 
 
 def _run(code, inside=False):
+    compiled_once = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     begin = time.perf_counter()
-    output = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, text=True).stdout
+    output = subprocess.run(
+        [sys.executable, "-c", code], env=compiled_once, stdout=subprocess.PIPE, check=True, text=True
+    ).stdout
     return float(output.splitlines()[-1]) if inside else time.perf_counter() - begin
 
 
@@ -170,7 +174,7 @@ def spread(times):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=7, help="of which the medians count (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="of which the medians count (%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results"), help="for results.json and results.png")
     parser.add_argument("--job", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from nndl_ext._kernels import kernels
 from nndl_ext.validation import finite, is_masked, real_array
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 # Values that are as fast to read as they are.
 _FIT_A_CACHE = 100_000

@@ -9,13 +9,11 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import copy
 from itertools import pairwise
 from os import PathLike
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
 
 from nndl_ext import generators, parameters, saving
 from nndl_ext._kernels import kernels
@@ -23,6 +21,9 @@ from nndl_ext.dataset import Dataset, Pair
 from nndl_ext.parameters import Parameters
 from nndl_ext.threads import MOST_THREADS, number_of_threads, run, run_in_parts
 from nndl_ext.validation import finite, finite_number, integer, layer_sizes, real_array, real_dtype, shaped
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
 
 Data = Iterable[Pair]
 Gradient = tuple[list[np.ndarray], list[np.ndarray]]
@@ -520,6 +521,8 @@ class Network:
         return data
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        from copy import copy
+
         self.__dict__.update(state)
         self._parameters = copy(self._parameters)  # a copy of a network has arrays of its own
 

@@ -7,10 +7,12 @@ import reprlib
 from collections.abc import Iterable
 from itertools import pairwise
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
 
 # More than any memory holds, and few enough for sizes in bytes not to overflow.
 _MOST_WEIGHTS = 2**48
