@@ -43,7 +43,7 @@ CC=$machine-linux-gnu-gcc LDSHARED="$machine-linux-gnu-gcc -shared" _PYTHON_HOST
 "$folder/venv/bin/python" -m zipfile -e "$folder"/wheel/*.whl "$site"
 
 # The tests alone, so that no source folder stands in for what was built.
-rm -rf "$folder/tests" && cp -r tests pyproject.toml "$folder" && cd "$folder"
+rm -rf "$folder"/{tests,tools} && cp -r tests tools pyproject.toml "$folder" && cd "$folder"
 # Debian chooses a BLAS by symbolic links that a package's installation sets.
 libraries=/usr/lib/$machine-linux-gnu/blas:/usr/lib/$machine-linux-gnu/lapack
 emulated=("qemu-$machine" -L "$root" -E "PYTHONPATH=$site" -E "LD_LIBRARY_PATH=$libraries" "$root/usr/bin/$python")

@@ -15,7 +15,7 @@ away=$(mktemp -d)
 trap 'rm -rf "$away"' EXIT
 cd "$away"
 
-cp -r "$source/tests" "$source/pyproject.toml" .
+cp -r "$source/tests" "$source/tools" "$source/pyproject.toml" .
 "$python" -m venv environment
 commands=$away/environment/bin
 [ -d "$commands" ] || commands=$away/environment/Scripts
