@@ -11,7 +11,7 @@ other in ``values``, and ``starts`` is empty. Values of type uint8 are positions
 
 from cpython.buffer cimport PyBUF_RECORDS_RO, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset, strcmp
 
@@ -311,8 +311,9 @@ def feedforward_rows(
     cdef const Layer *layers = <const Layer *> &layout[0, 0]
     cdef Py_ssize_t depth = layout.shape[0], n = outputs.shape[0]
     cdef Scratch scratch = Scratch(memory_for_rows(layers, depth, min(n, <Py_ssize_t> BLOCK), sizeof(real)))
-    with nogil:
-        feed_rows(layers, depth, &parameters[0], &x[0, 0], &outputs[0, 0], n, scratch.memory)
+    if n > 0:
+        with nogil:
+            feed_rows(layers, depth, &parameters[0], &x[0, 0], &outputs[0, 0], n, scratch.memory)
 
 
 def feedforward_column(layout, parameters, a, outputs):
@@ -341,7 +342,7 @@ def feedforward_column(layout, parameters, a, outputs):
         layers, depth = <const Layer *> table.buf, table.shape[0]
         if (column.ndim not in (1, 2) or column.shape[0] != layers[0].inputs
                 or column.len != layers[0].inputs * flat.itemsize or strcmp(column.format, flat.format) != 0
-                or not PyBuffer_IsContiguous(column, b"C")):
+                or <uintptr_t> column.buf % flat.itemsize != 0 or not PyBuffer_IsContiguous(column, b"C")):
             return False
         size = memory_for_rows(layers, depth, 1, flat.itemsize)
         if size > <Py_ssize_t> sizeof(enough):
