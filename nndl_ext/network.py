@@ -152,14 +152,7 @@ class Network:
         flat, outputs = self._parameters.flat(), np.empty((self._sizes[-1], 1), self._dtype)
         if type(a) is np.ndarray and kernels.feedforward_column(self._parameters.layout, flat, a, outputs):
             return outputs
-        x = np.ascontiguousarray(self._columns(a).T, self._dtype)
-        outputs, work = np.empty((len(x), self._sizes[-1]), self._dtype), len(x) * self._number_of_weights
-
-        def feed(begin: int, end: int) -> None:
-            kernels.feedforward_rows(self._parameters.layout, flat, x[begin:end], outputs[begin:end])
-
-        run_in_parts(feed, len(x), number_of_threads(self.threads, work, math.inf), work)
-        return outputs.T
+        return self._outputs_of_rows(np.ascontiguousarray(self._columns(a).T, self._dtype)).T
 
     def SGD(
         self,
@@ -381,6 +374,17 @@ class Network:
         net._set_up(saved.sizes, saved.weights[0].dtype, generator)
         net._parameters.replace(saved.biases, saved.weights)
         return net
+
+    def _outputs_of_rows(self, x: np.ndarray) -> np.ndarray:
+        """The network's outputs for the rows of a matrix: shape (n, outputs)."""
+        flat, outputs = self._parameters.flat(), np.empty((len(x), self._sizes[-1]), self._dtype)
+
+        def feed(begin: int, end: int) -> None:
+            kernels.feedforward_rows(self._parameters.layout, flat, x[begin:end], outputs[begin:end])
+
+        work = len(x) * self._number_of_weights
+        run_in_parts(feed, len(x), number_of_threads(self.threads, work, math.inf), work)
+        return outputs
 
     def _outputs(self, data: Dataset) -> np.ndarray:
         """The network's outputs for a data set: shape (n, outputs)."""

@@ -74,8 +74,7 @@ class _State(NamedTuple):
     """The matrices that the user sees, the array in which they stand, and its own views of it, which are the same objects
     unless the user has replaced one."""
 
-    biases: Arrays
-    weights: Arrays
+    given: tuple[Arrays, Arrays]
     flat: np.ndarray
     views: tuple[Arrays, Arrays]
 
@@ -106,38 +105,40 @@ class Parameters:
     def adopt(self, flat: np.ndarray) -> None:
         """Take a flat array: in one assignment, for other threads may be reading the one before."""
         biases, weights = views(self.layout, flat)
-        self._state = _State(biases, weights, flat, (biases.copy(), weights.copy()))
+        self._state = _State((biases, weights), flat, (biases.copy(), weights.copy()))
 
     def given(self) -> tuple[Arrays, Arrays]:
         """Biases and weights, both from before or both from after another thread's training."""
-        return self._state[:2]
+        return self._state.given
 
     @property
     def biases(self) -> Arrays:
-        return self._state.biases
+        return self._state.given[0]
 
     @biases.setter
     def biases(self, arrays: Arrays) -> None:
-        self._state = self._state._replace(biases=arrays)
+        state = self._state
+        self._state = state._replace(given=(arrays, state.given[1]))
 
     @property
     def weights(self) -> Arrays:
-        return self._state.weights
+        return self._state.given[1]
 
     @weights.setter
     def weights(self, arrays: Arrays) -> None:
-        self._state = self._state._replace(weights=arrays)
+        state = self._state
+        self._state = state._replace(given=(state.given[0], arrays))
 
     def flat(self) -> np.ndarray:
         """The flat array: the network's own, or a new one if the user has replaced a matrix."""
         state = self._state
         # Lists ask first whether their elements are the same objects; where they are not, an array has no single truth value.
         try:
-            if state[:2] == state.views:
+            if state.given == state.views:
                 return state.flat
         except (TypeError, ValueError):
             pass
-        return self._flattened(state.biases, state.weights)
+        return self._flattened(*state.given)
 
     def finite(self) -> np.ndarray:
         """The flat array, without infinities and NaN."""
