@@ -13,12 +13,14 @@ VARIANTS = ["baseline", "x86_64_v3"]
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 # No option here may change a result: no part of -ffast-math that does, and no contraction but the fma that is written out.
-# GCC's -O3 unrolls loops before it vectorises them, and its copies of small arrays by memcpy go around the registers; Clang
-# keeps the sums of a product in registers only if it has unrolled the loops over them (older ones than 16 do so badly).
+# GCC's -O3 unrolls loops before it vectorises them, and its copies of small arrays by memcpy go around the registers; without
+# -fgcse-las and -fgcse-sm the sums of a product go through the stack on their way to and from the registers. Clang keeps them
+# in registers only if it has unrolled the loops over them (older ones than 16 do so badly).
 GCC_AND_CLANG = ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 INLINE = "inline __attribute__((always_inline))"
 CLANG = ["-O3", "-mllvm", "-unroll-threshold=1000", *GCC_AND_CLANG]
 VECTORISE = ["-O2", "-ftree-vectorize", "-ftree-slp-vectorize", "-funroll-loops", "-fno-tree-loop-distribute-patterns"]
+VECTORISE += ["-fgcse-las", "-fgcse-sm"]
 OPTIONS = {
     "gcc": {"kernels": [*GCC_AND_CLANG, *VECTORISE], "x86_64_v3": ["-mavx2", "-mfma"], "inline": INLINE},
     "clang": {"kernels": CLANG, "x86_64_v3": ["-mavx2", "-mfma"], "inline": INLINE},

@@ -476,9 +476,7 @@ class Network:
         derivative = self._cost_derivatives(y[order]) if self._overrides("cost_derivative") else None
         work = 3 * self._multiplications(data)
         threads = 1 if derivative else number_of_threads(self.threads, len(order) * work, mini_batch_size * work)
-        workspace = np.empty(
-            kernels.workspace_size(self._parameters.layout, self._dtype.itemsize, mini_batch_size, threads), np.uint8
-        )
+        workspace = np.empty(kernels.workspace_size(self._parameters.layout, self._dtype.itemsize, mini_batch_size), np.uint8)
         arguments = (self._parameters.layout, flat, target, *data.rows, y, order, mini_batch_size, eta, derivative)
         meeting = np.zeros(2, np.int64)
 

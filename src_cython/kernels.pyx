@@ -181,25 +181,42 @@ cdef void forward(
         a += block * stride
 
 
-cdef void backward(
-    const Layer *layers, Py_ssize_t depth, const real *parameters, Py_ssize_t block, Py_ssize_t begin, Py_ssize_t end,
-    real factor, const real *a, real *deltas, real *scratch,
-) noexcept nogil:
-    """factor * delta of all layers, from the last to the first (BP1, BP2), for some samples of a block. ``a`` and ``deltas``
-    are the last layer's, the others' stand before them; these deltas hold the cost's derivatives by the outputs."""
+cdef int meet(int64_t *meeting, Py_ssize_t threads) except -1 nogil:
+    if not all_have_met(meeting, threads):
+        with gil:
+            raise RuntimeError("another thread of this job has ended before its time")
+    return 0
+
+
+cdef int backward(
+    const Layer *layers, Py_ssize_t depth, const real *parameters, Py_ssize_t block, Py_ssize_t samples, Py_ssize_t thread,
+    Py_ssize_t threads, int64_t *meeting, real factor, const real *a, real *deltas, real *transposed,
+) except -1 nogil:
+    """factor * delta of all layers, from the last to the first (BP1, BP2). ``a`` and ``deltas`` are the last layer's, the
+    others' stand before them; these deltas hold the cost's derivatives by the outputs. A thread does its share of the samples
+    at the last layer, and of the neurons at the others."""
     cdef const Layer *layer = &layers[depth - 1]
-    cdef Py_ssize_t i, stride
-    output_deltas(deltas + begin * layer.stride, a + begin * layer.stride, layer, end - begin)
-    for i in range(depth - 1, -1, -1):
+    cdef Py_ssize_t first = share(samples, thread, threads), last = share(samples, thread + 1, threads)
+    cdef Py_ssize_t columns = aligned(samples * sizeof(real)) // sizeof(real)
+    cdef Py_ssize_t i, begin, end, stride
+    output_deltas(deltas + first * layer.stride, a + first * layer.stride, layer, last - first)
+    meet(meeting, threads)
+    for i in range(depth - 1, 0, -1):
         layer = &layers[i]
-        if i > 0:
-            stride = layers[i - 1].stride
-            a -= block * stride
-            previous_deltas(deltas - (block - begin) * stride, a + begin * stride, stride, deltas + begin * layer.stride,
-                            parameters + layer.offset + layer.stride, layer, end - begin, scratch)
-        scale(deltas + begin * layer.stride, factor, (end - begin) * layer.stride)
-        if i > 0:
-            deltas -= block * stride
+        stride = layers[i - 1].stride
+        a -= block * stride
+        begin, end = share(layer.neurons, thread, threads), share(layer.neurons, thread + 1, threads)
+        memset(transposed + begin * columns, 0, (end - begin) * columns * sizeof(real))
+        transpose(transposed + begin * columns, columns, deltas + begin, layer.stride, samples, end - begin)
+        meet(meeting, threads)
+        begin, end = share(stride, thread, threads), share(stride, thread + 1, threads)
+        previous_deltas(deltas - block * stride, a, stride, transposed, columns, transposed + (layer.neurons + begin) * columns,
+                        parameters + layer.offset + layer.stride, layer, samples, begin, end)
+        meet(meeting, threads)
+        scale(deltas + first * layer.stride, factor, (last - first) * layer.stride)
+        deltas -= block * stride
+    scale(deltas + first * layers[0].stride, factor, (last - first) * layers[0].stride)
+    return 0
 
 
 cdef void update(
@@ -362,24 +379,15 @@ def feedforward_column(layout, parameters, a, outputs):
             PyBuffer_Release(&views[held])
 
 
-def workspace_size(const int64_t[:, ::1] layout, Py_ssize_t itemsize, Py_ssize_t mini_batch_size, Py_ssize_t threads):
+def workspace_size(const int64_t[:, ::1] layout, Py_ssize_t itemsize, Py_ssize_t mini_batch_size):
     """The bytes that ``descend`` needs for intermediate values."""
     cdef const Layer *layers = <const Layer *> &layout[0, 0]
     cdef const Layer *last = &layers[layout.shape[0] - 1]
     cdef Py_ssize_t block = min(mini_batch_size, <Py_ssize_t> BLOCK)
-    cdef Py_ssize_t transposed = most_neighbours(layers, layout.shape[0]) * (block + VECTOR)
+    cdef Py_ssize_t activations = block * total_stride(layers, layout.shape[0])
+    cdef Py_ssize_t transposed = most_neighbours(layers, layout.shape[0]) * aligned(block)
     cdef Py_ssize_t parameters = last.offset + (1 + last.inputs) * last.stride
-    return (
-        2 * block * total_stride(layers, layout.shape[0]) * itemsize + aligned(block * layers[0].inputs * itemsize)
-        + threads * aligned(transposed * itemsize) + parameters * itemsize + VECTOR
-    )
-
-
-cdef int meet(int64_t *meeting, Py_ssize_t threads) except -1 nogil:
-    if not all_have_met(meeting, threads):
-        with gil:
-            raise RuntimeError("another thread of this job has ended before its time")
-    return 0
+    return (2 * activations + block * layers[0].inputs + transposed + parameters) * itemsize + 5 * VECTOR
 
 
 cdef Py_ssize_t look_for_signals(Py_ssize_t work) except -1 nogil:
@@ -418,14 +426,14 @@ def descend(
     cdef const uint16_t *row_indices = &indices[0] if indices.shape[0] else NULL
     cdef const number *row_values = &values[0] if values.shape[0] else NULL
     cdef Py_ssize_t width = total_stride(layers, depth)
-    cdef Py_ssize_t transposed = aligned(most_neighbours(layers, depth) * (block + VECTOR) * sizeof(real)) // sizeof(real)
     # The blocks of one mini-batch descend from the same point, which has to be kept if the first block moves it.
     cdef bint kept = &parameters[0] == &target[0] and mini_batch_size > block
-    cdef real *activations = <real *> (&workspace[0] + (-<Py_ssize_t> &workspace[0] & (VECTOR - 1)))
-    cdef real *deltas = activations + block * width
-    cdef real *inputs = deltas + block * width
-    cdef real *scratch = inputs + aligned(block * layers[0].inputs * sizeof(real)) // sizeof(real) + thread * transposed
-    cdef real *source = scratch + (threads - thread) * transposed if kept else &parameters[0]
+    cdef char *memory = <char *> &workspace[0]
+    cdef real *activations = <real *> take(&memory, block * width * sizeof(real))
+    cdef real *deltas = <real *> take(&memory, block * width * sizeof(real))
+    cdef real *inputs = <real *> take(&memory, block * layers[0].inputs * sizeof(real))
+    cdef real *transposed = <real *> take(&memory, most_neighbours(layers, depth) * aligned(block) * sizeof(real))
+    cdef real *source = <real *> take(&memory, parameters.shape[0] * sizeof(real)) if kept else &parameters[0]
     cdef real *outputs = activations + block * (width - last.stride)
     cdef real *derivatives = deltas + block * (width - last.stride)
     cdef const int64_t *rows
@@ -463,7 +471,8 @@ def descend(
                         with gil:
                             cost_derivative(first, <real[:samples, :last.stride]> outputs,
                                             <real[:samples, :last.stride]> derivatives)
-                    backward(layers, depth, source, block, begin, end, factor, outputs, derivatives, scratch)
+                    backward(layers, depth, source, block, samples, thread, threads, &meeting[0], factor, outputs, derivatives,
+                             transposed)
                     work = look_for_signals(work + phase)
                     meet(&meeting[0], threads)
                     update(layers, depth, &target[0], block, samples, thread, threads, rows, row_starts, row_indices,
@@ -480,13 +489,14 @@ cdef Py_ssize_t compress_row(const number *x, Py_ssize_t inputs, uint16_t *indic
     """Write the elements that are not zero, and their indices, and return how many they are. One place more is written to: each
     element of a run with others than zeros is, and the next one goes over it if it is zero."""
     cdef Py_ssize_t k = 0, i, count = 0
-    cdef bint others
+    cdef uint64_t bits, word
     while k < inputs:
-        others = inputs - k < RUN
-        if not others:
-            for i in range(<Py_ssize_t> RUN):
-                others |= x[k + i] != 0
-        if others:
+        bits = inputs - k < RUN
+        if not bits:
+            for i in range(<Py_ssize_t> (RUN * sizeof(number) // 8)):
+                memcpy(&word, <const char *> (x + k) + 8 * i, 8)
+                bits |= word
+        if bits:
             for i in range(k, min(k + <Py_ssize_t> RUN, inputs)):
                 indices[count] = <uint16_t> i
                 values[count] = x[i]

@@ -4,6 +4,10 @@ A matrix of activations or errors has one row per sample; every row holds the la
 vectors. Weights have one row per input.
 """
 
+cdef enum:
+    TILE = 16       # rows that are transposed together
+
+
 cdef struct Layer:          # one row of the layout that the caller passes
     int64_t offset          # of the biases in the parameters; the weights' rows follow them
     int64_t inputs
@@ -33,11 +37,14 @@ cdef void quadratic_cost_derivative(
         derivatives[j] = a[j] - y[j]
 
 
-cdef void times_sigmoid_prime(real *deltas, const real *a, Py_ssize_t count) noexcept nogil:
+cdef void times_sigmoid_prime(
+    real *deltas, const real *a, Py_ssize_t stride, Py_ssize_t samples, Py_ssize_t neurons,
+) noexcept nogil:
     """The factor sigmoid'(z) of BP1 and BP2."""
-    cdef Py_ssize_t i
-    for i in range(count):
-        deltas[i] = normal_or_zero(deltas[i] * sigmoid_prime(a[i]))
+    cdef Py_ssize_t s, j
+    for s in range(samples):
+        for j in range(neurons):
+            deltas[s * stride + j] = normal_or_zero(deltas[s * stride + j] * sigmoid_prime(a[s * stride + j]))
 
 
 cdef void output_deltas(
@@ -47,33 +54,34 @@ cdef void output_deltas(
     cdef Py_ssize_t s
     for s in range(samples):
         memset(deltas + s * layer.stride + layer.neurons, 0, (layer.stride - layer.neurons) * sizeof(real))
-    times_sigmoid_prime(deltas, a, samples * layer.stride)
+    times_sigmoid_prime(deltas, a, layer.stride, samples, layer.stride)
 
 
 cdef void transpose(
     real *target, Py_ssize_t target_stride, const real *matrix, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t columns,
 ) noexcept nogil:
-    cdef Py_ssize_t i, j
-    for i in range(rows):
+    """Some rows after the other, so that what is written together stands together."""
+    cdef Py_ssize_t i, j, first = 0, last
+    while first < rows:
+        last = min(first + <Py_ssize_t> TILE, rows)
         for j in range(columns):
-            target[j * target_stride + i] = matrix[i * stride + j]
+            for i in range(first, last):
+                target[j * target_stride + i] = matrix[i * stride + j]
+        first = last
 
 
 cdef void previous_deltas(
-    real *previous, const real *a, Py_ssize_t previous_stride, const real *deltas, const real *weights,
-    const Layer *layer, Py_ssize_t samples, real *scratch,
+    real *previous, const real *a, Py_ssize_t stride, const real *transposed, Py_ssize_t columns, real *errors,
+    const real *weights, const Layer *layer, Py_ssize_t samples, Py_ssize_t begin, Py_ssize_t end,
 ) noexcept nogil:
-    """delta = (w^T delta of the layer) * sigmoid'(z) for the layer before (BP2). Here the samples run across the vectors, so
-    the deltas are transposed before the product and its result after."""
-    cdef Py_ssize_t vectors = (samples * sizeof(real) + VECTOR - 1) // VECTOR
-    cdef Py_ssize_t columns = vectors * VECTOR // sizeof(real)
-    cdef real *transposed = scratch
-    cdef real *errors = scratch + layer.neurons * columns
-    memset(scratch, 0, (layer.neurons + previous_stride) * columns * sizeof(real))
-    transpose(transposed, columns, deltas, layer.stride, samples, layer.neurons)
-    dense_product(errors, columns, weights, layer.stride, 1, transposed, columns, layer.inputs, layer.neurons, vectors)
-    transpose(previous, previous_stride, errors, columns, previous_stride, samples)
-    times_sigmoid_prime(previous, a, samples * previous_stride)
+    """delta = (w^T delta of the layer) * sigmoid'(z) for neurons ``begin`` to ``end`` of the layer before (BP2). Here samples
+    run across the vectors: ``transposed`` has a row of ``columns`` elements for each neuron's delta, and so has ``errors``."""
+    cdef Py_ssize_t neurons = min(end, <Py_ssize_t> layer.inputs) - begin   # the others are padding
+    memset(errors, 0, (end - begin) * columns * sizeof(real))
+    dense_product(errors, columns, weights + begin * layer.stride, layer.stride, 1, transposed, columns, neurons,
+                  layer.neurons, columns * sizeof(real) // VECTOR)
+    transpose(previous + begin, stride, errors, columns, end - begin, samples)
+    times_sigmoid_prime(previous + begin, a + begin, stride, samples, end - begin)
 
 
 cdef void scale(real *deltas, real factor, Py_ssize_t count) noexcept nogil:

@@ -31,34 +31,46 @@ cdef inline void add_block(
             c[p * c_stride + q] = sums[p][q]
 
 
+cdef inline void add_blocks(
+    real *c, Py_ssize_t c_stride, const real *l, Py_ssize_t l_stride, Py_ssize_t l_step,
+    const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth, Py_ssize_t vectors,
+) noexcept nogil:
+    """``dense_product`` for a constant number of rows."""
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
+    cdef Py_ssize_t v
+    for v in range(vectors):
+        add_block(c + v * lanes, c_stride, l, l_stride, l_step, r + v * lanes, r_stride, rows, depth)
+
+
 cdef void dense_product(
     real *c, Py_ssize_t c_stride, const real *l, Py_ssize_t l_stride, Py_ssize_t l_step,
     const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth, Py_ssize_t vectors,
 ) noexcept nogil:
     """c[p, q] += sum over i < depth of l[p, i] * r[i, q], where l[p, i] stands at l[p * l_stride + i * l_step]."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
-    cdef Py_ssize_t i = 0, j, p, q, terms, end
+    cdef Py_ssize_t i = 0, j, p, terms, across
+    cdef real *target
+    cdef const real *left
+    cdef const real *right
     while i < depth:
         terms = min(<Py_ssize_t> DEPTH, depth - i)
         j = 0
         while j < vectors:
-            end = min(j + <Py_ssize_t> ACROSS, vectors)
-            p = 0
-            while rows - p >= 6:
-                for q in range(j, end):
-                    add_block(c + p * c_stride + q * lanes, c_stride, l + p * l_stride + i * l_step, l_stride, l_step,
-                              r + i * r_stride + q * lanes, r_stride, 6, terms)
-                p += 6
-            while rows - p >= 2:
-                for q in range(j, end):
-                    add_block(c + p * c_stride + q * lanes, c_stride, l + p * l_stride + i * l_step, l_stride, l_step,
-                              r + i * r_stride + q * lanes, r_stride, 2, terms)
-                p += 2
-            if p < rows:
-                for q in range(j, end):
-                    add_block(c + p * c_stride + q * lanes, c_stride, l + p * l_stride + i * l_step, l_stride, l_step,
-                              r + i * r_stride + q * lanes, r_stride, 1, terms)
-            j = end
+            across = min(<Py_ssize_t> ACROSS, vectors - j)
+            target, left, right = c + j * lanes, l + i * l_step, r + i * r_stride + j * lanes
+            p = rows
+            while p >= 6 and p != 8:    # 8 are 4 and 4: the sums of 2 are too few to keep a processor busy
+                add_blocks(target, c_stride, left, l_stride, l_step, right, r_stride, 6, terms, across)
+                target, left, p = target + 6 * c_stride, left + 6 * l_stride, p - 6
+            while p >= 4:
+                add_blocks(target, c_stride, left, l_stride, l_step, right, r_stride, 4, terms, across)
+                target, left, p = target + 4 * c_stride, left + 4 * l_stride, p - 4
+            if p >= 2:
+                add_blocks(target, c_stride, left, l_stride, l_step, right, r_stride, 2, terms, across)
+                target, left, p = target + 2 * c_stride, left + 2 * l_stride, p - 2
+            if p == 1:
+                add_blocks(target, c_stride, left, l_stride, l_step, right, r_stride, 1, terms, across)
+            j += across
         i += terms
 
 
