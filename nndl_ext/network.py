@@ -7,7 +7,6 @@ numbers refer to that book.
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from os import PathLike
@@ -23,6 +22,8 @@ from nndl_ext.threads import MOST_THREADS, number_of_threads, run, run_in_parts
 from nndl_ext.validation import finite, finite_number, integer, layer_sizes, real_array, real_dtype, shaped
 
 if TYPE_CHECKING:
+    import random
+
     from numpy.typing import ArrayLike, DTypeLike
 
 Data = Iterable[Pair]
@@ -85,7 +86,7 @@ class Network:
         self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None, threads: int | None = None
     ) -> None:
         self.threads = None if threads is None else integer(threads, "threads", least=1, most=MOST_THREADS)
-        own_generator = None if seed is None else random.Random(integer(seed, "seed", least=0))
+        own_generator = None if seed is None else generators.source(integer(seed, "seed", least=0))
         self._set_up(layer_sizes(sizes), real_dtype(dtype), own_generator)
         for array in (*self.biases, *self.weights):
             array[:] = self._normal(array.shape)
@@ -349,8 +350,8 @@ class Network:
 
     @property
     def _generator(self) -> Any:
-        """Where shuffles come from: the ``random`` module has the methods of its generators."""
-        return self._own_generator or random
+        """Where shuffles come from."""
+        return self._own_generator or generators.source()
 
     def _normal(self, shape: tuple[int, int]) -> np.ndarray:
         if self._own_generator is None:
@@ -369,7 +370,7 @@ class Network:
         net.threads = None
         generator = None
         if saved.generator is not None:
-            generator = random.Random()
+            generator = generators.source(0)
             generator.setstate((3, saved.generator, None))
         net._set_up(saved.sizes, saved.weights[0].dtype, generator)
         net._parameters.replace(saved.biases, saved.weights)
