@@ -12,9 +12,10 @@ from collections.abc import Callable
 
 from nndl_ext.validation import integer
 
-# Multiply-adds that pay for a thread: to start it, and between two points where all threads meet.
+# Multiply-adds that pay for a thread: to start it, and for a mini-batch, in which all threads meet some times and read what the
+# others have written.
 WORTH_A_START = 20_000_000
-WORTH_A_MEETING = 1_000_000
+WORTH_A_MINI_BATCH = 8_000_000
 
 # Multiply-adds between two moments at which Ctrl-C can end a job in parts: a tenth of a second, at most.
 A_PIECE = 100_000_000
@@ -23,15 +24,15 @@ A_PIECE = 100_000_000
 MOST_THREADS = 1024
 
 
-def number_of_threads(requested: int | None, work: float, work_between_meetings: float) -> int:
+def number_of_threads(requested: int | None, work: float, work_of_a_mini_batch: float) -> int:
     """The number of threads for a job.
 
     Parameters
     ----------
     requested : int or None
         What the user asked for: taken as it is.
-    work, work_between_meetings : float
-        Multiply-adds of the whole job, and of the part after which the threads meet. Without a request there are as many
+    work, work_of_a_mini_batch : float
+        Multiply-adds of the whole job, and of a mini-batch; infinite where there are none. Without a request there are as many
         threads as these pay for, up to ``NNDL_EXT_NUM_THREADS`` or else the processors at hand; and only one in a thread that
         the user's program has started, since such a program shares out the processors itself.
     """
@@ -39,7 +40,7 @@ def number_of_threads(requested: int | None, work: float, work_between_meetings:
         return 1
     if requested is not None:
         return integer(requested, "threads", least=1, most=MOST_THREADS)
-    worth = min(work / WORTH_A_START, work_between_meetings / WORTH_A_MEETING)
+    worth = min(work / WORTH_A_START, work_of_a_mini_batch / WORTH_A_MINI_BATCH)
     return 1 if worth < 2 else min(int(worth), _limit())
 
 

@@ -151,40 +151,45 @@ cdef inline void prefetch_row(
         prefetch(values + starts[row], (starts[row + 1] - starts[row]) * sizeof(number))
 
 
-cdef void forward(
-    const Layer *layers, Py_ssize_t depth, const real *parameters, Py_ssize_t block, Py_ssize_t begin, Py_ssize_t end,
-    const int64_t *rows, const int64_t *starts, const uint16_t *indices, const number *values, const real *levels,
-    real *inputs, real *activations,
-) noexcept nogil:
-    """a = sigmoid(w a + b), layer after layer (the book's equation 22), for the samples from ``begin`` to ``end`` of a block.
+cdef int meet(int64_t *meeting, Py_ssize_t threads) except -1 nogil:
+    """Go on when all threads have come here; a single one needs no ``meeting``."""
+    if threads > 1 and not all_have_met(meeting, threads):
+        with gil:
+            raise RuntimeError("another thread of this job has ended before its time")
+    return 0
+
+
+cdef int forward(
+    const Layer *layers, Py_ssize_t depth, const real *parameters, Py_ssize_t block, Py_ssize_t samples, Py_ssize_t thread,
+    Py_ssize_t threads, int64_t *meeting, const int64_t *rows, const int64_t *starts, const uint16_t *indices,
+    const number *values, const real *levels, real *inputs, real *activations,
+) except -1 nogil:
+    """a = sigmoid(w a + b), layer after layer (the book's equation 22). A thread does its share of every layer's neurons.
     The inputs are sparse rows, or, where ``starts`` is NULL, dense ones, which are gathered in ``inputs``."""
     cdef const Layer *layer
-    cdef const real *weights
+    cdef const real *biases
     cdef real *a = activations
-    cdef Py_ssize_t i, vectors, stride = layers[0].inputs
+    cdef Py_ssize_t i, begin, end, lanes = VECTOR // sizeof(real), stride = layers[0].inputs
     if starts == NULL:
+        begin, end = share(samples, thread, threads), share(samples, thread + 1, threads)
         gather(inputs + begin * stride, values, levels, rows + begin, end - begin, stride)
+        meet(meeting, threads)
     for i in range(depth):
         layer = &layers[i]
-        weights = parameters + layer.offset + layer.stride
-        vectors = layer.stride * sizeof(real) // VECTOR
-        start_from_biases(a + begin * layer.stride, parameters + layer.offset, layer.stride, end - begin)
+        begin, end = share(layer.stride // lanes, thread, threads), share(layer.stride // lanes, thread + 1, threads)
+        biases = parameters + layer.offset + begin * lanes
+        start_from_biases(a + begin * lanes, biases, layer.stride, samples, (end - begin) * lanes)
         if i == 0 and starts != NULL:
-            sparse_product(a + begin * layer.stride, layer.stride, rows + begin, end - begin, starts, indices, values, levels,
-                           weights, layer.stride, vectors)
+            sparse_product(a + begin * lanes, layer.stride, rows, samples, starts, indices, values, levels,
+                           biases + layer.stride, layer.stride, end - begin)
         else:
-            dense_product(a + begin * layer.stride, layer.stride, inputs + begin * stride, stride, 1, weights, layer.stride,
-                          end - begin, layer.inputs, vectors)
-        activate(a + begin * layer.stride, (end - begin) * layer.stride)
+            dense_product(a + begin * lanes, layer.stride, inputs, stride, 1, biases + layer.stride, layer.stride,
+                          samples, layer.inputs, end - begin)
+        activate(a + begin * lanes, layer.stride, samples, (end - begin) * lanes)
+        meet(meeting, threads)
         inputs = a
         stride = layer.stride
         a += block * stride
-
-
-cdef int meet(int64_t *meeting, Py_ssize_t threads) except -1 nogil:
-    if not all_have_met(meeting, threads):
-        with gil:
-            raise RuntimeError("another thread of this job has ended before its time")
     return 0
 
 
@@ -277,8 +282,8 @@ def feedforward(
             samples = min(block, n - first)
             for s in range(samples):
                 rows[s] = first + s
-            forward(layers, depth, &parameters[0], block, 0, samples, rows, row_starts, row_indices, row_values, levels,
-                    inputs, activations)
+            forward(layers, depth, &parameters[0], block, samples, 0, 1, NULL, rows, row_starts, row_indices, row_values,
+                    levels, inputs, activations)
             for s in range(samples):
                 memcpy(&outputs[first + s, 0], last_activations + s * last.stride, last.neurons * sizeof(real))
             first += samples
@@ -290,9 +295,9 @@ cdef Py_ssize_t memory_for_rows(const Layer *layers, Py_ssize_t depth, Py_ssize_
             + 2 * (block + 1) * sizeof(int64_t) + 5 * VECTOR)
 
 
-cdef void feed_rows(
+cdef int feed_rows(
     const Layer *layers, Py_ssize_t depth, const real *parameters, const real *x, real *outputs, Py_ssize_t n, char *memory,
-) noexcept nogil:
+) except -1 nogil:
     """The network's outputs for inputs that stand one after the other, of which only now is seen whether they are sparse."""
     cdef Py_ssize_t inputs = layers[0].inputs, block = min(n, <Py_ssize_t> BLOCK), size = block * inputs + 1
     cdef Py_ssize_t width = total_stride(layers, depth)
@@ -311,14 +316,17 @@ cdef void feed_rows(
             rows[s] = s
             starts[s + 1] = starts[s] + compress_row(x + s * inputs, inputs, indices + starts[s], values + starts[s])
         if 2 * starts[samples] <= samples * inputs and inputs <= MOST_SPARSE_INPUTS:
-            forward(layers, depth, parameters, block, 0, samples, rows, starts, indices, values, NULL, NULL, activations)
+            forward(layers, depth, parameters, block, samples, 0, 1, NULL, rows, starts, indices, values, NULL, NULL,
+                    activations)
         else:
-            forward(layers, depth, parameters, block, 0, samples, rows, NULL, indices, x, NULL, values, activations)
+            forward(layers, depth, parameters, block, samples, 0, 1, NULL, rows, NULL, indices, x, NULL, values,
+                    activations)
         for s in range(samples):
             memcpy(outputs + s * last.neurons, last_activations + s * last.stride, last.neurons * sizeof(real))
         first += samples
         x += samples * inputs
         outputs += samples * last.neurons
+    return 0
 
 
 def feedforward_rows(
@@ -412,8 +420,9 @@ def descend(
     after mini-batch. ``cost_derivative`` is None for the quadratic cost, or, on one thread only, a callable that gets a
     position in ``order``, the outputs of the samples from there on, and the matrix of the cost's derivatives to fill.
 
-    All ``threads`` call this with the same arguments but ``thread``. Each takes a share of the samples through the network, and
-    then, when all have met, a share of the weights to update. No sum is split, so their number changes no bit. ``workspace``
+    All ``threads`` call this with the same arguments but ``thread``. Each takes its share of every layer's neurons, forward,
+    back and in the update, and meets the others where it needs what they have computed. The weights that it reads are mostly
+    those that it has changed itself. No sum is split, so their number changes no bit. ``workspace``
     has the size that ``workspace_size`` says, and ``meeting`` is two zeros; a 1 in place of the second makes all threads raise
     at their next meeting, if not all come to it. Whatever exception ends this, in descent ``target`` is left as it was
     between two mini-batches.
@@ -456,12 +465,12 @@ def descend(
                     rows = &order[first]
                     samples = min(block, last_of_batch - first)
                     begin, end = share(samples, thread, threads), share(samples, thread + 1, threads)
-                    phase = (end - begin) * parameters.shape[0]
+                    phase = samples * parameters.shape[0] // threads
                     work = look_for_signals(work + phase)
-                    for s in range(begin, min(end, n - first - AHEAD)):
+                    for s in range(min(samples, n - first - AHEAD)):
                         prefetch_row(rows[s + AHEAD], layers[0].inputs, row_starts, row_indices, row_values)
-                    forward(layers, depth, source, block, begin, end, rows, row_starts, row_indices, row_values, levels,
-                            inputs, activations)
+                    forward(layers, depth, source, block, samples, thread, threads, &meeting[0], rows, row_starts, row_indices,
+                            row_values, levels, inputs, activations)
                     work = look_for_signals(work + phase)
                     if quadratic:
                         for s in range(begin, end):

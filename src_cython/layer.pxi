@@ -15,17 +15,20 @@ cdef struct Layer:          # one row of the layout that the caller passes
     int64_t stride          # elements from one row to the next: the neurons, padded to whole vectors
 
 
-cdef void start_from_biases(real *z, const real *biases, Py_ssize_t stride, Py_ssize_t samples) noexcept nogil:
+cdef void start_from_biases(
+    real *z, const real *biases, Py_ssize_t stride, Py_ssize_t samples, Py_ssize_t neurons,
+) noexcept nogil:
     cdef Py_ssize_t s
     for s in range(samples):
-        memcpy(z + s * stride, biases, stride * sizeof(real))
+        memcpy(z + s * stride, biases, neurons * sizeof(real))
 
 
-cdef void activate(real *z, Py_ssize_t count) noexcept nogil:
+cdef void activate(real *z, Py_ssize_t stride, Py_ssize_t samples, Py_ssize_t neurons) noexcept nogil:
     """a = sigmoid(z), in place."""
-    cdef Py_ssize_t i
-    for i in range(count):
-        z[i] = sigmoid_of(z[i])
+    cdef Py_ssize_t s, j
+    for s in range(samples):
+        for j in range(neurons):
+            z[s * stride + j] = sigmoid_of(z[s * stride + j])
 
 
 cdef void quadratic_cost_derivative(

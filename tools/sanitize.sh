@@ -105,7 +105,7 @@ valgrind)
     ;;
 planted)
     prepare
-    plant src_cython/kernels.pyx '/^cdef void feed_rows/,/^def /s/last.neurons \* sizeof(real)/(last.neurons + 1) * sizeof(real)/'
+    plant src_cython/kernels.pyx '/^cdef int feed_rows/,/^def /s/last.neurons \* sizeof(real)/(last.neurons + 1) * sizeof(real)/'
     build asan
     must_find "heap-buffer-overflow" with_asan .venv/bin/python -c "$small_run"
     prepare
