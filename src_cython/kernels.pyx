@@ -25,6 +25,8 @@ cdef enum:
     AHEAD = 16                  # samples between the one at work and the one asked for from memory
     LINE = 64                   # bytes of a cache line
     RUN = 8                     # elements of a row that are passed over together if all are zero
+    MANY = 32                   # samples, and vectors of each thread's neurons, for which it pays to regroup a block's inputs
+    WIDE = 12
     BETWEEN_LOOKS = 50_000_000  # multiply-adds between two looks for signals: some hundredths of a second, at most
 
 
@@ -227,10 +229,10 @@ cdef int backward(
 cdef void update(
     const Layer *layers, Py_ssize_t depth, real *target, Py_ssize_t block, Py_ssize_t samples, Py_ssize_t thread,
     Py_ssize_t threads, const int64_t *rows, const int64_t *starts, const uint16_t *indices, const number *values,
-    const real *levels, const real *inputs, const real *activations, const real *deltas,
+    const real *levels, const real *inputs, const real *activations, const real *deltas, char *memory,
 ) noexcept nogil:
     """target += the block's scaled gradient (BP3, BP4): each layer's inputs times its deltas, sample after sample. A thread
-    does its share of every layer."""
+    does its share of every layer. ``memory`` to regroup the inputs is NULL where that does not pay."""
     cdef const Layer *layer
     cdef real *biases
     cdef real *weights
@@ -242,7 +244,10 @@ cdef void update(
         biases = target + layer.offset + begin * lanes
         weights = biases + layer.stride
         add_to_biases(biases, deltas + begin * lanes, layer.stride, (end - begin) * lanes, samples)
-        if i == 0 and starts != NULL:
+        if i == 0 and starts != NULL and memory != NULL:
+            regrouped_outer_product(weights, layer.stride, layer.inputs, rows, samples, starts, indices, values, levels,
+                                    deltas + begin * lanes, layer.stride, end - begin, memory)
+        elif i == 0 and starts != NULL:
             sparse_outer_product(weights, layer.stride, rows, samples, starts, indices, values, levels,
                                  deltas + begin * lanes, layer.stride, end - begin)
         else:
@@ -445,11 +450,16 @@ def descend(
     cdef real *source = <real *> take(&memory, parameters.shape[0] * sizeof(real)) if kept else &parameters[0]
     cdef real *outputs = activations + block * (width - last.stride)
     cdef real *derivatives = deltas + block * (width - last.stride)
+    cdef Scratch regrouped
+    cdef char *memory_of_update = NULL
     cdef const int64_t *rows
     cdef Py_ssize_t first = 0, last_of_batch, size, samples, begin, end, s, work = 0, phase = 0
     cdef real factor
     cdef bint quadratic = cost_derivative is None
     cdef real levels[256]
+    if row_starts != NULL and block >= MANY and layers[0].stride * sizeof(real) >= WIDE * VECTOR * threads:
+        regrouped = Scratch(memory_to_regroup(layers[0].inputs, block, sizeof(real)))
+        memory_of_update = regrouped.memory
     try:
         with nogil:
             convert(levels, palette)
@@ -485,7 +495,7 @@ def descend(
                     work = look_for_signals(work + phase)
                     meet(&meeting[0], threads)
                     update(layers, depth, &target[0], block, samples, thread, threads, rows, row_starts, row_indices,
-                           row_values, levels, inputs, activations, deltas)
+                           row_values, levels, inputs, activations, deltas, memory_of_update)
                     meet(&meeting[0], threads)
                     first += samples
     except BaseException:

@@ -170,3 +170,39 @@ cdef void sparse_outer_product(
         vectors -= 2
     if vectors:
         scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 1)
+
+
+cdef Py_ssize_t memory_to_regroup(Py_ssize_t inputs, Py_ssize_t samples, Py_ssize_t itemsize) noexcept nogil:
+    return samples * inputs * (itemsize + sizeof(uint16_t)) + (2 * inputs + 2) * sizeof(int64_t) + 4 * VECTOR
+
+
+cdef void regrouped_outer_product(
+    real *c, Py_ssize_t c_stride, Py_ssize_t inputs, const int64_t *rows, Py_ssize_t samples, const int64_t *starts,
+    const uint16_t *indices, const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+    char *memory,
+) noexcept nogil:
+    """``sparse_outer_product`` as the ``sparse_product`` of x transposed: a row of c takes what all samples add to it, then the
+    next row does. That pays for many samples and columns."""
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
+    cdef real *new_values = <real *> take(&memory, samples * inputs * sizeof(real))
+    cdef uint16_t *new_indices = <uint16_t *> take(&memory, samples * inputs * sizeof(uint16_t))
+    cdef int64_t *new_starts = <int64_t *> take(&memory, (inputs + 2) * sizeof(int64_t))
+    cdef int64_t *new_rows = <int64_t *> take(&memory, inputs * sizeof(int64_t))
+    cdef int64_t *place
+    cdef Py_ssize_t i, s, v
+    memset(new_starts, 0, (inputs + 2) * sizeof(int64_t))
+    for s in range(samples):
+        for i in range(starts[rows[s]], starts[rows[s] + 1]):
+            new_starts[indices[i] + 2] += 1
+    for i in range(inputs):
+        new_rows[i] = i
+        new_starts[i + 2] += new_starts[i + 1]
+    for s in range(samples):
+        for i in range(starts[rows[s]], starts[rows[s] + 1]):
+            place = &new_starts[indices[i] + 1]     # grows from where the input's elements start to where the next one's do
+            new_indices[place[0]] = <uint16_t> s
+            new_values[place[0]] = value_at(values, i, levels)
+            place[0] += 1
+    for v in range(0, vectors, 4):      # of r, so few that it stays in the first cache
+        sparse_product(c + v * lanes, c_stride, new_rows, inputs, new_starts, new_indices, new_values, levels, r + v * lanes,
+                       r_stride, min(<Py_ssize_t> 4, vectors - v))
