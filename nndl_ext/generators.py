@@ -1,12 +1,11 @@
 """Shuffles and normal deviates from a generator of Python's ``random`` module, at the speed of compiled code.
 
-NumPy's MT19937 takes over the state of the generator, hands out raw 32-bit numbers, and gives the state back.
+Draws are raw 32-bit numbers, as many at once as one call of ``getrandbits`` gives: a call is one step for all threads that
+share the generator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,9 @@ from nndl_ext._kernels import kernels
 
 if TYPE_CHECKING:
     import random
+
+# The most draws at once, which take a few hundred kilobytes.
+_AT_ONCE = 2**15
 
 # The largest v that the ratio of uniforms can accept: sqrt(2 / e).
 _LARGEST_V = 0.8577638849607068
@@ -33,19 +35,17 @@ def source(seed: int | None = None) -> Any:
     return random if seed is None else random.Random(seed)
 
 
-@contextmanager
-def _raw_draws(generator: random.Random) -> Iterator[Callable[[int], np.ndarray]]:
-    """A function of n that makes the next n draws of the generator, as an array of 32-bit numbers."""
-    version, state, gauss_next = generator.getstate()
-    twister = np.random.MT19937()
-    twister.state = {"bit_generator": "MT19937", "state": {"key": state[:-1], "pos": state[-1]}}
-    yield twister.random_raw
-    after = twister.state["state"]
-    generator.setstate((version, (*after["key"].tolist(), after["pos"]), gauss_next))
+def _draws(generator: random.Random, count: int) -> np.ndarray:
+    """The next draws of the generator, at most ``count`` of them: uint32."""
+    count = min(count, _AT_ONCE)
+    drawn = generator.getrandbits(32 * count).to_bytes(4 * count, "little")  # the first draw is the least significant one
+    return np.frombuffer(drawn, "<u4").astype(np.uint32, copy=False)
 
 
 def shuffle(order: np.ndarray, generator: random.Random) -> None:
     """Do to an array what ``generator.shuffle`` does to a list, and leave the generator in the state in which it does.
+
+    An exception on the way, such as Ctrl-C, leaves the generator as it was.
 
     Parameters
     ----------
@@ -54,11 +54,14 @@ def shuffle(order: np.ndarray, generator: random.Random) -> None:
     generator : random.Random
         The source of the draws.
     """
-    remaining = len(order) - 1
-    with _raw_draws(generator) as draw:
+    remaining, before = len(order) - 1, generator.getstate()
+    try:
         while remaining > 0:
             # Each element left takes a draw or more, so none of these is in vain.
-            remaining = kernels.shuffle(order, remaining, draw(remaining))
+            remaining = kernels.shuffle(order, remaining, _draws(generator, remaining))
+    except BaseException:
+        generator.setstate(before)
+        raise
 
 
 def normal(shape: tuple[int, int], generator: random.Random) -> np.ndarray:
@@ -80,15 +83,15 @@ def normal(shape: tuple[int, int], generator: random.Random) -> np.ndarray:
     numpy.ndarray
         float64, of the given shape, mean 0 and standard deviation 1.
     """
-    count = shape[0] * shape[1]
-    deviates = np.empty(0)
-    with _raw_draws(generator) as draw:
-        while len(deviates) < count:
-            high, low = draw(4 * (count - len(deviates))).reshape(-1, 2).T
-            uniform = ((high >> 5) * 67108864.0 + (low >> 6)) / 9007199254740992.0  # what generator.random() returns
-            u, v = 1.0 - uniform[::2], (2.0 * uniform[1::2] - 1.0) * _LARGEST_V
-            ratio = v / u
-            bound = np.empty_like(ratio)
-            kernels.exp(-0.5 * ratio * ratio, bound)
-            deviates = np.concatenate([deviates, ratio[u * u <= bound]])
+    deviates, done = np.empty(shape[0] * shape[1]), 0
+    while done < len(deviates):
+        high, low = _draws(generator, 4 * (len(deviates) - done)).reshape(-1, 2).T
+        uniform = ((high >> 5) * 67108864.0 + (low >> 6)) / 9007199254740992.0  # what generator.random() returns
+        u, v = 1.0 - uniform[::2], (2.0 * uniform[1::2] - 1.0) * _LARGEST_V
+        ratio = v / u
+        bound = np.empty_like(ratio)
+        kernels.exp(-0.5 * ratio * ratio, bound)
+        accepted = ratio[u * u <= bound]
+        deviates[done : done + len(accepted)] = accepted
+        done += len(accepted)
     return deviates.reshape(shape)

@@ -579,7 +579,7 @@ def enumerate_values(const real[::1] values, uint8_t[::1] positions, double[::1]
     return count
 
 
-def shuffle(int64_t[::1] order, Py_ssize_t remaining, const uint64_t[::1] draws):
+def shuffle(int64_t[::1] order, Py_ssize_t remaining, const uint32_t[::1] draws):
     """Go on with ``random.shuffle``: swap the element at ``remaining`` with one drawn from those up to it, and so on down, as
     far as the 32-bit ``draws`` reach; return what remains. A draw too large is passed over, as ``random.randrange`` does."""
     cdef Py_ssize_t d, j
