@@ -113,8 +113,10 @@ def extension(module, source):
     return cythonize(ext, build_dir=os.path.join("build", "cython", module), compiler_directives=DIRECTIVES)
 
 
+SOURCES = {"cpu": "cpu.pyx", "pairs": "pairs.pyx", **dict.fromkeys(VARIANTS, "kernels.pyx")}
+
 setup(
-    ext_modules=[*extension("cpu", "cpu.pyx"), *(m for v in VARIANTS for m in extension(v, "kernels.pyx"))],
+    ext_modules=[module for name, source in SOURCES.items() for module in extension(name, source)],
     cmdclass={"build_ext": BuildExt},
     options={} if FREE_THREADED else {"bdist_wheel": {"py_limited_api": "cp311"}},
 )

@@ -83,7 +83,7 @@ def _train(arguments: argparse.Namespace) -> None:
     start = time.perf_counter()
     if arguments.curve:
         arguments.curve.touch()  # better fail now than after the training
-    training_data, _, test_data = mnist_loader.load_data_wrapper(arguments.data)
+    training_data, _, test_data = map(Dataset.from_pairs, mnist_loader.load_data_wrapper(arguments.data))
     run = _resumed(arguments, training_data) if arguments.resume else _begun(arguments, training_data)
     net, options, curve, order = run
     path = arguments.resume or arguments.save
@@ -122,7 +122,7 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _fingerprint(data: Dataset) -> int:
     """What tells data sets apart."""
-    return zlib.crc32(data.labels.astype("<i8").tobytes())
+    return zlib.crc32(data.classes(data.y.shape[1], "").astype("<i8").tobytes())
 
 
 def _begun(arguments: argparse.Namespace, data: Dataset) -> _Run:

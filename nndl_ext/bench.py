@@ -27,7 +27,7 @@ def main(repeats: int) -> None:
         How often each job is measured.
     """
     training_data, _, test_data = mnist_loader.load_data_wrapper()
-    training_pairs, test_pairs = list(training_data[: len(training_data) // PART]), list(test_data[: len(test_data) // PART])
+    training_pairs, test_pairs = ([(x, y) for x, y in data[: len(data) // PART]] for data in (training_data, test_data))
     x, y = training_pairs[0]
     show_config()
     print(f"{'[784, 30, 10], mini-batches of 10':36}{'nndl-ext':>12}{'NumPy':>12}{'ratio':>8}")

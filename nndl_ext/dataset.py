@@ -1,39 +1,40 @@
-"""Data sets as the book's lists of pairs, kept as arrays that the kernels read directly."""
+"""Data sets: the book's lists of pairs, kept as arrays that the kernels read directly."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 
-from nndl_ext._kernels import kernels
+from nndl_ext._kernels.pairs import Pair, common_source
+from nndl_ext.inputs import Rows, frozen, inputs_of, levels_of, locked
 from nndl_ext.validation import finite, is_masked, real_array
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-# Values that are as fast to read as they are.
-_FIT_A_CACHE = 100_000
+Sequence.register(Pair)
 
-Pair = tuple[Any, Any]
-Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+Sample = Pair | tuple[Any, Any]
 
 
-class Dataset(Sequence[Pair]):
+class Dataset(Sequence[Sample]):
     """An immutable sequence of pairs (x, y): an input and what the network should make of it.
 
-    It indexes, slices, iterates and has a length as the book's lists of pairs do. Each x comes as a column of shape
-    (inputs, 1), each y as a column of shape (outputs, 1) or, for integer labels, as an ``int``.
+    It indexes, slices, iterates and has a length as the book's lists of pairs do. ``list(data)`` is such a list, to be
+    shuffled, cut and put together at will. Each x comes as a column of shape (inputs, 1), each y as a column of shape
+    (outputs, 1) or, for labels, as an ``int``.
 
     Parameters
     ----------
-    x : array_like
-        Shape (n, inputs): one input a row. float32 and float64 are kept as they are, other real numbers become float64.
+    x : array_like, data frame or sparse matrix
+        Shape (n, inputs): one input a row. float32 and float64 are kept as they are, other real numbers become float64. A
+        sparse matrix of SciPy's, of any kind and with at most 65,536 columns, stays sparse.
     y : array_like
-        Shape (n, outputs): one desired output a row; or shape (n,): integer labels.
+        Shape (n, outputs): one desired output a row; or shape (n,): labels, as whole numbers of any type.
     palette : array_like, optional
         At most 256 real numbers. With it ``x`` holds positions in it, of type uint8, as images hold grey levels, and the inputs
         are ``palette[x]``. They take an eighth of the memory, and training reads them as they are.
@@ -41,15 +42,15 @@ class Dataset(Sequence[Pair]):
     Attributes
     ----------
     x, y : numpy.ndarray
-        The inputs and the desired outputs or labels (int64), read-only.
+        The inputs (or a sparse matrix) and the desired outputs or labels (int64), read-only.
 
     Raises
     ------
     TypeError
-        If ``x`` or ``y`` does not hold real numbers, or labels are not integers.
+        If ``x`` or ``y`` does not hold real numbers.
     ValueError
-        If a shape is not one of those above, ``x`` and ``y`` differ in length, a number is infinite or NaN, or a position lies
-        outside of the palette.
+        If a shape is not one of those above, labels are no whole numbers, ``x`` and ``y`` differ in length, a number is
+        infinite or NaN, or a position lies outside of the palette.
 
     Notes
     -----
@@ -57,39 +58,42 @@ class Dataset(Sequence[Pair]):
     such as a mapped file.
     """
 
-    def __init__(self, x: ArrayLike, y: ArrayLike, *, palette: ArrayLike | None = None) -> None:
-        self._palette = None if palette is None else _frozen(finite(real_array(palette, "palette"), "palette"))
-        self._stored = _frozen(finite(real_array(x, "x"), "x") if self._palette is None else _positions(x, self._palette))
-        y_array: Any = y if is_masked(y) else np.asarray(y)
-        self.y = _frozen(_labels(y_array) if _are_labels(y_array) else finite(real_array(y_array, "y"), "y"))
-        if self._stored.ndim != 2:
-            raise ValueError(f"x must have shape (n, inputs), not {self._stored.shape}")
-        if self.y.ndim != 2 and self.y.dtype != np.int64:
-            raise ValueError(
-                f"y must have shape (n, outputs), or (n,) for integer labels, not {self.y.shape} of {self.y.dtype}"
-            )
-        if len(self._stored) != len(self.y):
-            raise ValueError(f"x and y must be of one length, not {len(self._stored)} and {len(self.y)}")
-        self._desired_outputs: dict[tuple[int, np.dtype], np.ndarray] = {}
+    def __init__(self, x: Any, y: ArrayLike, *, palette: ArrayLike | None = None) -> None:
+        self._inputs = inputs_of(x) if palette is None else levels_of(x, palette)
+        self._y = _checked_y(y)
+        if len(self) != len(self._y):
+            raise ValueError(f"x and y must be of one length, not {len(self)} and {len(self._y)}")
+        self._made: dict[Any, np.ndarray] = {}
 
-    @cached_property
+    @property
     def x(self) -> np.ndarray:
         """The inputs: shape (n, inputs), read-only. From a palette they are made when first asked for."""
-        return self._stored if self._palette is None else self._inputs(slice(None))
+        return self._inputs.matrix
+
+    @property
+    def y(self) -> np.ndarray:
+        """The desired outputs, of shape (n, outputs), or the labels, int64 of shape (n,). Read-only."""
+        return self._y
 
     @property
     def inputs(self) -> int:
         """The number of inputs of a sample."""
-        return self._stored.shape[1]
+        return self._inputs.shape[1]
+
+    @property
+    def rows(self) -> Rows:
+        """The inputs as the kernels read them."""
+        return self._inputs.rows
 
     @classmethod
-    def from_pairs(cls, pairs: Iterable[Pair]) -> Dataset:
+    def from_pairs(cls, pairs: Iterable[Sample]) -> Dataset:
         """The data set of any iterable of pairs (x, y): a list, a ``zip``, a generator; a data set is returned as it is.
 
         Parameters
         ----------
         pairs : iterable of tuple
-            Each x of shape (inputs, 1) or (inputs,); each y of shape (outputs, 1) or (outputs,), or an integer.
+            Each x of shape (inputs, 1) or (inputs,); each y of shape (outputs, 1) or (outputs,), or a label. If some are labels
+            and the others columns, the labels count as unit vectors.
 
         Raises
         ------
@@ -101,74 +105,60 @@ class Dataset(Sequence[Pair]):
         if isinstance(pairs, cls):
             return pairs
         try:
-            columns = [(x, y) for x, y in pairs]
-        except (TypeError, ValueError) as error:
+            iterator = iter(pairs)
+        except TypeError as error:
             raise TypeError(f"data must be an iterable of pairs (x, y): {error}") from error
-        if not columns:
+        samples = pairs if type(pairs) is list else list(iterator)
+        if not samples:
             return cls(np.empty((0, 0)), np.empty((0, 0)))
-        x, y = (_stacked([pair[i] for pair in columns], "xy"[i]) for i in range(2))
-        return cls(x.reshape(len(columns), -1), y if _are_labels(y) else y.reshape(len(columns), -1))
+        positions = np.empty(len(samples), np.int64)
+        source = common_source(samples, positions)
+        return _of_any_pairs(samples) if source is None else source._take(positions)
+
+    def columns(self, index: int) -> tuple[np.ndarray, Any]:
+        """A pair of the data set as two arrays, or an array and an integer, read-only."""
+        y = self._y[index]
+        return self._inputs.row(index)[:, np.newaxis], int(y) if self._y.ndim == 1 else y[:, np.newaxis]
 
     def __len__(self) -> int:
-        return len(self._stored)
+        return self._inputs.shape[0]
 
     @overload
-    def __getitem__(self, index: SupportsIndex) -> Pair: ...
+    def __getitem__(self, index: SupportsIndex) -> Sample: ...
     @overload
     def __getitem__(self, index: slice) -> Dataset: ...
-    def __getitem__(self, index: SupportsIndex | slice) -> Pair | Dataset:
+    def __getitem__(self, index: SupportsIndex | slice) -> Sample | Dataset:
         if isinstance(index, slice):
-            return Dataset(self._stored[index], self.y[index], palette=self._palette)
-        i = operator.index(index)
-        y = self.y[i]
-        return self._inputs(i)[:, np.newaxis], int(y) if self.y.ndim == 1 else y[:, np.newaxis]
+            return self._part(index)
+        return Pair(self, range(len(self))[operator.index(index)])
 
-    def __iter__(self) -> Iterator[Pair]:
-        return (self[i] for i in range(len(self)))
+    def __iter__(self) -> Iterator[Sample]:
+        return map(Pair, repeat(self), range(len(self)))
 
     def __repr__(self) -> str:
-        dtype = (self._stored if self._palette is None else self._palette).dtype
-        return f"<Dataset of {len(self)} pairs: x {self._stored.shape} {dtype}, y {self.y.shape} {self.y.dtype}>"
+        x, y = self._inputs, self._y
+        return f"<Dataset of {len(self)} pairs: x {x.shape} {x.dtype}, y {y.shape} {y.dtype}>"
 
-    def _inputs(self, index: int | slice) -> np.ndarray:
-        """The inputs of one sample or several, read-only."""
-        if self._palette is None:
-            return self._stored[index]
-        x = self._palette[self._stored[index]]
-        x.flags.writeable = False
-        return x
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (*self._inputs.given, self._y)
 
-    @cached_property
-    def rows(self) -> Rows:
-        """The inputs as the kernels read them: many sparse rows of few different values, as images have them, take less
-        memory as positions in a palette."""
-        if self._palette is not None and not self._palette[:1].any():  # position 0 stands for 0
-            return *kernels.compress(self._stored), self._palette.astype(np.float64)
-        starts, indices, values = kernels.compress(self.x)
-        if len(starts) and len(values) > _FIT_A_CACHE:
-            positions, palette = np.empty(len(values), np.uint8), np.empty(256)
-            different = kernels.enumerate_values(values, positions, palette)
-            if different:
-                return starts, indices, positions, palette[:different]
-        return starts, indices, values, np.empty(0)
+    def __copy__(self) -> Dataset:
+        return self
 
-    def rows_between(self, begin: int, end: int) -> Rows:
-        """Those of ``rows`` from ``begin`` to ``end``."""
-        starts, indices, values, palette = self.rows
-        if len(starts):
-            return starts[begin : end + 1], indices, values, palette
-        return starts, indices, values[begin * self.inputs : end * self.inputs], palette
+    def __deepcopy__(self, _memo: object) -> Dataset:
+        return self
 
-    @cached_property
-    def labels(self) -> np.ndarray:
-        """The class of each sample: y itself, or where a row of y is largest. int64, shape (n,)."""
-        return self.y if self.y.ndim == 1 else self.y.argmax(axis=1)
+    def _take(self, positions: np.ndarray) -> Dataset:
+        """The data set of the samples at some positions; itself, with what it has made already, if they are all of them."""
+        first = int(positions[0])
+        if np.array_equal(positions, np.arange(first, first + len(positions))):
+            return self if len(positions) == len(self) else self._part(slice(first, first + len(positions)))
+        return self._part(positions)
 
-    def desired_outputs(self, outputs: int, dtype: np.dtype) -> np.ndarray:
-        """y as a matrix of shape (n, outputs), labels as unit vectors. `require` says whether they can be."""
-        if (outputs, dtype) not in self._desired_outputs:
-            self._desired_outputs[outputs, dtype] = self._outputs_as(outputs, dtype)
-        return self._desired_outputs[outputs, dtype]
+    def _part(self, places: Any) -> Dataset:
+        part = object.__new__(Dataset)
+        part._inputs, part._y, part._made = self._inputs.take(places), locked(self._y[places]), {}
+        return part
 
     def require(self, inputs: int, outputs: int, dtype: np.dtype, name: str) -> None:
         """See to it that the data fit a network of so many inputs and outputs. What takes time is done once.
@@ -181,66 +171,128 @@ class Dataset(Sequence[Pair]):
         """
         if self.inputs != inputs:
             raise ValueError(f"{name} has {self.inputs} inputs, but the network has {inputs}")
-        if self.y.ndim == 2:
-            if self.y.shape[1] != outputs:
-                raise ValueError(f"{name}: y has {self.y.shape[1]} outputs, but the network has {outputs}")
-        elif outputs > 1 and not 0 <= self._label_range[0] <= self._label_range[1] < outputs:
-            raise ValueError(
-                f"{name}: labels must be from 0 to {outputs - 1} for {outputs} outputs, "
-                f"not from {self._label_range[0]} to {self._label_range[1]}"
-            )
+        labels = self._labels(outputs)
+        if labels is None:
+            if self._y.shape[1] != outputs:
+                raise ValueError(f"{name}: y has {self._y.shape[1]} outputs, but the network has {outputs}")
+        elif outputs > 1:
+            least, most = self._range_of_labels
+            if not 0 <= least <= most < outputs:
+                raise ValueError(
+                    f"{name}: labels must be from 0 to {outputs - 1} for {outputs} outputs, not from {least} to {most}"
+                )
         if dtype == np.float32 and self._largest > float(np.finfo(np.float32).max):
             raise ValueError(f"{name} must hold numbers that float32 can hold, not {self._largest}")
 
-    @cached_property
-    def _label_range(self) -> tuple[int, int]:
-        return int(self.y.min()), int(self.y.max())
+    def classes(self, outputs: int, name: str) -> np.ndarray:
+        """The class of each sample, as `Network.evaluate` counts them: shape (n,).
 
-    @cached_property
+        It is the label, or the place of the largest desired output; for a network of one output, whether that is 0.5 or more.
+
+        Raises
+        ------
+        ValueError
+            If there is one output, and a desired one is not from 0 to 1. The message starts with ``name``.
+        """
+        if ("classes", outputs) not in self._made:
+            labels = self._labels(outputs)
+            if outputs == 1:
+                desired = self._y.reshape(-1)
+                if not 0 <= desired.min() <= desired.max() <= 1:
+                    raise ValueError(
+                        f"{name}: with one output, evaluate can count labels 0 and 1 or desired outputs from 0 to 1, "
+                        f"but y goes from {desired.min()} to {desired.max()}"
+                    )
+                labels = desired >= 0.5
+            self._made["classes", outputs] = locked(self._y.argmax(axis=1) if labels is None else labels)
+        return self._made["classes", outputs]
+
+    def desired_outputs(self, outputs: int, dtype: np.dtype) -> np.ndarray:
+        """y as a matrix of shape (n, outputs), labels as unit vectors. `require` says whether they can be."""
+        if (outputs, dtype) not in self._made:
+            labels = self._labels(outputs)
+            if labels is None or outputs == 1:
+                desired = np.ascontiguousarray(self._y.reshape(len(self), outputs), dtype)
+            else:
+                desired = np.eye(outputs, dtype=dtype)[labels]
+            self._made[outputs, dtype] = locked(desired)
+        return self._made[outputs, dtype]
+
+    def _labels(self, outputs: int) -> np.ndarray | None:
+        """y as labels, int64 of shape (n,); None if they are desired outputs. One number a sample is a label, if there are
+        several outputs and all are whole numbers."""
+        if self._y.ndim == 1:
+            return self._y
+        if self._y.shape[1] != 1 or outputs == 1:
+            return None
+        if "column" not in self._made:
+            self._made["column"] = locked(_whole(self._y[:, 0]))
+        labels = self._made["column"]
+        return labels if labels.dtype == np.int64 else None
+
+    @property
+    def _range_of_labels(self) -> tuple[int, int]:
+        return int(self._y.min()), int(self._y.max())
+
+    @property
     def _largest(self) -> float:
         """The largest absolute value of those in float64."""
-        inputs = self._stored if self._palette is None else self._palette
-        doubles = [array for array in (inputs, self.y) if array.dtype == np.float64]
-        return max((max(float(array.max(initial=0)), -float(array.min(initial=0))) for array in doubles), default=0.0)
-
-    def _outputs_as(self, outputs: int, dtype: np.dtype) -> np.ndarray:
-        if self.y.ndim == 2:
-            return np.ascontiguousarray(self.y, dtype)
-        if outputs == 1:
-            return self.y.astype(dtype)[:, np.newaxis]
-        return np.eye(outputs, dtype=dtype)[self.y]
+        if "largest" not in self._made:
+            doubles = [array for array in (self._inputs.numbers, self._y) if array.dtype == np.float64]
+            values = [max(float(array.max(initial=0)), -float(array.min(initial=0))) for array in doubles]
+            self._made["largest"] = np.array(max(values, default=0.0))
+        return float(self._made["largest"])
 
 
-def _are_labels(y: np.ndarray) -> bool:
-    return y.ndim == 1 and y.dtype.kind in "iub" and not is_masked(y)
+def _restored(x: Any, palette: np.ndarray | None, y: np.ndarray) -> Dataset:
+    """A data set from a pickle."""
+    return Dataset(x, y, palette=palette)
 
 
-def _labels(y: np.ndarray) -> np.ndarray:
-    if y.dtype.kind == "u" and y.max(initial=0) > np.iinfo(np.int64).max:
-        raise ValueError(f"y must hold labels that int64 can hold, not {y.max()}")
-    return y.astype(np.int64, copy=False)
+def _checked_y(y: ArrayLike) -> np.ndarray:
+    """Labels, int64 of shape (n,), or desired outputs, of shape (n, outputs)."""
+    array = finite(real_array(y, "y"), "y")
+    if array.ndim == 1:
+        array = _whole(array)
+    if array.ndim != 2 and array.dtype != np.int64:
+        raise ValueError(
+            f"y must have shape (n, outputs), or (n,) for whole numbers as labels, not {array.shape} of {array.dtype}"
+        )
+    return frozen(array)
 
 
-def _positions(x: ArrayLike, palette: np.ndarray) -> np.ndarray:
-    positions = np.ascontiguousarray(x)
-    if palette.ndim != 1 or not 1 <= len(palette) <= 256:
-        raise ValueError(f"palette must have shape (k,) with k from 1 to 256, not {palette.shape}")
-    if positions.dtype != np.uint8:
-        raise TypeError(f"x must hold positions in the palette, of type uint8, not {positions.dtype}")
-    if positions.max(initial=0) >= len(palette):
-        raise ValueError(f"x must hold positions from 0 to {len(palette) - 1} in the palette, not {positions.max()}")
-    return positions
+def _whole(numbers: np.ndarray) -> np.ndarray:
+    """The numbers as int64, if that changes none of them."""
+    if float(np.abs(numbers).max(initial=0)) >= 2.0**63:
+        return numbers
+    integers = numbers.astype(np.int64)
+    return integers if np.array_equal(integers, numbers) else numbers
 
 
-def _frozen(array: np.ndarray) -> np.ndarray:
-    """The array itself if nobody can write to its memory, else a read-only copy."""
-    owner: Any = array
-    while isinstance(owner, np.ndarray) and not owner.flags.writeable:
-        owner = owner.base
-    if owner is not None and not isinstance(owner, bytes):
-        array = array.copy()
-        array.flags.writeable = False
-    return array
+def _of_any_pairs(samples: list[Any]) -> Dataset:
+    """The data set of pairs that are no samples of one data set."""
+    inputs, targets = [], []
+    for place, sample in enumerate(samples):
+        try:
+            x, y = sample
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"data must be an iterable of pairs (x, y), but at {place} stands no pair: {error}") from error
+        inputs.append(x)
+        targets.append(y)
+    x = _stacked(inputs, "x").reshape(len(samples), -1)
+    try:
+        y = _stacked(targets, "y")
+    except ValueError:
+        y = _stacked(_labels_as_unit_vectors(targets), "y")
+    labels = y.ndim == 1 and y.dtype.kind in "fiub" and _whole(y).dtype == np.int64
+    return Dataset(x, y if labels else y.reshape(len(samples), -1))
+
+
+def _labels_as_unit_vectors(targets: list[Any]) -> list[Any]:
+    """Labels among columns as columns; what is neither stays, and is named later."""
+    outputs = max(map(np.size, targets))
+    unit_vectors = dict(enumerate(np.eye(outputs)))
+    return [unit_vectors.get(np.ravel(y)[0], y) if np.size(y) == 1 else np.ravel(y) for y in targets]
 
 
 def _stacked(columns: list[Any], name: str) -> np.ndarray:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from nndl_ext.dataset import Dataset
+from nndl_ext.dataset import Dataset, Sample
 from nndl_ext.files import content, npz_arrays, raw
 from nndl_ext.validation import integer
 
@@ -63,8 +63,8 @@ def load_data(path: AnyPath | None = None) -> tuple[Arrays, Arrays, Arrays]:
     return tuple((np.take(_SHADES, x) if x.dtype == np.uint8 else x, y) for x, y in _load(path))  # type: ignore[return-value]
 
 
-def load_data_wrapper(path: AnyPath | None = None) -> tuple[Dataset, Dataset, Dataset]:
-    """The data as the network takes them.
+def load_data_wrapper(path: AnyPath | None = None) -> tuple[list[Sample], list[Sample], list[Sample]]:
+    """The data as the network takes them: the book's lists of pairs.
 
     Parameters
     ----------
@@ -73,9 +73,11 @@ def load_data_wrapper(path: AnyPath | None = None) -> tuple[Dataset, Dataset, Da
 
     Returns
     -------
-    training_data, validation_data, test_data : Dataset
+    training_data, validation_data, test_data : list
         Pairs (x, y) of an image, a column of shape (pixels, 1), and its digit: in the training data as a unit vector of shape
-        (classes, 1), in the others as an integer.
+        (classes, 1), in the others as an integer. The lists may be changed at will; the columns are read-only. A pair makes
+        them whenever it is looked at, so 70,000 of them take little memory, and `nndl_ext.Dataset.from_pairs` gives the arrays
+        behind a list.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def load_data_wrapper(path: AnyPath | None = None) -> tuple[Dataset, Dataset, Da
     (x, digits), *others = _load(path)
     classes = max(10, 1 + max(int(labels.max(initial=0)) for _, labels in ((x, digits), *others)))
     training, validation, test = (
-        Dataset(images, y, palette=_SHADES if images.dtype == np.uint8 else None)
+        list(Dataset(images, y, palette=_SHADES if images.dtype == np.uint8 else None))
         for images, y in ((x, np.eye(classes)[digits]), *others)
     )
     return training, validation, test

@@ -7,18 +7,19 @@ numbers refer to that book.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+import reprlib
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from itertools import chain
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from nndl_ext import generators, parameters, saving
+from nndl_ext import generators, parameters, saving, threads
 from nndl_ext._kernels import kernels
-from nndl_ext.dataset import Dataset, Pair
-from nndl_ext.parameters import Parameters
-from nndl_ext.threads import MOST_THREADS, number_of_threads, run, run_in_parts
+from nndl_ext.dataset import Dataset, Sample
+from nndl_ext.model import CostDerivative, DivergenceError, Gradient, Model
+from nndl_ext.threads import MOST_THREADS
 from nndl_ext.validation import finite, finite_number, integer, layer_sizes, real_array, real_dtype, shaped
 
 if TYPE_CHECKING:
@@ -26,15 +27,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike
 
-Data = Iterable[Pair]
-Gradient = tuple[list[np.ndarray], list[np.ndarray]]
+__all__ = ["DivergenceError", "Network", "load", "sigmoid", "sigmoid_prime"]
 
+Data = Iterable[Sample]
 
-class DivergenceError(FloatingPointError):
-    """Training took the weights or biases to infinity or NaN, and was undone: the network is as it was before.
-
-    The learning rate is too large, or the data are, or an overridden method returned such numbers.
-    """
+# Differences whose squares go into a cost at once.
+_AT_ONCE = 2**16
 
 
 class Network:
@@ -56,7 +54,7 @@ class Network:
     Attributes
     ----------
     threads : int or None
-        As given; it may be changed.
+        As given; it may be changed at any time.
     biases : list of numpy.ndarray
         One array of shape (neurons, 1) for each layer after the first.
     weights : list of numpy.ndarray
@@ -72,7 +70,11 @@ class Network:
     -----
     Biases and weights may be read, edited in place or replaced between calls. Training never changes an array: it puts new ones
     into the lists, as the book's does, so arrays kept from before keep their values. Weights that are infinite or NaN are
-    refused where they would stay unseen, in training, `evaluate` and `save`; elsewhere they show in the result.
+    refused, except by `feedforward`, where they show in the result; a weight whose input is 0 does not count there.
+
+    A subclass may override `cost_derivative`, `backprop`, `update_mini_batch`, `feedforward` and `evaluate`; so may an
+    assignment to the class or to one network. Its ``__init__`` may do without this one's, if it sets ``sizes`` first, and then
+    ``biases`` and ``weights``.
 
     Threads may train networks of their own side by side, and any number of them may read one. While a thread trains it, the
     others see the biases and weights of before the epoch, or of after it, never a mixture. Of two trainings of one network at
@@ -85,52 +87,72 @@ class Network:
     def __init__(
         self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None, threads: int | None = None
     ) -> None:
-        self.threads = None if threads is None else integer(threads, "threads", least=1, most=MOST_THREADS)
-        own_generator = None if seed is None else generators.source(integer(seed, "seed", least=0))
-        self._set_up(layer_sizes(sizes), real_dtype(dtype), own_generator)
+        model = Model(layer_sizes(sizes), real_dtype(dtype), _checked_threads(threads))
+        self._own_generator = None if seed is None else generators.source(integer(seed, "seed", least=0))
+        self._model = model
         for array in (*self.biases, *self.weights):
             array[:] = self._normal(array.shape)
 
-    def _set_up(self, sizes: Sequence[int], dtype: np.dtype, own_generator: random.Random | None) -> None:
-        """All but the numbers in the arrays."""
-        self._sizes = tuple(sizes)
-        self._dtype = dtype
-        self._own_generator = own_generator
-        self._number_of_weights = sum(inputs * neurons for inputs, neurons in pairwise(sizes))
-        self._parameters = Parameters(sizes, dtype)
+    _own_generator: random.Random | None = None
 
     @property
     def sizes(self) -> list[int]:
-        """The number of neurons of each layer."""
-        return list(self._sizes)  # a copy: the kernels rely on these numbers
+        """The number of neurons of each layer. It can't be changed."""
+        return list(self._model.sizes)  # a copy: the kernels rely on these numbers
+
+    @sizes.setter
+    def sizes(self, sizes: Sequence[int]) -> None:
+        checked = layer_sizes(sizes)
+        if "_model" not in self.__dict__:  # a subclass with an __init__ of its own
+            self._model = Model(checked, np.dtype(np.float64), None)
+        elif checked != self.sizes:
+            raise AttributeError(f"sizes can't be changed from {self.sizes} to {checked}: make another network")
 
     @property
     def num_layers(self) -> int:
-        """The number of layers, inputs included."""
-        return len(self._sizes)
+        """The number of layers, inputs included. It can't be changed."""
+        return len(self._model.sizes)
+
+    @num_layers.setter
+    def num_layers(self, number: int) -> None:
+        if "_model" in self.__dict__ and number != self.num_layers:
+            raise AttributeError(f"num_layers can't be changed from {self.num_layers} to {number}: make another network")
+
+    @property
+    def threads(self) -> int | None:
+        """How many threads large jobs run on; None for as many as pay."""
+        return self._model.threads
+
+    @threads.setter
+    def threads(self, threads: int | None) -> None:
+        self._model.threads = _checked_threads(threads)
 
     @property
     def biases(self) -> list[np.ndarray]:
         """One array of shape (neurons, 1) for each layer after the first."""
-        return self._parameters.biases
+        return self._model.parameters.biases
 
     @biases.setter
     def biases(self, arrays: list[np.ndarray]) -> None:
-        self._parameters.biases = arrays
+        self._model.parameters.biases = arrays
 
     @property
     def weights(self) -> list[np.ndarray]:
-        """One array of shape (neurons in the layer, neurons in the layer before) for each layer after the first."""
-        return self._parameters.weights
+        """One array of shape (neurons in the layer, neurons in the layer before) for each layer after the first.
+
+        ``ravel`` and ``reshape`` of such an array may have to copy it; then what they return is read-only, so that nothing
+        written to it is lost.
+        """
+        return self._model.parameters.weights
 
     @weights.setter
     def weights(self, arrays: list[np.ndarray]) -> None:
-        self._parameters.weights = arrays
+        self._model.parameters.weights = arrays
 
     @property
     def dtype(self) -> np.dtype:
         """float32 or float64: what the network computes in."""
-        return self._dtype
+        return self._model.dtype
 
     def feedforward(self, a: ArrayLike) -> np.ndarray:
         """The network's output for an input (equation 22, layer after layer).
@@ -150,10 +172,13 @@ class Network:
         TypeError, ValueError
             If ``a`` does not hold real numbers, or not one row for each input.
         """
-        flat, outputs = self._parameters.flat(), np.empty((self._sizes[-1], 1), self._dtype)
-        if type(a) is np.ndarray and kernels.feedforward_column(self._parameters.layout, flat, a, outputs):
+        if sigmoid is not _SIGMOID:
+            raise _replaced("sigmoid")
+        model = self._model
+        flat, outputs = model.parameters.flat(), np.empty((model.sizes[-1], 1), model.dtype)
+        if type(a) is np.ndarray and kernels.feedforward_column(model.parameters.layout, flat, a, outputs):
             return outputs
-        return self._outputs_of_rows(np.ascontiguousarray(self._columns(a).T, self._dtype)).T
+        return model.outputs_of_rows(np.ascontiguousarray(self._columns(a).T, model.dtype)).T
 
     def SGD(
         self,
@@ -213,18 +238,20 @@ class Network:
         """
         data = self._checked(mini_batch, "mini_batch")
         eta = finite_number(eta, "eta")
-        self._parameters.finite()
+        self._model.parameters.finite()
         if not self._overrides("backprop"):
-            self._descend(data, np.arange(len(data)), len(data), eta)
+            self._model.descend(data, np.arange(len(data)), len(data), eta, self._cost_derivative())
             return
+        sums = self._sums_of_backprop(data)
+        layout, flat = self._model.parameters.layout, self._model.parameters.flat()  # as backprop leaves them
         step = eta / len(data)
-        own_biases, own_weights = self._parameters.given()
-        gradients = [self.backprop(x, y) for x, y in data]
-        biases = [b - step * sum(nablas) for b, *nablas in zip(own_biases, *(g[0] for g in gradients), strict=True)]
-        weights = [w - step * sum(nablas) for w, *nablas in zip(own_weights, *(g[1] for g in gradients), strict=True)]
-        if not all(np.isfinite(array).all() for array in (*biases, *weights)):
-            raise _divergence(eta)
-        self._parameters.replace(biases, weights)
+        updated = [
+            [array - step * total for array, total in zip(*both, strict=True)]
+            for both in zip(parameters.views(layout, flat), sums, strict=True)
+        ]
+        if not all(np.isfinite(array).all() for arrays in updated for array in arrays):
+            raise DivergenceError.at(eta)
+        self._model.parameters.replace(*updated)
 
     def backprop(self, x: ArrayLike, y: ArrayLike) -> Gradient:
         """The gradient of one sample's cost, by backpropagation (chapter 2, BP1 to BP4).
@@ -246,24 +273,27 @@ class Network:
         TypeError, ValueError
             If the sample does not fit the network.
         """
-        return self._gradient(self._checked([(x, y)], "the sample (x, y)"))
+        return self._model.gradient(self._checked([(x, y)], "the sample (x, y)"), self._cost_derivative())
 
     def evaluate(self, test_data: Data) -> int:
-        """The number of samples for which the largest output is that of the right class.
+        """The number of samples that the network puts into the right class.
+
+        The class is that of the largest output. With one output there are two classes: it is 1 from 0.5 on, else 0.
 
         Parameters
         ----------
         test_data : Dataset or iterable of tuple
-            Pairs (x, y), where y is a label or a unit vector.
+            Pairs (x, y), where y is a label or a unit vector; with one output, a label 0 or 1 or a number from 0 to 1.
 
         Raises
         ------
         TypeError, ValueError
-            If the data do not fit the network, or its weights make NaN of them.
+            If the data do not fit the network, or a weight or bias is infinite or NaN.
         """
         data = self._checked(test_data, "test_data")
-        outputs = finite(self._outputs(data), "what the weights make of test_data")
-        return int(np.count_nonzero(outputs.argmax(axis=1) == data.labels))
+        outputs, classes = self._outputs(data), data.classes(self._model.sizes[-1], "test_data")
+        found = outputs[:, 0] >= 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+        return int(np.count_nonzero(found == classes))
 
     def cost_derivative(self, output_activations: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The derivatives of one sample's cost by the outputs: a - y, for the quadratic cost.
@@ -300,11 +330,17 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            If the data do not fit the network.
+            If the data do not fit the network, or a weight or bias is infinite or NaN.
         """
         checked = self._checked(data, "data")
-        errors = self._outputs(checked) - checked.desired_outputs(self._sizes[-1], self._dtype)
-        return math.fsum(np.square(errors, dtype=np.float64).ravel().tolist()) / (2 * len(checked))
+        outputs = self._outputs(checked)
+        desired = checked.desired_outputs(self._model.sizes[-1], self.dtype)
+        rows = max(1, _AT_ONCE // outputs.shape[1])
+        squares = (
+            np.square(outputs[i : i + rows] - desired[i : i + rows], dtype=np.float64).ravel().tolist()
+            for i in range(0, len(outputs), rows)
+        )
+        return math.fsum(chain.from_iterable(squares)) / (2 * len(checked))
 
     def cost_gradient(self, data: Data) -> Gradient:
         """The gradient of the cost of a data set or a mini-batch: the mean of what ``backprop`` gives for its samples.
@@ -323,9 +359,9 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            If the data do not fit the network.
+            If the data do not fit the network, or a weight or bias is infinite or NaN.
         """
-        return self._gradient(self._checked(data, "data"))
+        return self._model.gradient(self._checked(data, "data"), self._cost_derivative())
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the network to a file, from which `load` makes it again to the last bit.
@@ -360,45 +396,32 @@ class Network:
 
     def _saved(self, **notes: np.ndarray) -> saving.Saved:
         """What a file of this network holds, with notes of a program."""
-        arrays = parameters.views(self._parameters.layout, self._parameters.flat())
+        arrays = parameters.views(self._model.parameters.layout, self._model.parameters.flat())
         generator = None if self._own_generator is None else self._own_generator.getstate()[1]
         return saving.Saved(self.sizes, *arrays, self._neuron, generator, notes)
 
     @classmethod
     def _from_saved(cls, saved: saving.Saved) -> Self:
         net = cls.__new__(cls)
-        net.threads = None
-        generator = None
+        net._model = Model(saved.sizes, saved.weights[0].dtype, None)
+        net._model.parameters.replace(saved.biases, saved.weights)
         if saved.generator is not None:
-            generator = generators.source(0)
-            generator.setstate((3, saved.generator, None))
-        net._set_up(saved.sizes, saved.weights[0].dtype, generator)
-        net._parameters.replace(saved.biases, saved.weights)
+            net._own_generator = generators.source(0)
+            net._own_generator.setstate((3, saved.generator, None))
         return net
-
-    def _outputs_of_rows(self, x: np.ndarray) -> np.ndarray:
-        """The network's outputs for the rows of a matrix: shape (n, outputs)."""
-        flat, outputs = self._parameters.flat(), np.empty((len(x), self._sizes[-1]), self._dtype)
-
-        def feed(begin: int, end: int) -> None:
-            kernels.feedforward_rows(self._parameters.layout, flat, x[begin:end], outputs[begin:end])
-
-        work = len(x) * self._number_of_weights
-        run_in_parts(feed, len(x), number_of_threads(self.threads, work, math.inf), work)
-        return outputs
 
     def _outputs(self, data: Dataset) -> np.ndarray:
         """The network's outputs for a data set: shape (n, outputs)."""
-        if self._overrides("feedforward"):
-            return np.hstack([self.feedforward(x) for x, _ in data]).T
-        flat, outputs = self._parameters.flat(), np.empty((len(data), self._sizes[-1]), self._dtype)
-
-        def feed(begin: int, end: int) -> None:
-            kernels.feedforward(self._parameters.layout, flat, *data.rows_between(begin, end), outputs[begin:end])
-
-        work = len(data) * self._multiplications(data)
-        run_in_parts(feed, len(data), number_of_threads(self.threads, work, math.inf), work)
-        return outputs
+        if not self._overrides("feedforward"):
+            if sigmoid is not _SIGMOID:
+                raise _replaced("sigmoid")
+            return self._model.outputs(data)
+        name, outputs = "what feedforward returns", self._model.sizes[-1]
+        rows = [finite(real_array(self.feedforward(x), name), name) for x, _ in data]
+        for row in rows:
+            if row.size != outputs:
+                raise ValueError(f"{name} must have shape ({outputs}, 1), not {row.shape}")
+        return np.array(rows).reshape(len(data), outputs)
 
     def _epochs(
         self,
@@ -416,27 +439,29 @@ class Network:
         data = self._checked(training_data, "training_data")
         mini_batch_size = min(integer(mini_batch_size, "mini_batch_size", least=1), len(data))
         eta = finite_number(eta, "eta")
-        test = Dataset.from_pairs(() if test_data is None else test_data)
-        if test:
-            self._checked(test, "test_data")
-        self._parameters.finite()
+        if test_data is None or (isinstance(test_data, Sized) and not len(test_data)):
+            test = None
+        else:
+            test = self._checked(test_data, "test_data")
+        self._model.parameters.finite()
+        threads.limit()  # what the environment says is wrong now, or never
         return self._train(data, epochs, mini_batch_size, eta, test, np.arange(len(data)) if order is None else order)
 
     def _train(
-        self, data: Dataset, epochs: range, mini_batch_size: int, eta: float, test: Dataset, order: np.ndarray
+        self, data: Dataset, epochs: range, mini_batch_size: int, eta: float, test: Dataset | None, order: np.ndarray
     ) -> Iterator[int | None]:
         for epoch in epochs:
             generators.shuffle(order, self._generator)
-            before = self._parameters.flat()
+            before = self._model.parameters.flat()
             if self._overrides("update_mini_batch") or self._overrides("backprop"):
-                before = parameters.copy(self._parameters.layout, before)  # an override may change arrays in place
+                before = parameters.copy(self._model.parameters.layout, before)  # an override may change arrays in place
             try:
                 self._go_through(data, order, mini_batch_size, eta)
             except DivergenceError as error:
-                self._parameters.adopt(before)
+                self._model.parameters.adopt(before)
                 raise DivergenceError(f"in epoch {epoch} {error}") from error
-            right = self.evaluate(test) if test else None
-            print(f"Epoch {epoch} complete" if right is None else f"Epoch {epoch}: {right} / {len(test)}", flush=True)
+            right = None if test is None else self.evaluate(test)
+            print(f"Epoch {epoch} complete" if test is None else f"Epoch {epoch}: {right} / {len(test)}", flush=True)
             yield right
 
     def _go_through(self, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float) -> None:
@@ -444,94 +469,90 @@ class Network:
         if self._overrides("update_mini_batch") or self._overrides("backprop"):
             for start in range(0, len(data), mini_batch_size):
                 self.update_mini_batch([data[i] for i in order[start : start + mini_batch_size]], eta)
-                if not np.isfinite(self._parameters.flat()).all():
-                    raise _divergence(eta)
+                if not np.isfinite(self._model.parameters.flat()).all():
+                    raise DivergenceError.at(eta)
             return
+        cost_derivative = self._cost_derivative()
         # An override of cost_derivative finds the weights of its mini-batch in the network.
-        step = mini_batch_size if self._overrides("cost_derivative") else len(data)
+        step = mini_batch_size if cost_derivative else len(data)
         for start in range(0, len(data), step):
-            self._descend(data, order[start : start + step], mini_batch_size, eta)
+            self._model.descend(data, order[start : start + step], mini_batch_size, eta, cost_derivative)
 
-    def _descend(self, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float) -> None:
-        """Train on the data in the given order; an exception on the way leaves the network between two mini-batches."""
-        flat = parameters.copy(self._parameters.layout, self._parameters.flat())
+    def _sums_of_backprop(self, data: Dataset) -> Gradient:
+        """The sums of what an overridden ``backprop`` returns for each sample, which may be the same arrays, filled again."""
+        sums: list[list[np.ndarray]] = [[], []]
+        for x, y in data:
+            for totals, nablas in zip(sums, self._checked_gradient(self.backprop(x, y)), strict=True):
+                if totals:
+                    for total, nabla in zip(totals, nablas, strict=True):
+                        total += nabla
+                else:
+                    totals.extend(nabla.copy() for nabla in nablas)
+        return sums[0], sums[1]
+
+    def _checked_gradient(self, gradient: Any) -> Gradient:
+        """What an overridden ``backprop`` returns, if it is what it must be."""
+        name = "what backprop returns"
         try:
-            self._add_steps(flat, flat, data, order, mini_batch_size, eta)
-        finally:
-            converged = bool(np.isfinite(flat).all())
-            if converged:
-                self._parameters.adopt(flat)
-        if not converged:
-            raise _divergence(eta)
+            nablas = [[*arrays] for arrays in gradient]
+        except TypeError as error:
+            raise TypeError(f"{name} must be a pair of lists of arrays, not {reprlib.repr(gradient)}") from error
+        shapes = [[array.shape for array in arrays] for arrays in (self.biases, self.weights)]
+        if [*map(len, nablas)] != [*map(len, shapes)]:
+            raise ValueError(f"{name} must have an array for each of {len(shapes[0])} layers, twice, not {[*map(len, nablas)]}")
+        nabla_b, nabla_w = (
+            [shaped(array, shape, name) for array, shape in zip(*both, strict=True)]
+            for both in zip(nablas, shapes, strict=True)
+        )
+        return nabla_b, nabla_w
 
-    def _gradient(self, data: Dataset) -> Gradient:
-        gradient = parameters.zeros(self._parameters.layout, self._dtype)
-        self._add_steps(self._parameters.flat(), gradient, data, np.arange(len(data)), len(data), -1.0)
-        return parameters.views(self._parameters.layout, gradient)
-
-    def _add_steps(
-        self, flat: np.ndarray, target: np.ndarray, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float
-    ) -> None:
-        """Run the kernel on as many threads as pay."""
-        y = data.desired_outputs(self._sizes[-1], self._dtype)
-        derivative = self._cost_derivatives(y[order]) if self._overrides("cost_derivative") else None
-        work = 3 * self._multiplications(data)
-        threads = 1 if derivative else number_of_threads(self.threads, len(order) * work, mini_batch_size * work)
-        workspace = np.empty(kernels.workspace_size(self._parameters.layout, self._dtype.itemsize, mini_batch_size), np.uint8)
-        arguments = (self._parameters.layout, flat, target, *data.rows, y, order, mini_batch_size, eta, derivative)
-        meeting = np.zeros(2, np.int64)
-
-        def abandon() -> None:
-            meeting[1] = 1
-
-        run(lambda thread: kernels.descend(*arguments, workspace, meeting, thread, threads), threads, abandon)
-
-    def _multiplications(self, data: Dataset) -> float:
-        """Multiplications to bring one sample of a data set, on average, through the network: zero inputs take none."""
-        skipped = self._sizes[0] - len(data.rows[2]) / len(data)
-        return self._number_of_weights - skipped * self._sizes[1]
-
-    def _cost_derivatives(self, y: np.ndarray) -> Callable[[int, Any, Any], None]:
-        """What the kernel calls where ``cost_derivative`` is overridden: it passes on one sample after the other."""
-        shape = (self._sizes[-1], 1)
-
-        def fill(first: int, outputs: Any, derivatives: Any) -> None:
-            for a, desired, derivative in zip(np.array(outputs), y[first:], np.asarray(derivatives), strict=False):
-                given = self.cost_derivative(a[: shape[0], np.newaxis], desired[:, np.newaxis])
-                derivative[: shape[0]] = shaped(given, shape, "what cost_derivative returns")[:, 0]
-
-        return fill
+    def _cost_derivative(self) -> CostDerivative | None:
+        """The method, for the kernels, if it is another than the book's."""
+        if sigmoid is not _SIGMOID or sigmoid_prime is not _SIGMOID_PRIME:
+            raise _replaced("sigmoid or network.sigmoid_prime")
+        return self.cost_derivative if self._overrides("cost_derivative") else None
 
     def _overrides(self, name: str) -> bool:
-        """Whether a subclass, or the user on this one network, has another method of this name."""
-        return getattr(getattr(self, name), "__func__", None) is not getattr(Network, name)
+        """Whether there is another method of this name: of a subclass, of this one network, or put into this class."""
+        return getattr(getattr(self, name), "__func__", None) is not _METHODS[name]
 
     def _columns(self, a: ArrayLike) -> np.ndarray:
         """An input, or several, as the columns of a matrix with a row for each neuron of the first layer."""
         columns = real_array(a, "a")
         if columns.ndim == 1:
             columns = columns[:, np.newaxis]
-        if columns.ndim != 2 or len(columns) != self._sizes[0]:
-            raise ValueError(f"a must have shape ({self._sizes[0]}, m), not {np.shape(a)}")
+        if columns.ndim != 2 or len(columns) != self._model.sizes[0]:
+            raise ValueError(f"a must have shape ({self._model.sizes[0]}, m), not {np.shape(a)}")
         return columns
 
     def _checked(self, pairs: Data, name: str) -> Dataset:
         """The pairs as a data set of at least one sample that fits the network."""
         data = Dataset.from_pairs(pairs)
         if not data:
-            raise ValueError(f"{name} must hold at least one pair (x, y)")
-        data.require(self._sizes[0], self._sizes[-1], self._dtype, name)
+            hint = "; an iterator holds none once it has been gone through, so give a list" * isinstance(pairs, Iterator)
+            raise ValueError(f"{name} must hold at least one pair (x, y){hint}")
+        data.require(self._model.sizes[0], self._model.sizes[-1], self.dtype, name)
         return data
+
+    def __getattr__(self, name: str) -> Any:
+        if "_model" not in self.__dict__:
+            raise AttributeError(
+                f"{name}: the network has no layers yet; the __init__ of {type(self).__name__} must set self.sizes, or call "
+                "super().__init__(sizes), before all else"
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         from copy import copy
 
         self.__dict__.update(state)
-        self._parameters = copy(self._parameters)  # a copy of a network has arrays of its own
+        self._own_generator = copy(self._own_generator)  # a copy of a network has its own, as it has arrays of its own
+        self._model = copy(self._model)
+        self._model.parameters = copy(self._model.parameters)
 
 
-def _divergence(eta: float) -> DivergenceError:
-    return DivergenceError(f"the weights became infinite or NaN, with eta={eta:g}; the network is as it was before")
+def _checked_threads(threads: int | None) -> int | None:
+    return None if threads is None else integer(threads, "threads", least=1, most=MOST_THREADS)
 
 
 def load(path: str | PathLike[str]) -> Network:
@@ -606,3 +627,17 @@ def sigmoid_prime(z: ArrayLike) -> np.ndarray:
     """
     a = sigmoid(z)
     return a * (1 - a)
+
+
+# What the book's code is, whatever a program puts in its place.
+_METHODS = {
+    name: vars(Network)[name] for name in ("backprop", "cost_derivative", "evaluate", "feedforward", "update_mini_batch")
+}
+_SIGMOID, _SIGMOID_PRIME = sigmoid, sigmoid_prime
+
+
+def _replaced(name: str) -> TypeError:
+    return TypeError(
+        f"network.{name} has been replaced, but the compiled kernels compute the book's sigmoid: override feedforward and "
+        "backprop in a subclass of Network, or build on nndl_ext.reference"
+    )

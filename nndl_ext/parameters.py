@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
@@ -18,6 +18,39 @@ from nndl_ext.validation import as_dtype, finite, shaped
 VECTOR = 64  # bytes
 
 Arrays = list[np.ndarray]
+
+
+class Matrix(np.ndarray):
+    """A matrix of weights, or of what has its shape.
+
+    In memory its elements stand in the kernels' order, not the usual one, so ``ravel`` and ``reshape`` may have to copy them.
+    Such a copy is read-only, since what is written to it would be lost. ``copy()`` and pickles have the usual order.
+    """
+
+    def ravel(self, *arguments: Any, **options: Any) -> Any:
+        """As of any array, but read-only if it is a copy."""
+        return self._same_memory_or_locked(super().ravel(*arguments, **options))
+
+    def reshape(self, *arguments: Any, **options: Any) -> Any:
+        """As of any array, but read-only if it is a copy."""
+        return self._same_memory_or_locked(super().reshape(*arguments, **options))
+
+    def __array_wrap__(self, array: np.ndarray, *_: Any) -> Any:
+        """The result of a function: of this class only if it has this problem, too."""
+        if isinstance(array, Matrix):  # which was given, to be filled
+            return array
+        return array[()] if array.flags.c_contiguous else array.view(Matrix)
+
+    def _same_memory_or_locked(self, other: np.ndarray) -> np.ndarray:
+        if not np.may_share_memory(self, other):
+            other.flags.writeable = False
+        return other
+
+    def __repr__(self) -> str:
+        return repr(self.view(np.ndarray))
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        return np.array(self, order="C").__reduce_ex__(protocol)
 
 
 def make_layout(sizes: Sequence[int], dtype: np.dtype) -> np.ndarray:
@@ -62,11 +95,12 @@ def copy(layout: np.ndarray, flat: np.ndarray) -> np.ndarray:
 
 def views(layout: np.ndarray, flat: np.ndarray) -> tuple[Arrays, Arrays]:
     """The biases, of shape (neurons, 1), and the weights, of shape (neurons, inputs), of each layer, as views of ``flat``."""
-    biases, weights = [], []
+    biases: Arrays = []
+    weights: Arrays = []
     for offset, inputs, neurons, stride in layout.tolist():
         rows = flat[offset : offset + (1 + inputs) * stride].reshape(1 + inputs, stride)[:, :neurons]
         biases.append(rows[:1].T)
-        weights.append(rows[1:].T)
+        weights.append(rows[1:].T.view(Matrix))
     return biases, weights
 
 
@@ -132,11 +166,12 @@ class Parameters:
     def flat(self) -> np.ndarray:
         """The flat array: the network's own, or a new one if the user has replaced a matrix."""
         state = self._state
-        # Lists ask first whether their elements are the same objects; where they are not, an array has no single truth value.
+        # Lists ask first whether their elements are the same objects; where they are not, an array has no single truth value,
+        # and another library's may raise anything.
         try:
             if state.given == state.views:
                 return state.flat
-        except (TypeError, ValueError):
+        except Exception:
             pass
         return self._flattened(*state.given)
 

@@ -80,7 +80,7 @@ class Network(network.Network):
             If ``a`` does not hold finite numbers, or not one row for each input, or a weight or bias is infinite or NaN.
         """
         outputs = finite(self._columns(a), "a")
-        for b, w in zip(*parameters.views(self._parameters.layout, self._parameters.finite()), strict=True):
+        for b, w in zip(*parameters.views(self._model.parameters.layout, self._model.parameters.finite()), strict=True):
             outputs = _fires(w, b, outputs).astype(self.dtype)
         return outputs
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from nndl_ext import generators
-from nndl_ext.dataset import Pair
+from nndl_ext.dataset import Sample
 
 Gradient = tuple[list[np.ndarray], list[np.ndarray]]
 
@@ -42,11 +42,11 @@ class Network:
 
     def SGD(
         self,
-        training_data: Iterable[Pair],
+        training_data: Iterable[Sample],
         epochs: int,
         mini_batch_size: int,
         eta: float,
-        test_data: Iterable[Pair] | None = None,
+        test_data: Iterable[Sample] | None = None,
     ) -> None:
         """Mini-batch stochastic gradient descent, with a line printed after each epoch."""
         pairs, test = list(training_data), list(test_data or ())
@@ -56,7 +56,7 @@ class Network:
                 self.update_mini_batch(pairs[start : start + mini_batch_size], eta)
             print(f"Epoch {epoch}: {self.evaluate(test)} / {len(test)}" if test else f"Epoch {epoch} complete", flush=True)
 
-    def update_mini_batch(self, mini_batch: Sequence[Pair], eta: float) -> None:
+    def update_mini_batch(self, mini_batch: Sequence[Sample], eta: float) -> None:
         """One step against the mean gradient of the samples."""
         sum_b = [np.zeros_like(b) for b in self.biases]
         sum_w = [np.zeros_like(w) for w in self.weights]
@@ -83,7 +83,7 @@ class Network:
             nabla_w.insert(0, delta @ activations[-layer - 1].T)
         return nabla_b, nabla_w
 
-    def evaluate(self, test_data: Iterable[Pair]) -> int:
+    def evaluate(self, test_data: Iterable[Sample]) -> int:
         """How many samples have the largest output where they should; y is a label or a unit vector."""
         return sum(int(self.feedforward(x).argmax() == (y if np.ndim(y) == 0 else y.argmax())) for x, y in test_data)
 
@@ -91,11 +91,11 @@ class Network:
         """The derivatives of the quadratic cost by the outputs."""
         return output_activations - y
 
-    def cost(self, data: Iterable[Pair]) -> float:
+    def cost(self, data: Iterable[Sample]) -> float:
         """The quadratic cost of a data set."""
         return float(np.mean([np.sum((self.feedforward(x) - y) ** 2) / 2 for x, y in data]))
 
-    def cost_gradient(self, data: Iterable[Pair]) -> Gradient:
+    def cost_gradient(self, data: Iterable[Sample]) -> Gradient:
         """The mean gradient of a data set."""
         gradients = [self.backprop(x, y) for x, y in data]
         nabla_b, nabla_w = (

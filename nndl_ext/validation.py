@@ -30,10 +30,7 @@ def real_array(values: ArrayLike, name: str) -> np.ndarray:
     """
     if is_masked(values):
         raise TypeError(f"{name} must hold real numbers, not masked ones")
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{name} must be an array: {error}") from error
+    array = _as_array(values, name)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
     single = array.dtype.kind == "f" and array.dtype.itemsize == 4
@@ -43,6 +40,16 @@ def real_array(values: ArrayLike, name: str) -> np.ndarray:
     if converted is not array:
         converted.flags.writeable = False
     return converted
+
+
+def _as_array(values: Any, name: str) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+        if array.dtype == object and hasattr(values, "to_numpy"):  # a data frame of several types, or with missing values
+            array = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError, RuntimeError) as error:  # the last one comes from tensors that take part in a gradient
+        raise ValueError(f"{name} must be an array of real numbers: {error}") from error
+    return array
 
 
 def finite(array: np.ndarray, name: str) -> np.ndarray:

@@ -5,7 +5,7 @@ from importlib import import_module
 import pytest
 from hypothesis import settings
 
-from nndl_ext import _kernels, dataset, generators, mnist_loader, network
+from nndl_ext import Dataset, _kernels, generators, inputs, mnist_loader, model, network, threads
 
 
 @pytest.fixture(scope="module", params=_kernels.available)
@@ -13,7 +13,7 @@ def variant(request):
     """The package on one of the kernel variants; a module that uses this runs once on each."""
     kernels = import_module(f"nndl_ext._kernels.{request.param.replace('-', '_')}")
     with pytest.MonkeyPatch.context() as patch:
-        for module in (dataset, generators, network):
+        for module in (generators, inputs, model, network):
             patch.setattr(module, "kernels", kernels)
         yield kernels
 
@@ -21,7 +21,13 @@ def variant(request):
 @pytest.fixture(scope="session")
 def mnist():
     """All of MNIST: training, validation and test data."""
-    return mnist_loader.load_data_wrapper()
+    return tuple(map(Dataset.from_pairs, mnist_loader.load_data_wrapper()))
+
+
+@pytest.fixture(autouse=True)
+def _many_processors(monkeypatch):
+    """As many threads as a test asks for, whatever the machine."""
+    monkeypatch.setattr(threads, "processors", lambda: 8)
 
 
 # ``pytest --hypothesis-profile=long`` is for the tests that say so.

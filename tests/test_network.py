@@ -25,7 +25,7 @@ def test_attributes(net):
     assert [w.shape for w in net.weights] == [(4, 3), (2, 4)]
     assert [b.shape for b in net.biases] == [(4, 1), (2, 1)]
     assert {a.dtype for a in net.weights + net.biases} == {net.dtype} == {np.dtype(np.float64)}
-    assert all(type(a) is np.ndarray and a.flags.writeable for a in net.weights + net.biases)
+    assert all(isinstance(a, np.ndarray) and a.flags.writeable for a in net.weights + net.biases)
 
 
 @pytest.mark.parametrize("sizes", [(784, 10), np.array([5, 4, 3]), [1, 1], [2, 200, 3, 1]])

@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 
@@ -49,52 +52,196 @@ def test_all_parts_are_done(number, work):
     assert sorted(done) == sorted([*range(17)] * 50)
 
 
-def test_a_thread_that_can_not_start_lets_the_others_end(monkeypatch):
-    start, started, abandoned = threading.Thread.start, [], threading.Event()
+def wait_for_the_end(meeting):
+    """As the kernels do that have come to a meeting."""
+    deadline = time.monotonic() + 10
+    while not meeting[1]:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    raise RuntimeError("another thread of this job has ended before its time")
 
-    def start_one_only(self):
-        if started:
-            raise RuntimeError("can't start new thread")
+
+@pytest.mark.parametrize("can_start", [0, 1, 2])
+def test_where_not_all_threads_can_start_one_does_the_job(monkeypatch, can_start):
+    start, started, done = threading.Thread.start, [], []
+
+    def start_some_only(self):
+        if len(started) == can_start:
+            raise RuntimeError("can't create new thread at interpreter shutdown")
         started.append(self)
         start(self)
 
-    monkeypatch.setattr(threading.Thread, "start", start_one_only)
-    with pytest.raises(RuntimeError, match="can't start new thread"):
-        threads.run(lambda _thread: abandoned.wait(10), 3, abandoned.set)
-    assert not started[0].is_alive()
+    def job(thread, threads, meeting):
+        if threads > 1:
+            wait_for_the_end(meeting)
+        done.append((thread, threads))
+
+    monkeypatch.setattr(threading.Thread, "start", start_some_only)
+    threads.run(job, 4)
+    assert done == [(0, 1)]
+    assert not any(thread.is_alive() for thread in started)
+    done.clear()
+    threads.run_in_parts(lambda begin, end: done.extend(range(begin, end)), 17, 4, LARGE)
+    assert {*done} == {*range(17)}
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
-def test_an_error_in_any_thread_ends_all_and_is_raised(failing):
-    abandoned = threading.Event()
-
-    def job(thread):
+def test_an_error_in_any_thread_ends_all_and_is_the_one_raised(failing):
+    def job(thread, _threads, meeting):
         if thread == failing:
             raise ArithmeticError("no more")
-        assert abandoned.wait(10)
+        wait_for_the_end(meeting)
 
     with pytest.raises(ArithmeticError, match="no more"):
-        threads.run(job, 3, abandoned.set)
+        threads.run(job, 3)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a process can't send itself Ctrl-C there")
-def test_ctrl_c_again_at_the_worst_moment_leaves_no_thread_waiting():
-    calls, abandoned = [], threading.Event()
+class TimeOutError(Exception):
+    """What a signal's handler raises."""
 
-    def abandon():
-        calls.append(1)
-        if len(calls) == 1:
-            raise KeyboardInterrupt
-        abandoned.set()
 
-    def job(thread):
-        if thread == 0:
-            raise KeyboardInterrupt
-        assert abandoned.wait(10)
+@pytest.mark.skipif(os.name == "nt", reason="no such signals there")
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, TimeOutError])
+@pytest.mark.parametrize("times", [1, 3])
+def test_whatever_a_signal_raises_no_thread_is_left_running(error, times):
+    """Those that write to what others are about to read have all ended when the exception comes out."""
+    running, sent = set(), []
 
-    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        threads.run(job, 3, abandon)
-    assert len(calls) == 2
-    timer.join()
+    def handler(*_):
+        if len(sent) < times:
+            sent.append(signal.setitimer(signal.ITIMER_REAL, 0.02))
+        raise error
+
+    def job(thread, _threads, meeting):
+        running.add(thread)
+        while not meeting[1]:
+            time.sleep(0.001)
+        time.sleep(0.2 if thread else 0)
+        running.discard(thread)
+
+    previous = signal.signal(signal.SIGALRM, handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(error):
+            threads.run(job, 3)
+        assert running <= {0}
+        assert len(sent) == times
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+AT_THE_END = """
+import atexit, sys, threading, time
+import numpy as np
+from nndl_ext import Dataset, Network, threads
+
+threads.processors = lambda: 2
+x = np.arange(500 * 60.0).reshape(500, 60) % 7 - 3
+data, started = Dataset(x, np.arange(500) % 10), threading.Event()
+
+def train(epochs):
+    net = Network([60, 50, 10], seed=0, threads=2)
+    started.set()
+    net.SGD(data, epochs, 50, 0.1)
+    return net
+
+if sys.argv[1] == "daemon":
+    threading.Thread(target=train, args=(10**6,), daemon=True).start()
+    started.wait()
+    time.sleep(float(sys.argv[2]))
+else:
+    atexit.register(lambda: print(train(1).weights[0].sum().hex()))
+    print(train(1).weights[0].sum().hex())
+"""
+
+
+def at_the_end(*arguments):
+    return subprocess.run([sys.executable, "-c", AT_THE_END, *arguments], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("after", ["0", "0.01", "0.05", "0.1"])
+def test_a_program_ends_while_daemon_threads_train(after):
+    result = at_the_end("daemon", after)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+
+
+def test_a_training_at_the_program_s_end_has_the_same_bits():
+    result = at_the_end("atexit")
+    assert result.returncode == 0, result.stderr
+    one, other = (line for line in result.stdout.splitlines() if not line.startswith("Epoch"))
+    assert one == other
+
+
+@pytest.fixture
+def many(monkeypatch):
+    """A machine with 8 processors and a clean environment."""
+    for name in ("NNDL_EXT_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(threads, "processors", lambda: 8)
+    return monkeypatch
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, 8),
+        ({"OMP_NUM_THREADS": "3"}, 3),
+        ({"OMP_NUM_THREADS": "5,2"}, 5),
+        ({"OMP_NUM_THREADS": "64"}, 8),
+        ({"OMP_NUM_THREADS": "0"}, 1),
+        ({"OMP_NUM_THREADS": "true"}, 8),
+        ({"OMP_NUM_THREADS": "2", "NNDL_EXT_NUM_THREADS": "4"}, 4),
+        ({"NNDL_EXT_NUM_THREADS": "16"}, 16),
+    ],
+)
+def test_the_environment_limits_the_threads(many, environment, expected):
+    for name, value in environment.items():
+        many.setenv(name, value)
+    assert threads.number_of_threads(None, LARGE, LARGE) == expected
+
+
+def test_threadpoolctl_limits_the_threads(many):  # noqa: ARG001
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    with threadpoolctl.threadpool_limits(limits=1):
+        assert threads.number_of_threads(None, LARGE, LARGE) == 1
+    with threadpoolctl.threadpool_limits(limits=2):
+        assert threads.number_of_threads(None, LARGE, LARGE) == 2
+
+
+def test_no_more_threads_than_processors():
+    """64 of them on two processors would take a hundred times as long to meet."""
+    assert threads.number_of_threads(64, 1000, 1000) == 8
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"cpu.max": "max 100000\n"}, threads.MOST_THREADS),
+        ({"cpu.max": "200000 100000\n"}, 2),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "250000 100000\n"}, 3),
+        ({"cpu.max": "what?"}, threads.MOST_THREADS),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, threads.MOST_THREADS),
+        ({"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 4),
+        ({}, threads.MOST_THREADS),
+    ],
+)
+def test_the_quota_of_a_control_group_counts(tmp_path, files, expected):
+    for name, content in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+    assert threads._quota(str(tmp_path)) == expected
+
+
+def test_settings_are_checked_before_anything_changes(monkeypatch):
+    net = Network([2, 2], seed=0)
+    before = net._own_generator.getstate(), net.weights[0].tobytes()
+    with pytest.raises(TypeError, match="threads must be an integer, not 'x'"):
+        net.threads = "x"
+    monkeypatch.setenv("NNDL_EXT_NUM_THREADS", "0")
+    with pytest.raises(ValueError, match="NNDL_EXT_NUM_THREADS must be at least 1, not 0"):
+        net.SGD([([0.0, 1.0], 1)] * 3, 2, 1, 0.5)
+    assert (net._own_generator.getstate(), net.weights[0].tobytes()) == before

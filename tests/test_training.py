@@ -90,10 +90,10 @@ def test_sparse_and_dense_rows_give_the_same_bits(mnist, variant):
         (starts[:0], indices[:0], np.ascontiguousarray(x).ravel(), palette[:0]),
     ):
         net = Network([784, 30, 10], seed=1)
-        workspace = np.empty(variant.workspace_size(net._parameters.layout, 8, 10), np.uint8)
+        layout, flat = net._model.parameters.layout, net._model.parameters.flat()
+        workspace = np.empty(variant.workspace_size(layout, 8, 10), np.uint8)
         meeting = np.zeros(2, np.int64)
-        flat = net._parameters.flat()
-        variant.descend(net._parameters.layout, flat, flat, *rows, y, np.arange(100), 10, 3.0, None, workspace, meeting, 0, 1)
+        variant.descend(layout, flat, flat, *rows, y, np.arange(100), 10, 3.0, None, workspace, meeting, 0, 1)
         results.append(digest(net))
     assert len(set(results)) == 1
 

@@ -1,0 +1,228 @@
+"""The inputs of a data set, in the three forms in which they come: numbers, grey levels, and sparse rows.
+
+Whatever the form, the kernels read `Rows`. All arrays are read-only.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from nndl_ext._kernels import kernels
+from nndl_ext.validation import finite, real_array
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+# Values that are as fast to read as they are.
+_FIT_A_CACHE = 100_000
+
+# An index of a sparse row has 16 bits.
+_MOST_SPARSE_INPUTS = 65_536
+
+
+class Rows(NamedTuple):
+    """The inputs as the kernels read them: ``starts`` is empty if the rows are dense, and ``palette`` if ``values`` are no
+    positions in it. See ``kernels.pyx``."""
+
+    starts: np.ndarray
+    indices: np.ndarray
+    values: np.ndarray
+    palette: np.ndarray
+
+    def between(self, begin: int, end: int, inputs: int) -> Rows:
+        """Those from ``begin`` to ``end``."""
+        if len(self.starts):
+            return self._replace(starts=self.starts[begin : end + 1])
+        return self._replace(values=self.values[begin * inputs : end * inputs])
+
+
+class Inputs(Protocol):
+    """What each form can do."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Samples and inputs of each."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32 or float64."""
+
+    @property
+    def matrix(self) -> Any:
+        """All of them, one sample a row: an array, or a sparse one."""
+
+    @property
+    def rows(self) -> Rows:
+        """All of them for the kernels; made once."""
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """An array in which each number occurs that occurs in them."""
+
+    @property
+    def given(self) -> tuple[Any, Any]:
+        """The ``x`` and ``palette`` that make them again."""
+
+    def row(self, index: int) -> np.ndarray:
+        """Those of one sample: shape (inputs,)."""
+
+    def take(self, places: Any) -> Inputs:
+        """Those of some samples: a slice, or an array of their places."""
+
+
+class Numbers:
+    """A matrix of float32 or float64.
+
+    Many sparse rows of few different values, as images have them, take less memory as positions in a palette, and are read
+    sooner.
+    """
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        self.matrix = self.numbers = matrix
+        self.shape, self.dtype, self.given = matrix.shape, matrix.dtype, (matrix, None)
+
+    @cached_property
+    def rows(self) -> Rows:
+        starts, indices, values = kernels.compress(self.matrix)
+        palette = np.empty(0)
+        if len(starts) and len(values) > _FIT_A_CACHE:
+            positions, palette = np.empty(len(values), np.uint8), np.empty(256)
+            different = kernels.enumerate_values(values, positions, palette)
+            values, palette = positions if different else values, palette[:different]
+        return Rows(locked(starts), locked(indices), locked(values), locked(palette))
+
+    def row(self, index: int) -> np.ndarray:
+        return self.matrix[index]
+
+    def take(self, places: Any) -> Numbers:
+        return Numbers(locked(self.matrix[places]))
+
+
+class Levels:
+    """Positions in a palette of at most 256 numbers, of type uint8, as image files have them."""
+
+    def __init__(self, positions: np.ndarray, palette: np.ndarray) -> None:
+        self._positions, self.numbers = positions, palette
+        self.shape, self.dtype, self.given = positions.shape, palette.dtype, (positions, palette)
+
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        return locked(self.numbers[self._positions])
+
+    @cached_property
+    def rows(self) -> Rows:
+        if self.numbers[:1].any():  # position 0 doesn't stand for 0
+            return Numbers(self.matrix).rows
+        starts, indices, values = kernels.compress(self._positions)
+        return Rows(locked(starts), locked(indices), locked(values), locked(self.numbers.astype(np.float64)))
+
+    def row(self, index: int) -> np.ndarray:
+        row = self.numbers[self._positions[index]]
+        row.flags.writeable = False
+        return row
+
+    def take(self, places: Any) -> Levels:
+        return Levels(locked(self._positions[places]), self.numbers)
+
+
+class Sparse:
+    """A sparse matrix, which stays one."""
+
+    def __init__(self, matrix: Any) -> None:
+        self.matrix = matrix
+        self.numbers = matrix.data
+        self.shape, self.dtype, self.given = matrix.shape, matrix.dtype, (matrix, None)
+
+    @cached_property
+    def rows(self) -> Rows:
+        matrix = self.matrix
+        starts, indices = matrix.indptr.astype(np.int64), matrix.indices.astype(np.uint16)
+        return Rows(locked(starts), locked(indices), matrix.data, locked(np.empty(0)))
+
+    def row(self, index: int) -> np.ndarray:
+        row, place = np.zeros(self.shape[1], self.dtype), slice(*self.matrix.indptr[index : index + 2])
+        row[self.matrix.indices[place]] = self.matrix.data[place]
+        row.flags.writeable = False
+        return row
+
+    def take(self, places: Any) -> Sparse:
+        return Sparse(_locked_csr(self.matrix[places]))
+
+
+def inputs_of(x: Any) -> Inputs:
+    """The inputs in an array, a data frame, or a sparse matrix of whatever kind.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not finite real numbers, or have no two dimensions, or more of them than a sparse row can have.
+    """
+    if hasattr(x, "tocsr"):
+        return Sparse(_checked_csr(x))
+    return Numbers(_matrix(frozen(finite(real_array(x, "x"), "x"))))
+
+
+def levels_of(x: ArrayLike, palette: ArrayLike) -> Levels:
+    """The inputs ``palette[x]``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the palette holds no, or more than 256, finite real numbers, or ``x`` no positions in it.
+    """
+    numbers = frozen(finite(real_array(palette, "palette"), "palette"))
+    if numbers.ndim != 1 or not 1 <= len(numbers) <= 256:
+        raise ValueError(f"palette must have shape (k,) with k from 1 to 256, not {numbers.shape}")
+    positions = np.ascontiguousarray(x)
+    if positions.dtype != np.uint8:
+        raise TypeError(f"x must hold positions in the palette, of type uint8, not {positions.dtype}")
+    if positions.max(initial=0) >= len(numbers):
+        raise ValueError(f"x must hold positions from 0 to {len(numbers) - 1} in the palette, not {positions.max()}")
+    return Levels(_matrix(frozen(positions)), numbers)
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    """The array itself if nobody can write to its memory, else a read-only copy."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray) and not owner.flags.writeable:
+        owner = owner.base
+    return array if owner is None or isinstance(owner, bytes) else locked(array.copy())
+
+
+def locked(array: np.ndarray) -> np.ndarray:
+    """A view of an array, which has no other user, that can't be written to, nor made so by its flag."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        owner.flags.writeable = False
+        owner = owner.base
+    return array.view()
+
+
+def _matrix(array: np.ndarray) -> np.ndarray:
+    if array.ndim != 2:
+        raise ValueError(f"x must have shape (n, inputs), not {array.shape}")
+    return array
+
+
+def _checked_csr(x: Any) -> Any:
+    """A sparse matrix by rows, with the indices of each in order, as a copy that nobody can write to."""
+    matrix = x.tocsr(copy=True)
+    if len(matrix.shape) != 2 or matrix.shape[1] > _MOST_SPARSE_INPUTS:
+        raise ValueError(f"x must have shape (n, inputs), with at most {_MOST_SPARSE_INPUTS} inputs, not {matrix.shape}")
+    try:
+        matrix.check_format(full_check=True)
+    except ValueError as error:
+        raise ValueError(f"x must be a sparse matrix whose indices are right: {error}") from error
+    matrix.data = finite(real_array(matrix.data, "x"), "x").copy()
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    return _locked_csr(matrix)
+
+
+def _locked_csr(matrix: Any) -> Any:
+    for name in ("data", "indices", "indptr"):
+        setattr(matrix, name, locked(getattr(matrix, name)))
+    return matrix
