@@ -15,8 +15,8 @@ from nndl_ext._kernels import kernels
 if TYPE_CHECKING:
     import random
 
-# The most draws at once, which take a few hundred kilobytes.
-_AT_ONCE = 2**15
+# The most draws at once, which take some tens of kilobytes.
+_AT_ONCE = 2**13
 
 # The largest v that the ratio of uniforms can accept: sqrt(2 / e).
 _LARGEST_V = 0.8577638849607068

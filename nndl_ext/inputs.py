@@ -209,10 +209,10 @@ def _matrix(array: np.ndarray) -> np.ndarray:
 
 def _checked_csr(x: Any) -> Any:
     """A sparse matrix by rows, with the indices of each in order, as a copy that nobody can write to."""
-    matrix = x.tocsr(copy=True)
-    if len(matrix.shape) != 2 or matrix.shape[1] > _MOST_SPARSE_INPUTS:
-        raise ValueError(f"x must have shape (n, inputs), with at most {_MOST_SPARSE_INPUTS} inputs, not {matrix.shape}")
+    if len(x.shape) != 2 or x.shape[1] > _MOST_SPARSE_INPUTS:
+        raise ValueError(f"x must have shape (n, inputs), if sparse with at most {_MOST_SPARSE_INPUTS} inputs, not {x.shape}")
     try:
+        matrix = x.tocsr(copy=True)
         matrix.check_format(full_check=True)
     except ValueError as error:
         raise ValueError(f"x must be a sparse matrix whose indices are right: {error}") from error

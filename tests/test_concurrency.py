@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_training import dense_data, digest
 
-from nndl_ext import Network, parameters
+from nndl_ext import Network, generators, parameters
 
 pytestmark = pytest.mark.usefixtures("variant")
 
@@ -127,3 +127,12 @@ def test_of_two_trainings_of_one_network_the_last_one_is_kept_whole(monkeypatch)
         net = network()
         at_once(partial(train, net, 1.0), partial(train, net, 2.0))
         assert bits(net) in allowed
+
+
+def test_threads_that_share_a_generator_draw_different_numbers():
+    """Without a seed, all networks draw from the module ``random``."""
+    for trial in range(20):
+        random.seed(trial)
+        orders = [np.arange(2000) for _ in range(2)]
+        at_once(*(partial(generators.shuffle, order, random) for order in orders))
+        assert not np.array_equal(*orders)

@@ -1,12 +1,14 @@
 """Dataset: the book's lists of pairs."""
 
+import copy
 import pickle
 import random
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from nndl_ext import Dataset
+from nndl_ext import Dataset, Network
 
 
 @pytest.fixture
@@ -130,10 +132,133 @@ def test_what_is_no_pairs_is_named(pairs, error, message):
         Dataset.from_pairs(pairs)
 
 
-def test_it_pickles(data):
-    again = pickle.loads(pickle.dumps(data))
+DUPLICATES = {"pickle": lambda data: pickle.loads(pickle.dumps(data)), "deepcopy": copy.deepcopy, "copy": copy.copy}
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES)
+def test_duplicates_are_as_safe_as_the_original(data, duplicate):
+    data.rows, data.classes(2, ""), data.desired_outputs(2, np.dtype(np.float32))
+    again = DUPLICATES[duplicate](data)
     np.testing.assert_array_equal(again.x, data.x)
     np.testing.assert_array_equal(again.y, data.y)
+    assert_locked(again)
+
+
+def assert_locked(data):
+    """Nothing that a program can reach of a data set can be written to, or put in its place."""
+    outputs = data.y.shape[1] if data.y.ndim == 2 else 9
+    x = data.x if isinstance(data.x, np.ndarray) else data.x.data
+    arrays = [x, data.y, *data.rows, data.classes(outputs, ""), data.desired_outputs(outputs, np.dtype(np.float64)), data[0][0]]
+    for array in arrays:
+        assert not array.flags.writeable
+    for array in arrays[:-1]:
+        with pytest.raises(ValueError, match="cannot set WRITEABLE flag"):
+            array.flags.writeable = True
+    for name in ("x", "y", "rows", "inputs"):
+        with pytest.raises(AttributeError):
+            setattr(data, name, np.zeros((1, 1)))
+
+
+@pytest.mark.parametrize("y", [np.eye(4, 2), np.arange(4)])
+@pytest.mark.parametrize("form", ["numbers", "levels", "sparse"])
+def test_no_write_reaches_what_the_kernels_read(form, y):
+    x = np.arange(12, dtype=np.uint8).reshape(4, 3)
+    data = {
+        "numbers": lambda: Dataset(x / 4, y),
+        "levels": lambda: Dataset(x, y, palette=np.arange(12.0)),
+        "sparse": lambda: Dataset(pytest.importorskip("scipy.sparse").csr_array(x), y),
+    }[form]()
+    assert_locked(data)
+    assert_locked(data[1:])
+    assert_locked(Dataset.from_pairs(list(data)[::-1]))
+    assert_locked(Dataset.from_pairs([(row, target) for row, target in data]))
+
+
+def test_a_pickle_holds_the_data_once(mnist):
+    data = mnist[0]
+    data.x, data.rows, data.desired_outputs(10, np.dtype(np.float32))
+    size = 50_000 * (784 + 10 * 8)
+    assert len(pickle.dumps(data)) < 1.01 * size
+    pairs = list(data[:1000])
+    assert len(pickle.dumps(pairs)) < 1.1 * size / 50 + 1000 * 12
+    assert pickle.loads(pickle.dumps(pairs)) == pairs
+
+
+SPARSE = ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"]
+
+
+@pytest.mark.parametrize("kind", [f"{name}_{form}" for name in SPARSE for form in ("matrix", "array")])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int8, bool])
+def test_a_sparse_matrix_gives_the_same_bits_and_stays_sparse(kind, dtype):
+    sparse = pytest.importorskip("scipy.sparse")
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random((60, 40)) < 0.2, rng.integers(-3, 4, (60, 40)), 0).astype(dtype)
+    y = rng.integers(0, 3, 60)
+    given = getattr(sparse, kind)(x)
+    dense, data = Dataset(x, y), Dataset(given, y)
+    assert sparse.issparse(data.x)
+    assert repr(data) == repr(dense)
+    nets = [Network([40, 5, 3], seed=1, dtype=np.float32) for _ in range(2)]
+    for net, each in zip(nets, (dense, data), strict=True):
+        net.SGD(each, 2, 7, 1.0, test_data=each[10:30])
+        net.update_mini_batch(list(each)[::-2], 0.5)
+    np.testing.assert_array_equal(nets[0].weights[0], nets[1].weights[0])
+    assert nets[0].cost(data) == nets[0].cost(dense)
+    for (a, label), (b, other) in zip(data, dense, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert label == other
+
+
+def test_a_large_sparse_matrix_takes_no_dense_memory():
+    sparse = pytest.importorskip("scipy.sparse")
+    x = sparse.random_array((20_000, 60_000), density=1e-4, rng=np.random.default_rng(0), format="csr")
+    data, net = Dataset(x, np.arange(20_000) % 2), Network([60_000, 4, 2], seed=0)
+    tracemalloc.start()
+    net.SGD(data, 1, 50, 0.1, test_data=data)
+    assert tracemalloc.get_traced_memory()[1] < 60e6  # dense it would be 9.6 GB
+    tracemalloc.stop()
+
+
+def test_a_sparse_matrix_that_is_wrong_is_refused():
+    sparse = pytest.importorskip("scipy.sparse")
+    good = sparse.csr_array(np.eye(4))
+    out_of_range, lying = good.copy(), good.copy()
+    out_of_range.indices[2] = 99
+    lying.indptr[-1] = 10**6
+    for bad in (out_of_range, lying):
+        with pytest.raises(ValueError, match="x must be a sparse matrix whose indices are right"):
+            Dataset(bad, np.arange(4))
+    with pytest.raises(ValueError, match="if sparse with at most 65536 inputs, not"):
+        Dataset(sparse.csr_array((4, 70_000)), np.arange(4))
+    with pytest.raises(ValueError, match=r"x must hold finite numbers, not nan"):
+        Dataset(good * np.nan, np.arange(4))
+    with pytest.raises(TypeError, match="x must hold real numbers, not complex128"):
+        Dataset(good * 1j, np.arange(4))
+    unsorted = sparse.csr_array((np.array([1.0, 2.0, 3.0, -3.0]), np.array([2, 0, 1, 1]), np.array([0, 2, 4])), shape=(2, 3))
+    np.testing.assert_array_equal(np.hstack([x for x, _ in Dataset(unsorted, [0, 1])]).T, [[2, 0, 1], [0, 0, 0]])
+    good.data[:] = 5.0
+    assert Dataset(sparse.csr_array(np.eye(4)), np.arange(4)).x.data.tolist() == [1.0] * 4
+
+
+def test_data_frames(tmp_path):  # noqa: ARG001
+    pandas = pytest.importorskip("pandas")
+    columns = {
+        "float": pandas.array([0.5, 1.5], "Float64"), "int": pandas.array([1, 2], "Int64"), "bool": [True, False],
+        "nullable": pandas.array([True, False], "boolean"), "plain": [3.0, 4.0], "small": np.float32([0.25, 0.5]),
+    }  # fmt: skip
+    expected = [[0.5, 1, 1, 1, 3, 0.25], [1.5, 2, 0, 0, 4, 0.5]]
+    frame = pandas.DataFrame(columns)
+    for labels in (pandas.Series([0, 1]), pandas.Series([0, 1], dtype="Int64"), pandas.Series([False, True], dtype="boolean")):
+        data = Dataset(frame, labels)
+        np.testing.assert_array_equal(data.x, expected)
+        assert data.y.tolist() == [0, 1]
+        assert data.y.dtype == np.int64
+    np.testing.assert_array_equal(Dataset(frame, frame[["float", "int"]]).y, [[0.5, 1.0], [1.5, 2.0]])
+    frame.loc[1, "int"] = pandas.NA
+    with pytest.raises(ValueError, match=r"x must hold finite numbers, not nan at \[1, 1\]"):
+        Dataset(frame, [0, 1])
+    with pytest.raises(ValueError, match="x must be an array of real numbers"):
+        Dataset(pandas.DataFrame({"a": [1, 2], "name": ["x", "y"]}), [0, 1])
 
 
 def test_repr(data):

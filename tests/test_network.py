@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import tracemalloc
 from array import array as python_array
 
 import numpy as np
@@ -101,6 +102,165 @@ def test_evaluate_takes_labels_and_unit_vectors(net):
         assert net.evaluate(list(Dataset(x, y))) == 20
 
 
+LABELS = {
+    "float": float,
+    "float32": np.float32,
+    "bool": bool,
+    "numpy bool": np.bool_,
+    "uint8": np.uint8,
+    "0-d": np.array,
+    "(1,)": lambda label: np.array([label]),
+    "(1,) of float": lambda label: np.array([float(label)]),
+    "(1, 1)": lambda label: np.array([[label]]),
+    "list": lambda label: [label],
+}
+
+
+@pytest.mark.parametrize("form", LABELS)
+def test_labels_count_in_whatever_form_they_come(net, form):
+    """As floats from ``np.loadtxt``, as rows from ``loadmat``, as the book's ``int(x == y)`` counts them."""
+    x = np.random.default_rng(0).standard_normal((20, 3))
+    labels = np.random.default_rng(1).integers(0, 2, 20)
+    expected = net.evaluate(Dataset(x, labels))
+    pairs = [(row, LABELS[form](int(label))) for row, label in zip(x, labels, strict=True)]
+    assert net.evaluate(pairs) == expected
+    for shape in (20, (20, 1)):
+        assert net.evaluate(Dataset(x, np.reshape([y for _, y in pairs], shape))) == expected
+    other = copy.deepcopy(net)
+    net.SGD(Dataset(x, np.eye(2)[labels]), 2, 3, 1.0)
+    other.SGD(pairs, 2, 3, 1.0)
+    np.testing.assert_array_equal(other.weights[0], net.weights[0])
+
+
+@pytest.mark.parametrize("y", [0.5, np.array([1.5]), [0.5]])
+def test_numbers_that_are_no_labels_are_named(net, y):
+    with pytest.raises(ValueError, match="test_data: y has 1 outputs, but the network has 2"):
+        net.evaluate([(X, 1.0), (X, 0.0), (X, y)] if np.ndim(y) == 0 else [(X, y)])
+
+
+XOR = [([0, 0], 0), ([0, 1], 1), ([1, 0], 1), ([1, 1], 0)]
+TARGETS = {
+    "(1, 1)": lambda bit: np.array([[float(bit)]]),
+    "(1,)": lambda bit: np.array([bit]),
+    "label": int,
+    "bool": bool,
+    "float": float,
+    "soft": lambda bit: 0.1 + 0.8 * bit,
+}
+
+
+def solved():
+    """A network with one output that computes XOR."""
+    net = Network([2, 2, 1], seed=0)
+    net.weights, net.biases = [[[20, 20], [-20, -20]], [[20, 20]]], [[[-10], [30]], [[-30]]]
+    net.weights, net.biases = ([np.array(a, float) for a in arrays] for arrays in (net.weights, net.biases))
+    return net
+
+
+@pytest.mark.parametrize("form", TARGETS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_one_output_tells_two_classes(form, dtype, capsys):
+    pairs = [(x, TARGETS[form](y)) for x, y in XOR]
+    assert solved().evaluate(pairs) == 4
+    untrained = Network([2, 1], seed=0, dtype=dtype)
+    found = [int(untrained.feedforward(x)[0, 0] >= 0.5) for x, _ in XOR]
+    right = sum(guess == y for guess, (_, y) in zip(found, XOR, strict=True))
+    assert untrained.evaluate(pairs) == right < 4
+    untrained.SGD(pairs, 1, 2, 0.0, test_data=pairs)
+    assert capsys.readouterr().out == f"Epoch 0: {right} / 4\n"
+
+
+@pytest.mark.parametrize("y", [[2], [-1], [7.5], [[1.001]], [[-0.5]]])
+def test_one_output_can_not_count_other_numbers(y):
+    net, pairs = Network([2, 1], seed=0), Dataset(np.zeros((len(y), 2)), np.array(y) if np.ndim(y) == 2 else np.array([y]).T)
+    with pytest.raises(ValueError, match="evaluate can count labels 0 and 1 or desired outputs from 0 to 1, but y goes from"):
+        net.evaluate(pairs)
+    net.update_mini_batch(pairs, 0.1)  # as a desired output it may be anything
+
+
+def numeric_gradient(net, data, flatten):
+    """As readers check backprop by hand: each weight a little up and a little down, through a flat array."""
+    numeric = []
+    for arrays in (net.biases, net.weights):
+        for array in arrays:
+            flat, slopes = flatten(array), []
+            for i in range(len(flat)):
+                costs = []
+                for step in (1e-5, -2e-5):
+                    flat[i] += step
+                    costs.append(net.cost(data))
+                flat[i] += 1e-5
+                slopes.append((costs[0] - costs[1]) / 2e-5)
+            numeric.append(np.array(slopes))
+    return np.concatenate(numeric)
+
+
+FLATTENED = {
+    "flat": lambda a: a.flat,
+    "ravel": lambda a: a.ravel(),
+    "ravel('A')": lambda a: a.ravel("A"),
+    "np.ravel": np.ravel,
+    "reshape(-1)": lambda a: a.reshape(-1),
+    "reshape((-1,))": lambda a: a.reshape((-1,)),
+    "np.reshape": lambda a: np.reshape(a, -1),
+    "slice": lambda a: a[:].ravel(),
+    "transposed": lambda a: a.T.ravel(),
+}
+
+
+@pytest.mark.parametrize("form", FLATTENED)
+def test_what_is_written_to_a_flattened_matrix_takes_effect_or_raises(net, form):
+    data = [(X, Y), (-X, 1 - Y)]
+    try:
+        numeric = numeric_gradient(net, data, FLATTENED[form])
+    except ValueError as error:
+        assert "read-only" in str(error)  # noqa: PT017
+        return
+    exact = net.cost_gradient(data)
+    np.testing.assert_allclose(numeric, np.concatenate([a.ravel() for nablas in exact for a in nablas]), atol=1e-8)
+
+
+def test_what_is_written_to_flattened_copies_and_gradients_is_not_lost(net):
+    for array in (net.weights[0], net.weights[0] * 2, np.zeros_like(net.weights[0]), net.backprop(X, Y)[1][0]):
+        for flatten in FLATTENED.values():
+            flat = flatten(array)
+            try:
+                flat[1] = 77.0
+            except ValueError:
+                continue
+            assert 77.0 in array
+    own = net.weights[0].copy()
+    own.ravel()[1] = 77.0
+    assert own[0, 1] == 77.0
+    again = pickle.loads(pickle.dumps(net.weights[0]))
+    assert type(again) is np.ndarray
+    again.ravel()[1] = 77.0
+    assert again[0, 1] == 77.0
+
+
+def test_weights_do_in_arithmetic_what_arrays_do(net):
+    w, kept = net.weights[0], net.weights[0]
+    w += 1.0
+    assert w is kept
+    np.testing.assert_array_equal(net.weights[0], kept)
+    assert type(w.sum()) is type(np.linalg.norm(w)) is type(w[0] @ w[0]) is np.float64
+    assert repr(w) == repr(np.array(w))
+    assert net.weights[0].tolist() == [[float(value) for value in row] for row in w]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("call", ["SGD", "update_mini_batch", "backprop", "evaluate", "cost", "cost_gradient", "save"])
+def test_weights_that_are_not_finite_are_refused_even_where_zeros_hide_them(tmp_path, call, value):
+    net, x = Network([3, 4, 2], seed=0), np.array([[0.0], [0.5], [0.5]])
+    net.weights[0][:, 0] = value
+    arguments = {
+        "SGD": ([(x, Y)], 1, 1, 1.0), "update_mini_batch": ([(x, Y)], 1.0), "backprop": (x, Y), "save": (tmp_path / "n.npz",)
+    }.get(call, ([(x, Y)],))  # fmt: skip
+    with pytest.raises(ValueError, match=r"weights\[0\] must hold finite numbers"):
+        getattr(net, call)(*arguments)
+    assert not (tmp_path / "n.npz").exists()
+
+
 def test_a_label_trains_as_its_unit_vector(net):
     for by_label, by_vector in zip(net.backprop(X, 0), net.backprop(X, Y), strict=True):
         for a, b in zip(by_label, by_vector, strict=True):
@@ -125,9 +285,15 @@ def test_an_overridden_feedforward_is_evaluated(net):
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, copy.copy, lambda net: pickle.loads(pickle.dumps(net))])
 def test_duplicates_are_equal_and_independent(net, duplicate):
     other = duplicate(net)
+    data = [(X * k, Y) for k in range(5)]
     for each in (net, other):
-        each.SGD([(X, Y)] * 5, 2, 2, 1.0)
+        each.SGD(data, 2, 2, 1.0)
     np.testing.assert_array_equal(other.weights[0], net.weights[0])
+    assert other._own_generator.getstate() == net._own_generator.getstate()
+    net.SGD(data, 1, 2, 1.0)
+    assert other._own_generator.getstate() != net._own_generator.getstate()
+    net.weights, net.threads = [w.copy() for w in other.weights], 5
+    assert other.threads is None
     other.weights[0][0, 0] += 1.0
     assert not np.array_equal(other.feedforward(X), net.feedforward(X))
 
@@ -200,3 +366,24 @@ def test_a_cost_derivative_of_another_shape_is_named(net):
     net.cost_derivative = lambda a, y: (a - y).ravel()
     with pytest.raises(ValueError, match=r"what cost_derivative returns must have shape \(2, 1\), not \(2,\)"):
         net.backprop(X, Y)
+
+
+def peak_of(job):
+    tracemalloc.start()
+    job()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_memory_is_in_proportion_to_the_network(dtype):
+    assert peak_of(lambda: Network([700, 900], seed=0, dtype=dtype)) < 700 * 900 * (8 + np.dtype(dtype).itemsize) + 2e6
+
+
+def test_the_memory_of_a_cost_is_that_of_the_outputs():
+    data, net = Dataset(np.ones((50_000, 2)), np.zeros((50_000, 40))), Network([2, 40], seed=0, dtype=np.float32)
+    expected = net.cost(data[:1000])
+    data.desired_outputs(40, np.dtype(np.float32)), data.rows
+    assert peak_of(lambda: net.cost(data)) < 2 * 50_000 * 40 * 4
+    assert net.cost(data) == pytest.approx(expected, rel=1e-12)

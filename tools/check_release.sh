@@ -34,7 +34,7 @@ twine check --strict "$folder"/dist/*
 wheel=$(echo "$folder"/dist/*.whl)
 check-wheel-contents "$wheel"
 # The package is what stands in the repository and the modules, no less and no more.
-diff <({ git ls-files nndl_ext && printf 'nndl_ext/_kernels/%s.abi3.so\n' baseline cpu x86_64_v3; } | LC_ALL=C sort) \
+diff <({ git ls-files nndl_ext && printf 'nndl_ext/_kernels/%s.abi3.so\n' baseline cpu pairs x86_64_v3; } | LC_ALL=C sort) \
     <(python -m zipfile -l "$wheel" | grep -o '^nndl_ext/[^ ]*' | LC_ALL=C sort)
 python -m zipfile -l "$wheel" | grep -o 'dist-info/licenses/[^ ]*'
 size=$(stat -c %s "$wheel")
