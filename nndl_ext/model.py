@@ -58,6 +58,12 @@ class Model:
         self.threads = threads
         self.parameters = Parameters(sizes, dtype)
         self._number_of_weights = sum(inputs * neurons for inputs, neurons in pairwise(sizes))
+        self._column = sizes[-1], 1
+
+    def outputs_of_column(self, a: np.ndarray) -> np.ndarray | None:
+        """The outputs for one input: shape (outputs, 1). None if ``a`` is not one, or not as the kernels read it."""
+        own, outputs = self.parameters, np.empty(self._column, self.dtype)
+        return outputs if kernels.feedforward_column(own.layout, own.flat(), a, outputs) else None
 
     def outputs_of_rows(self, x: np.ndarray) -> np.ndarray:
         """The outputs for the rows of a matrix of the model's dtype: shape (n, outputs)."""

@@ -11,7 +11,7 @@ import reprlib
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import chain
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
@@ -33,6 +33,18 @@ Data = Iterable[Sample]
 
 # Differences whose squares go into a cost at once.
 _AT_ONCE = 2**16
+
+
+class _NoModel:
+    """In the place of the model of a network that has no layers yet."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            "the network has no layers yet: its __init__ must set self.sizes, or call super().__init__(sizes), before all else"
+        )
+
+
+_NO_MODEL: Any = _NoModel()
 
 
 class Network:
@@ -94,6 +106,7 @@ class Network:
             array[:] = self._normal(array.shape)
 
     _own_generator: random.Random | None = None
+    _model: Model = _NO_MODEL
 
     @property
     def sizes(self) -> list[int]:
@@ -103,7 +116,7 @@ class Network:
     @sizes.setter
     def sizes(self, sizes: Sequence[int]) -> None:
         checked = layer_sizes(sizes)
-        if "_model" not in self.__dict__:  # a subclass with an __init__ of its own
+        if self._model is _NO_MODEL:  # a subclass with an __init__ of its own
             self._model = Model(checked, np.dtype(np.float64), None)
         elif checked != self.sizes:
             raise AttributeError(f"sizes can't be changed from {self.sizes} to {checked}: make another network")
@@ -115,7 +128,7 @@ class Network:
 
     @num_layers.setter
     def num_layers(self, number: int) -> None:
-        if "_model" in self.__dict__ and number != self.num_layers:
+        if self._model is not _NO_MODEL and number != self.num_layers:
             raise AttributeError(f"num_layers can't be changed from {self.num_layers} to {number}: make another network")
 
     @property
@@ -174,11 +187,11 @@ class Network:
         """
         if sigmoid is not _SIGMOID:
             raise _replaced("sigmoid")
-        model = self._model
-        flat, outputs = model.parameters.flat(), np.empty((model.sizes[-1], 1), model.dtype)
-        if type(a) is np.ndarray and kernels.feedforward_column(model.parameters.layout, flat, a, outputs):
-            return outputs
-        return model.outputs_of_rows(np.ascontiguousarray(self._columns(a).T, model.dtype)).T
+        if type(a) is np.ndarray:
+            outputs = self._model.outputs_of_column(a)
+            if outputs is not None:
+                return outputs
+        return self._model.outputs_of_rows(np.ascontiguousarray(self._columns(a).T, self.dtype)).T
 
     def SGD(
         self,
@@ -533,14 +546,6 @@ class Network:
             raise ValueError(f"{name} must hold at least one pair (x, y){hint}")
         data.require(self._model.sizes[0], self._model.sizes[-1], self.dtype, name)
         return data
-
-    def __getattr__(self, name: str) -> Any:
-        if "_model" not in self.__dict__:
-            raise AttributeError(
-                f"{name}: the network has no layers yet; the __init__ of {type(self).__name__} must set self.sizes, or call "
-                "super().__init__(sizes), before all else"
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         from copy import copy

@@ -165,15 +165,15 @@ class Parameters:
 
     def flat(self) -> np.ndarray:
         """The flat array: the network's own, or a new one if the user has replaced a matrix."""
-        state = self._state
+        given, flat, views = self._state
         # Lists ask first whether their elements are the same objects; where they are not, an array has no single truth value,
         # and another library's may raise anything.
         try:
-            if state.given == state.views:
-                return state.flat
+            if given == views:
+                return flat
         except Exception:
             pass
-        return self._flattened(*state.given)
+        return self._flattened(*given)
 
     def finite(self) -> np.ndarray:
         """The flat array, without infinities and NaN."""

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from math import ceil
 from typing import Any
 
@@ -49,7 +49,7 @@ def number_of_threads(requested: int | None, work: float, work_of_a_mini_batch: 
         Multiply-adds of the whole job, and of a mini-batch; infinite where there are none. Without a request there are as many
         threads as these pay for, up to `limit`.
     """
-    if sys.platform == "emscripten":  # which has no threads
+    if requested == 1 or sys.platform == "emscripten":  # which has no threads
         return 1
     if requested is not None:
         return min(requested, processors())
@@ -90,6 +90,7 @@ def processors() -> int:
     return max(1, min(count or 1, _quota()))
 
 
+@cache
 def _quota(folder: str = "/sys/fs/cgroup") -> int:
     """The whole processors that a control group's quota is worth, of either version; many if there is none."""
     for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):

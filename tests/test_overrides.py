@@ -157,7 +157,7 @@ def test_an_init_without_sizes_is_told_what_it_lacks():
             self.weights = []
 
     with pytest.raises(
-        AttributeError, match=r"Lacking must set self.sizes, or call super\(\).__init__\(sizes\), before all else"
+        AttributeError, match=r"its __init__ must set self.sizes, or call super\(\).__init__\(sizes\), before all else"
     ):
         Lacking()
     with pytest.raises(AttributeError, match=r"must set self\.sizes"):
