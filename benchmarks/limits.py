@@ -15,7 +15,7 @@ from functools import partial
 
 import numpy as np
 
-from nndl_ext import mnist_loader
+from nndl_ext import Dataset, mnist_loader
 
 
 def compiled(folder, size, width):
@@ -52,7 +52,7 @@ def address(array):
 def main():
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
-    starts, indices, values, palette = mnist_loader.load_data_wrapper()[0].rows
+    starts, indices, values, palette = Dataset.from_pairs(mnist_loader.load_data_wrapper()[0]).rows
     with tempfile.TemporaryDirectory() as folder:
         for dtype, neurons in ((np.dtype("f8"), 30), (np.dtype("f4"), 30), (np.dtype("f4"), 100)):
             width = -(-neurons * dtype.itemsize // 64) * 64 // dtype.itemsize

@@ -61,7 +61,7 @@ def measure(job, repeats):
     from nndl_ext import mnist_loader
 
     if job.data == "mnist":
-        data = mnist_loader.load_data_wrapper()[0][: job.samples]
+        data = nndl_ext.Dataset.from_pairs(mnist_loader.load_data_wrapper()[0][: job.samples])
         x, y = np.ascontiguousarray(data.x, job.dtype), np.ascontiguousarray(data.y, job.dtype)
     else:
         rng = np.random.default_rng(0)
@@ -133,7 +133,7 @@ data = [[(np.reshape(x, (784, 1)), column(y) if i == 0 else y) for x, y in zip(*
     if sys.platform == "linux":  # of this process alone, unlike what getrusage says
         peak = 'print(*(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))'
         print(f"main job's peak memory: {_run(f'{ours}{chr(10)}{peak}', inside=True) / 1024:.0f} MB (goal 350)")
-    full = _alternate(ours, job.format("reference", 1, "list(a)", "list(c)"), max(1, repeats // 3))
+    full = _alternate(ours, job.format("reference", 1, "[*map(tuple, a)]", "[*map(tuple, c)]"), max(1, repeats // 3))
     alone = _run("from nndl_ext import mnist_loader, reference\na, b, c = mnist_loader.load_data_wrapper()")
     yield "main job as a process, 30 epochs float64", 45, full[0], [alone + 30 * (t - alone) for t in full[1]]
 

@@ -5,21 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from nndl_ext import parameters
 from nndl_ext._kernels import kernels
 from nndl_ext.dataset import Dataset
+from nndl_ext.overrides import CostDerivative, by_block
 from nndl_ext.parameters import Parameters
 from nndl_ext.threads import number_of_threads, run, run_in_parts
-from nndl_ext.validation import shaped
 
 Gradient = tuple[list[np.ndarray], list[np.ndarray]]
-
-# The cost's derivatives by one sample's outputs, of outputs and desired outputs as columns.
-CostDerivative = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class DivergenceError(FloatingPointError):
@@ -129,7 +125,7 @@ class Model:
     ) -> None:
         """Run the kernel on as many threads as pay."""
         y = data.desired_outputs(self.sizes[-1], self.dtype)
-        derivative = None if cost_derivative is None else _by_block(cost_derivative, y[order])
+        derivative = None if cost_derivative is None else by_block(cost_derivative, y[order])
         work = 3 * self._multiplications(data)
         threads = 1 if derivative else number_of_threads(self.threads, len(order) * work, mini_batch_size * work)
         layout = self.parameters.layout
@@ -145,15 +141,3 @@ class Model:
         """Multiplications to bring one sample of a data set, on average, through the network: zero inputs take none."""
         skipped = self.sizes[0] - len(data.rows.values) / len(data)
         return self._number_of_weights - skipped * self.sizes[1]
-
-
-def _by_block(cost_derivative: CostDerivative, y: np.ndarray) -> Callable[[int, Any, Any], None]:
-    """What the kernel calls for another cost: it passes on one sample after the other."""
-    outputs = y.shape[1]
-
-    def fill(first: int, activations: Any, derivatives: Any) -> None:
-        for a, desired, derivative in zip(np.array(activations), y[first:], np.asarray(derivatives), strict=False):
-            given = cost_derivative(a[:outputs, np.newaxis], desired[:, np.newaxis])
-            derivative[:outputs] = shaped(given, (outputs, 1), "what cost_derivative returns")[:, 0]
-
-    return fill

@@ -7,7 +7,6 @@ numbers refer to that book.
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import chain
 from os import PathLike
@@ -15,12 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
-from nndl_ext import generators, parameters, saving, threads
+from nndl_ext import generators, overrides, parameters, saving, threads
 from nndl_ext._kernels import kernels
 from nndl_ext.dataset import Dataset, Sample
-from nndl_ext.model import CostDerivative, DivergenceError, Gradient, Model
+from nndl_ext.model import DivergenceError, Gradient, Model
+from nndl_ext.overrides import CostDerivative
 from nndl_ext.threads import MOST_THREADS
-from nndl_ext.validation import finite, finite_number, integer, layer_sizes, real_array, real_dtype, shaped
+from nndl_ext.validation import finite_number, integer, layer_sizes, real_array, real_dtype
 
 if TYPE_CHECKING:
     import random
@@ -255,16 +255,16 @@ class Network:
         if not self._overrides("backprop"):
             self._model.descend(data, np.arange(len(data)), len(data), eta, self._cost_derivative())
             return
-        sums = self._sums_of_backprop(data)
-        layout, flat = self._model.parameters.layout, self._model.parameters.flat()  # as backprop leaves them
+        own = self._model.parameters
+        sums = overrides.sums_of(self.backprop, data, *parameters.views(own.layout, own.flat()))
         step = eta / len(data)
         updated = [
             [array - step * total for array, total in zip(*both, strict=True)]
-            for both in zip(parameters.views(layout, flat), sums, strict=True)
+            for both in zip(parameters.views(own.layout, own.flat()), sums, strict=True)  # as backprop leaves them
         ]
         if not all(np.isfinite(array).all() for arrays in updated for array in arrays):
             raise DivergenceError.at(eta)
-        self._model.parameters.replace(*updated)
+        own.replace(*updated)
 
     def backprop(self, x: ArrayLike, y: ArrayLike) -> Gradient:
         """The gradient of one sample's cost, by backpropagation (chapter 2, BP1 to BP4).
@@ -429,12 +429,7 @@ class Network:
             if sigmoid is not _SIGMOID:
                 raise _replaced("sigmoid")
             return self._model.outputs(data)
-        name, outputs = "what feedforward returns", self._model.sizes[-1]
-        rows = [finite(real_array(self.feedforward(x), name), name) for x, _ in data]
-        for row in rows:
-            if row.size != outputs:
-                raise ValueError(f"{name} must have shape ({outputs}, 1), not {row.shape}")
-        return np.array(rows).reshape(len(data), outputs)
+        return overrides.outputs_of(self.feedforward, data, self._model.sizes[-1])
 
     def _epochs(
         self,
@@ -490,34 +485,6 @@ class Network:
         step = mini_batch_size if cost_derivative else len(data)
         for start in range(0, len(data), step):
             self._model.descend(data, order[start : start + step], mini_batch_size, eta, cost_derivative)
-
-    def _sums_of_backprop(self, data: Dataset) -> Gradient:
-        """The sums of what an overridden ``backprop`` returns for each sample, which may be the same arrays, filled again."""
-        sums: list[list[np.ndarray]] = [[], []]
-        for x, y in data:
-            for totals, nablas in zip(sums, self._checked_gradient(self.backprop(x, y)), strict=True):
-                if totals:
-                    for total, nabla in zip(totals, nablas, strict=True):
-                        total += nabla
-                else:
-                    totals.extend(nabla.copy() for nabla in nablas)
-        return sums[0], sums[1]
-
-    def _checked_gradient(self, gradient: Any) -> Gradient:
-        """What an overridden ``backprop`` returns, if it is what it must be."""
-        name = "what backprop returns"
-        try:
-            nablas = [[*arrays] for arrays in gradient]
-        except TypeError as error:
-            raise TypeError(f"{name} must be a pair of lists of arrays, not {reprlib.repr(gradient)}") from error
-        shapes = [[array.shape for array in arrays] for arrays in (self.biases, self.weights)]
-        if [*map(len, nablas)] != [*map(len, shapes)]:
-            raise ValueError(f"{name} must have an array for each of {len(shapes[0])} layers, twice, not {[*map(len, nablas)]}")
-        nabla_b, nabla_w = (
-            [shaped(array, shape, name) for array, shape in zip(*both, strict=True)]
-            for both in zip(nablas, shapes, strict=True)
-        )
-        return nabla_b, nabla_w
 
     def _cost_derivative(self) -> CostDerivative | None:
         """The method, for the kernels, if it is another than the book's."""

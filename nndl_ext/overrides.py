@@ -1,0 +1,65 @@
+"""What a user's own methods return in the place of the book's: gathered over a data set, and checked."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nndl_ext.dataset import Dataset
+from nndl_ext.validation import finite, real_array, shaped
+
+Arrays = list[np.ndarray]
+
+# The cost's derivatives by one sample's outputs, of outputs and desired outputs as columns.
+CostDerivative = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def outputs_of(feedforward: Callable[[np.ndarray], Any], data: Dataset, outputs: int) -> np.ndarray:
+    """The outputs for each sample of a data set: shape (n, outputs)."""
+    name = "what feedforward returns"
+    rows = [finite(real_array(feedforward(x), name), name) for x, _ in data]
+    for row in rows:
+        if row.size != outputs:
+            raise ValueError(f"{name} must have shape ({outputs}, 1), not {row.shape}")
+    return np.array(rows).reshape(len(data), outputs)
+
+
+def sums_of(
+    backprop: Callable[[np.ndarray, Any], Any], data: Dataset, biases: Arrays, weights: Arrays
+) -> tuple[Arrays, Arrays]:
+    """The sums of the samples' gradients, which may come in the same arrays, filled again."""
+    sums = [[np.zeros(array.shape) for array in arrays] for arrays in (biases, weights)]
+    for x, y in data:
+        for totals, nablas in zip(sums, _gradient(backprop(x, y), sums), strict=True):
+            for total, nabla in zip(totals, nablas, strict=True):
+                total += nabla
+    return sums[0], sums[1]
+
+
+def _gradient(given: Any, like: list[Arrays]) -> list[Arrays]:
+    name = "what backprop returns"
+    try:
+        nablas = [[*arrays] for arrays in given]
+    except TypeError as error:
+        raise TypeError(f"{name} must be a pair of lists of arrays, not {reprlib.repr(given)}") from error
+    if [*map(len, nablas)] != [*map(len, like)]:
+        raise ValueError(f"{name} must have an array for each of {len(like[0])} layers, twice, not {[*map(len, nablas)]}")
+    return [
+        [shaped(array, total.shape, name) for array, total in zip(*both, strict=True)]
+        for both in zip(nablas, like, strict=True)
+    ]
+
+
+def by_block(cost_derivative: CostDerivative, y: np.ndarray) -> Callable[[int, Any, Any], None]:
+    """What the kernel calls for another cost: it passes on one sample after the other."""
+    outputs = y.shape[1]
+
+    def fill(first: int, activations: Any, derivatives: Any) -> None:
+        for a, desired, derivative in zip(np.array(activations), y[first:], np.asarray(derivatives), strict=False):
+            given = cost_derivative(a[:outputs, np.newaxis], desired[:, np.newaxis])
+            derivative[:outputs] = shaped(given, (outputs, 1), "what cost_derivative returns")[:, 0]
+
+    return fill
