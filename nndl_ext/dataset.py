@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
+from math import prod
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
@@ -289,10 +290,17 @@ def _of_any_pairs(samples: list[Any]) -> Dataset:
 
 
 def _labels_as_unit_vectors(targets: list[Any]) -> list[Any]:
-    """Labels among columns as columns; what is neither stays, and is named later."""
-    outputs = max(map(np.size, targets))
-    unit_vectors = dict(enumerate(np.eye(outputs)))
-    return [unit_vectors.get(np.ravel(y)[0], y) if np.size(y) == 1 else np.ravel(y) for y in targets]
+    """The labels among columns as columns. What is neither stays, and is named later."""
+    shape = next((y.shape for y in targets if isinstance(y, np.ndarray)), ())
+    columns: dict[Any, np.ndarray] = dict(enumerate(np.eye(prod(shape)).reshape(-1, *shape)))
+    return [columns.get(y, y) if isinstance(y, (int, float, np.number)) else y for y in targets]
+
+
+def _shape(column: Any) -> tuple[int, ...] | str:
+    try:
+        return np.shape(column)
+    except ValueError:
+        return "none"
 
 
 def _stacked(columns: list[Any], name: str) -> np.ndarray:
@@ -300,8 +308,9 @@ def _stacked(columns: list[Any], name: str) -> np.ndarray:
         raise TypeError(f"{name} must hold real numbers, not masked ones")
     try:
         array = np.array(columns)
-    except ValueError as error:
-        shapes = sorted({np.shape(column) for column in columns}, key=str)
-        raise ValueError(f"every {name} must have the same shape, not one of {shapes}") from error
+    except (RuntimeError, TypeError, ValueError) as error:
+        shapes = sorted({_shape(column) for column in columns}, key=str)
+        must = f"have the same shape, not one of {shapes}" if len(shapes) > 1 else f"be an array of real numbers: {error}"
+        raise ValueError(f"every {name} must {must}") from error
     array.flags.writeable = False
     return array

@@ -167,6 +167,41 @@ def test_what_is_no_input_is_named_and_changes_nothing(call, error, message):
         np.testing.assert_array_equal(array, value)
 
 
+class Tensor:
+    """What other libraries' arrays are like: they don't compare with ours, and some don't let their numbers go."""
+
+    def __init__(self, values, locked=False):
+        self.values, self.shape, self.locked = values, np.shape(values), locked
+
+    def __array__(self, *_, **__):
+        if self.locked:
+            raise RuntimeError("it takes part in a gradient")
+        return self.values
+
+    def __eq__(self, other):
+        raise RuntimeError("not with arrays")
+
+    __hash__ = None
+
+
+def test_arrays_of_other_libraries():
+    plain, other = net(), net()
+    plain.weights[0], other.weights[0] = np.ones((4, 3)), Tensor(np.ones((4, 3)))
+    assert other.feedforward(Tensor(X)).tobytes() == plain.feedforward(X).tobytes()
+    plain.SGD(PAIRS, 1, 1, 0.5)
+    other.SGD([(Tensor(X), Tensor(Y))], 1, 1, 0.5)
+    np.testing.assert_array_equal(other.weights[0], plain.weights[0])
+    other.weights[1] = Tensor(np.ones((2, 4)), locked=True)
+    for call, name in (
+        (lambda: other.feedforward(X), r"weights\[1\]"),
+        (lambda: plain.feedforward(Tensor(X, locked=True)), "a"),
+        (lambda: plain.SGD([(Tensor(X, locked=True), Y)], 1, 1, 0.5), "every x"),
+        (lambda: plain.SGD([(X, Tensor(Y, locked=True))], 1, 1, 0.5), "every y"),
+    ):
+        with pytest.raises(ValueError, match=f"{name} must be an array of real numbers: it takes part in a gradient"):
+            call()
+
+
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
