@@ -60,8 +60,9 @@ class Network:
         Seeds a generator of the network's own, from which the first weights and all shuffles come: the same bits on every
         platform. Without it they come from ``numpy.random`` and ``random``, draw for draw as in the book.
     threads : int, optional
-        How many threads large jobs run on. Their number changes no result. Without it there are as many as pay, up to the
-        environment variable ``NNDL_EXT_NUM_THREADS`` or else the processors at hand, and one in a thread of the user's own.
+        How many threads large jobs run on, at most one for each processor. Their number changes no result. Without it there are
+        as many as pay, up to the environment variable ``NNDL_EXT_NUM_THREADS``, or else the least of ``OMP_NUM_THREADS``,
+        threadpoolctl's limits and the processors at hand; and one in a thread of the user's own.
 
     Attributes
     ----------
@@ -81,8 +82,9 @@ class Network:
     Notes
     -----
     Biases and weights may be read, edited in place or replaced between calls. Training never changes an array: it puts new ones
-    into the lists, as the book's does, so arrays kept from before keep their values. Weights that are infinite or NaN are
-    refused, except by `feedforward`, where they show in the result; a weight whose input is 0 does not count there.
+    into the lists, as the book's does, so arrays kept from before keep their values. All arrays of an epoch share one memory,
+    so keep a copy of one that you need for long. Weights that are infinite or NaN are refused, except by `feedforward`, where
+    they show in the result; a weight whose input is 0 does not count there.
 
     A subclass may override `cost_derivative`, `backprop`, `update_mini_batch`, `feedforward` and `evaluate`; so may an
     assignment to the class or to one network. Its ``__init__`` may do without this one's, if it sets ``sizes`` first, and then
@@ -95,6 +97,8 @@ class Network:
     """
 
     _neuron: ClassVar[str] = "sigmoid"
+    _own_generator: random.Random | None = None
+    _model: Model = _NO_MODEL
 
     def __init__(
         self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None, threads: int | None = None
@@ -104,9 +108,6 @@ class Network:
         self._model = model
         for array in (*self.biases, *self.weights):
             array[:] = self._normal(array.shape)
-
-    _own_generator: random.Random | None = None
-    _model: Model = _NO_MODEL
 
     @property
     def sizes(self) -> list[int]:
