@@ -2,8 +2,8 @@
 
 Half of the kills hit a process that saves two networks in turn, again and again: the file must hold one of them whole. The
 others hit ``nndl-ext train --save`` and then ``--resume``, until the training is done: each time the file must load, and the
-learning curve be whole; in the end both must equal, to the last byte, those of a training that nobody disturbed. SIGKILL can't be
-caught.
+learning curve be whole; in the end both must equal, to the last byte, those of a training that nobody disturbed. SIGKILL can't
+be caught.
 
     python tools/kill.py [KILLS]     200 unless told otherwise; prints what happened, and exits with 1 if anything was lost
 """
