@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
+import tempfile
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -98,25 +100,34 @@ class BuildExt(build_ext):
             if TEST_BUILD:
                 ext.extra_compile_args = [*ext.extra_compile_args, *TEST_BUILDS[TEST_BUILD]["options"]]
                 ext.extra_link_args = [*ext.extra_link_args, *TEST_BUILDS[TEST_BUILD]["options"]]
+            # The C file goes to a folder of its own, since the variants share a source.
+            (compiled,) = cythonize(ext, build_dir=os.path.join(self.build_temp, variant), compiler_directives=DIRECTIVES)
+            ext.sources = compiled.sources
         super().build_extensions()
 
 
 def extension(module, source):
-    """A module of the package; its C file goes to a folder of its own, since the variants share a source."""
-    ext = Extension(
+    """A module of the package."""
+    return Extension(
         f"nndl_ext._kernels.{module}",
         [f"src_cython/{source}"],
         libraries=[] if os.name == "nt" else ["m"],  # baseline calls its fma
         define_macros=[] if FREE_THREADED else [("Py_LIMITED_API", "0x030B0000")],
         py_limited_api=not FREE_THREADED,
     )
-    return cythonize(ext, build_dir=os.path.join("build", "cython", module), compiler_directives=DIRECTIVES)
 
 
 SOURCES = {"cpu": "cpu.pyx", "pairs": "pairs.pyx", **dict.fromkeys(VARIANTS, "kernels.pyx")}
 
-setup(
-    ext_modules=[module for name, source in SOURCES.items() for module in extension(name, source)],
-    cmdclass={"build_ext": BuildExt},
-    options={} if FREE_THREADED else {"bdist_wheel": {"py_limited_api": "cp311"}},
-)
+# A build leaves nothing in the source tree but what an editable install or an sdist is made of.
+with tempfile.TemporaryDirectory() as elsewhere:
+    options = {"build": {"build_base": elsewhere}}
+    if "sdist" not in sys.argv:
+        options["egg_info"] = {"egg_base": elsewhere}
+    if not FREE_THREADED:
+        options["bdist_wheel"] = {"py_limited_api": "cp311"}
+    setup(
+        ext_modules=[extension(name, source) for name, source in SOURCES.items()],
+        cmdclass={"build_ext": BuildExt},
+        options=options,
+    )

@@ -6,18 +6,47 @@
 >>> net.SGD(training_data, 30, 10, 3.0, test_data=test_data)
 """
 
-from nndl_ext import mnist_loader, network
-from nndl_ext.config import show_config
-from nndl_ext.dataset import Dataset
-from nndl_ext.network import DivergenceError, Network, load
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Dataset", "DivergenceError", "Network", "__version__", "load", "mnist_loader", "network", "show_config"]
+if TYPE_CHECKING:
+    from nndl_ext import mnist_loader, network, perceptron, reference
+    from nndl_ext.config import show_config
+    from nndl_ext.dataset import Dataset
+    from nndl_ext.network import DivergenceError, Network, load
+
+    __version__: str
+
+__all__ = [
+    "Dataset", "DivergenceError", "Network", "__version__", "load", "mnist_loader", "network", "perceptron", "reference",
+    "show_config",
+]  # fmt: skip
+
+# Where the names above are; a module's own name stands for the module.
+_MODULES = {name: name for name in ("mnist_loader", "network", "perceptron", "reference")}
+_MODULES |= {"Dataset": "dataset", "show_config": "config"} | dict.fromkeys(("DivergenceError", "Network", "load"), "network")
 
 
-def __getattr__(name: str) -> str:
-    """``__version__``, read from the installed package when it is asked for: that takes as long as half of NumPy."""
-    if name != "__version__":
+def _get(name: str) -> Any:
+    """What a public name stands for, found when it is first asked for.
+
+    So importing the package takes no time, and the command line can say what is wrong where the kernels can't be loaded.
+    """
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("nndl-ext")
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib.metadata import version
+    from importlib import import_module
 
-    return version("nndl-ext")
+    module = import_module(f"{__name__}.{_MODULES[name]}")
+    globals()[name] = module if _MODULES[name] == name else getattr(module, name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for one that is there
+    __getattr__ = _get

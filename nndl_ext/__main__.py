@@ -1,48 +1,94 @@
-"""The command line: ``nndl-ext`` and ``python -m nndl_ext``."""
+"""The command line: ``nndl-ext`` and ``python -m nndl_ext``.
+
+What needs the kernels is imported where it is used: if they can't be loaded, that is said as other errors are.
+"""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import json
+import os
+import reprlib
 import sys
 import time
-import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
-from typing import Any
+from contextlib import contextmanager, redirect_stdout, suppress
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
-import numpy as np
+import nndl_ext
 
-from nndl_ext import __version__, mnist_loader, saving
-from nndl_ext.config import show_config
-from nndl_ext.dataset import Dataset
-from nndl_ext.network import DivergenceError, Network
-from nndl_ext.validation import integer
+if TYPE_CHECKING:
+    from nndl_ext.runs import Run
 
-# What a run is made of. A saved run brings its own, which options given along with --resume must not contradict.
-_DEFAULTS: dict[str, Any] = {
-    "sizes": [784, 30, 10], "batch": 10, "eta": 3.0, "dtype": "float64", "seed": None, "epochs": 30
-}  # fmt: skip
+_STATUS = (
+    "Exit status: 0 if all went well; 1 if input does not fit, a file can't be read or written, the training diverged, or the "
+    "output can't be written, about which a closed pipe says nothing; 2 for options that make no sense; 130 after Ctrl-C."
+)
+
+
+class _Output:
+    """Standard output, whose errors name it. After one, it writes nothing more: the interpreter tries again at its end."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> Any:
+        return self._try(self._stream.write, text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, call: Callable[..., Any], *arguments: str) -> Any:
+        try:
+            return call(*arguments)
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            raise OSError(error.errno, error.strerror, "standard output") from error
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as the rest of the program does."""
+
+    def error(self, message: str) -> NoReturn:
+        _tell(sys.stderr, f"{self.prog}: {message}; see {self.prog} --help")
+        self.exit(2)
 
 
 def _sizes(text: str) -> list[int]:
-    return [int(size) for size in text.split(",")]
+    try:
+        return [int(size) for size in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be integers with commas between them, not {reprlib.repr(text)}") from None
 
 
-def _curve_path(text: str) -> Path:
-    path = Path(text)
-    if path.suffix not in (".json", ".csv"):
+def _path(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("must be a path, and is empty")
+    return text
+
+
+def _curve_path(text: str) -> str:
+    if not text.lower().endswith((".json", ".csv")):
         raise argparse.ArgumentTypeError(f"{text!r} must end in .json or .csv")
-    return path
+    return text
+
+
+def _run_path(text: str) -> str:
+    if text.lower().endswith(".json"):
+        raise argparse.ArgumentTypeError(f"{text!r} must not end in .json, as the book's files do, which can't hold a run")
+    return _path(text)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="nndl-ext", description="The network of 'Neural Networks and Deep Learning', chapter 1, on compiled kernels."
+    parser = _Parser(
+        prog="nndl-ext",
+        description="The network of 'Neural Networks and Deep Learning', chapter 1, on compiled kernels.",
+        epilog=_STATUS,
     )
-    parser.add_argument("--version", action="version", version=f"nndl-ext {__version__}")
+    parser.add_argument("--version", action="version", version=f"nndl-ext {nndl_ext.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     train = commands.add_parser(
@@ -50,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
         help="train a network on MNIST: by default the book's experiment",
         description="Train a network and print how many test images it gets right after each epoch.",
         epilog="With a seed, a run that was saved, ended in whatever way and resumed comes to the bits of one that was not. "
-        "A resumed run has its options from the file; more --epochs may be given, and other data than MNIST must be.",
+        "A resumed run has its options from the file; more --epochs may be given, and other data than MNIST must be. "
+        f"{_STATUS}",
     )
     add = train.add_argument
     add("--sizes", type=_sizes, metavar="N,N,...", help="neurons of each layer (784,30,10)")
@@ -59,14 +106,24 @@ def _parser() -> argparse.ArgumentParser:
     add("--eta", type=float, metavar="ETA", help="learning rate (3.0)")
     add("--dtype", choices=("float64", "float32"), help="what to compute in (float64)")
     add("--seed", type=int, metavar="N", help="makes a run repeatable to the last bit on any machine")
-    add("--data", metavar="PATH", help="folder of IDX files, mnist.pkl.gz or mnist.npz; without it the MNIST in the package")
+    add(
+        "--data",
+        type=_path,
+        metavar="PATH",
+        help="folder of IDX files, mnist.pkl.gz or mnist.npz; without it the MNIST in the package",
+    )
     file = train.add_mutually_exclusive_group()
     file.add_argument(
-        "--save", metavar="FILE", help="save the network and the run after each epoch; there must be no such file"
+        "--save",
+        type=_run_path,
+        metavar="FILE",
+        help="save the network and the run after each epoch; there must be no such file",
     )
-    file.add_argument("--resume", metavar="FILE", help="go on with a saved run, and save it again after each epoch")
-    add("--curve", type=_curve_path, metavar="FILE", help="save the learning curve as .json or .csv")
-    train.set_defaults(run=_train)
+    file.add_argument(
+        "--resume", type=_run_path, metavar="FILE", help="go on with a saved run, and save it again after each epoch"
+    )
+    add("--curve", type=_curve_path, metavar="FILE", help="save the learning curve after each epoch as .json or .csv")
+    train.set_defaults(run=_train, error=train.error)
 
     bench = commands.add_parser(
         "bench", help="measure the speed against the book's algorithm in NumPy", description=_bench.__doc__
@@ -81,74 +138,73 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(arguments: argparse.Namespace) -> None:
     start = time.perf_counter()
-    if arguments.curve:
-        arguments.curve.touch()  # better fail now than after the training
-    training_data, _, test_data = map(Dataset.from_pairs, mnist_loader.load_data_wrapper(arguments.data))
-    run = _resumed(arguments, training_data) if arguments.resume else _begun(arguments, training_data)
-    net, options, curve, order = run
-    path = arguments.resume or arguments.save
+    _refuse_one_file_twice(arguments)
+    from nndl_ext import files, runs
 
-    def save() -> None:
-        if path:
-            notes = {"options": options, "curve": curve, "labels": _fingerprint(training_data)}
-            saving.write(path, net._saved(run=np.array(json.dumps(notes)), order=order))
+    path, curve_path = arguments.resume or arguments.save, arguments.curve
+    if arguments.save and os.path.exists(path):
+        raise FileExistsError(f"{path} is there already: go on with its run by --resume, or remove it")
+    for file in filter(None, (path, curve_path)):
+        files.require_writable(file)
+    training_data, test_data = runs.load_data(arguments.data)
+    images, tests = len(training_data), len(test_data)
+    checksum = runs.checksum(training_data, test_data) if path else 0
+    given = {name: value for name in runs.DEFAULTS if (value := getattr(arguments, name)) is not None}
+    run = runs.resume(path, given, images, tests, checksum) if arguments.resume else runs.begin(given, images)
+
+    def keep_curve() -> None:
+        if curve_path and run.curve:
+            runs.write_curve(curve_path, [right / tests for right in run.curve])
 
     loaded = time.perf_counter()
-    epochs = range(len(curve), integer(options["epochs"], "epochs", least=0))
-    training = net._epochs(training_data, epochs, options["batch"], options["eta"], test_data, order)
-    save()
-    with _progress(len(curve), epochs.stop) as report:
+    epochs, options = run.epochs, run.options
+    training = run.net._epochs(training_data, epochs, options["batch"], options["eta"], test_data, run.order)
+    if path:
+        run.save(path, checksum)
+    if not epochs:
+        keep_curve()
+    _tell(sys.stdout if sys.stdout.isatty() else sys.stderr, _plan(arguments, run, images, tests))
+    with _progress(len(run.curve), epochs.stop) as report:
         for right in training:
-            curve.append(right or 0)
-            save()
+            run.curve.append(right or 0)
+            if path:
+                run.save(path, checksum)
+            keep_curve()
             report()
     seconds = time.perf_counter() - loaded
-    if curve:
-        last, best = curve[-1], max(curve)
-        print(f"Accuracy {last / len(test_data):.2%}, at best {best / len(test_data):.2%} in epoch {curve.index(best)}")
+    if run.curve:
+        last, best = run.curve[-1], max(run.curve)
+        print(f"Accuracy {last / tests:.2%}, at best {best / tests:.2%} in epoch {run.curve.index(best)}")
     print(f"Loading took {loaded - start:.2f} s, training and evaluation {seconds:.2f} s")
-    if arguments.curve:
-        _save_curve(arguments.curve, [correct / len(test_data) for correct in curve])
 
 
-# The network, its options, how many test images it got right after each epoch, and the order of the images in the last one.
-_Run = tuple[Network, dict[str, Any], list[int], np.ndarray]
+def _refuse_one_file_twice(arguments: argparse.Namespace) -> None:
+    """Two options for one file would overwrite each other's."""
+    given = [(name, path) for name in ("data", "save", "resume", "curve") if (path := getattr(arguments, name))]
+    for (name, path), (other_name, other) in combinations(given, 2):
+        there = os.path.exists(path) and os.path.exists(other)
+        if os.path.samefile(path, other) if there else os.path.realpath(path) == os.path.realpath(other):
+            arguments.error(f"--{name} {path} and --{other_name} {other} are one file")
 
 
-def _given(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The options of a run that stand on the command line."""
-    return {name: value for name in _DEFAULTS if (value := getattr(arguments, name)) is not None}
+def _plan(arguments: argparse.Namespace, run: Run, images: int, tests: int) -> str:
+    """What a training is about to do, in a line."""
+    from nndl_ext import _kernels
 
-
-def _fingerprint(data: Dataset) -> int:
-    """What tells data sets apart."""
-    return zlib.crc32(data.classes(data.y.shape[1], "").astype("<i8").tobytes())
-
-
-def _begun(arguments: argparse.Namespace, data: Dataset) -> _Run:
-    if arguments.save and Path(arguments.save).exists():
-        raise FileExistsError(f"{arguments.save} is there already: go on with its run by --resume, or remove it")
-    options = _DEFAULTS | _given(arguments)
-    net = Network(options["sizes"], dtype=options["dtype"], seed=options["seed"])
-    return net, options, [], np.arange(len(data))
-
-
-def _resumed(arguments: argparse.Namespace, data: Dataset) -> _Run:
-    saved = saving.read(arguments.resume)
-    try:
-        order, notes = saved.notes["order"].astype(np.int64), json.loads(str(saved.notes["run"]))
-        options, curve = _DEFAULTS | notes["options"], [integer(right, "curve", least=0) for right in notes["curve"]]
-        labels = notes["labels"]
-    except (LookupError, RecursionError, TypeError, ValueError) as error:
-        raise ValueError(f"{arguments.resume} is not the file of a run by 'nndl-ext train --save': {error}") from error
-    same_images = order.shape == (len(data),) and np.array_equal(np.sort(order), np.arange(len(data)))
-    if labels != _fingerprint(data) or not same_images:
-        raise ValueError(f"{arguments.resume} is a run on other data: give theirs by --data")
-    for name, value in _given(arguments).items():
-        if name != "epochs" and value != options[name]:
-            raise ValueError(f"--{name} {value} was given, but the run in {arguments.resume} has {options[name]}")
-        options[name] = value
-    return Network._from_saved(saved), options, curve, order
+    options, epochs = run.options, run.epochs
+    network = "-".join(map(str, options["sizes"]))
+    return ", ".join(
+        (
+            f"{'Going on with' if arguments.resume else 'Training'} {network} on {arguments.data or 'MNIST'}: {images} images",
+            f"{tests} to test",
+            f"epochs from {epochs.start} up to {epochs.stop - 1}" if epochs else "no epochs left",
+            f"mini-batches of {options['batch']}",
+            f"eta {options['eta']:g}",
+            "no seed" if options["seed"] is None else f"seed {options['seed']}",
+            options["dtype"],
+            f"{_kernels.variant} kernels",
+        )
+    )
 
 
 @contextmanager
@@ -186,28 +242,18 @@ def _progress(done: int, epochs: int) -> Iterator[Callable[[], object]]:
             bar.close()
 
 
-def _save_curve(path: Path, accuracies: list[float]) -> None:
-    rows = [{"epoch": epoch, "accuracy": accuracy} for epoch, accuracy in enumerate(accuracies)]
-    with path.open("w", newline="") as file:
-        if path.suffix == ".json":
-            json.dump(rows, file, indent=1)
-        else:
-            writer = csv.DictWriter(file, ["epoch", "accuracy"])
-            writer.writeheader()
-            writer.writerows(rows)
-
-
 def _bench(arguments: argparse.Namespace) -> None:
     """Run the book's jobs on the compiled kernels and on the book's algorithm in NumPy in turn, and compare the times."""
-    from nndl_ext import bench  # not needed otherwise
+    from nndl_ext import bench
+    from nndl_ext.validation import integer
 
     bench.main(integer(arguments.repeats, "repeats", least=1))
 
 
 def _info(_arguments: argparse.Namespace) -> None:
     """Print versions, the kernel variant in use and those available, and the size of the shipped data."""
-    show_config()
-    training_data, validation_data, test_data = mnist_loader.load_data()
+    nndl_ext.show_config()
+    training_data, validation_data, test_data = nndl_ext.mnist_loader.load_data()
     print(f"MNIST: {len(training_data[0])} training, {len(validation_data[0])} validation, {len(test_data[0])} test images")
 
 
@@ -222,17 +268,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, 1 for input that does not fit or a training that diverged, 130 after Ctrl-C.
+        The exit status: 0; 1 for input that does not fit, a file that can't be read or written, a training that diverged, or
+        output that can't be written; 130 after Ctrl-C. What went wrong stands in one line on stderr, except that Ctrl-C and a
+        pipe that its reader has closed (``| head``) end the program without a word.
+
+    Raises
+    ------
+    SystemExit
+        With status 2 for options that make no sense, and 0 after ``--help`` and ``--version``.
     """
-    arguments = _parser().parse_args(argv)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed before the program began
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     try:
-        arguments.run(arguments)
-    except (DivergenceError, MemoryError, OSError, TypeError, ValueError) as error:
-        print(f"nndl-ext: {error}", file=sys.stderr)
+        with redirect_stdout(cast(TextIO, _Output(sys.stdout))):
+            try:
+                arguments = _parser().parse_args(argv)
+                arguments.run(arguments)
+            finally:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        return 1
+    except (ArithmeticError, ImportError, MemoryError, OSError, TypeError, ValueError) as error:
+        _tell(sys.stderr, f"nndl-ext: {str(error) or 'not enough memory'}")
         return 1
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _tell(stream: TextIO, text: str) -> None:
+    """Print a line, whatever the characters in a path or a file are; the program goes on if nobody can read it."""
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    encoding = stream.encoding or "utf-8"
+    with suppress(OSError):
+        print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import math
 import os
+import stat
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -103,33 +106,73 @@ def replace(path: str | os.PathLike[str], data: bytes) -> None:
 
     Raises
     ------
+    PermissionError
+        If there is a file that is read-only for its owner or for this process.
     OSError
         If it can't be written, or something that is no file is in its place. What was there is unchanged.
     """
-    target = os.path.realpath(path)
-    if os.path.exists(target) and not os.path.isfile(target):
-        raise OSError(f"{target} is there, and not a file")
-    temporary = f"{target}.{os.urandom(4).hex()}.tmp"
+    target, mode = _place(path)
     try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if os.path.exists(target):
-            os.chmod(temporary, os.stat(target).st_mode & 0o7777)
-        os.replace(temporary, target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise type(error)(error.errno, f"{error.strerror}; what was there is unchanged", target) from error
-        raise
-    if os.name == "posix":  # elsewhere a folder can't be opened
+        with _temporary(target) as temporary:
+            temporary.write(data)
+            temporary.flush()
+            os.fsync(temporary.fileno())
+            temporary.close()  # elsewhere than on POSIX, an open file can't be renamed
+            if mode is not None:
+                os.chmod(temporary.name, stat.S_IMODE(mode))
+            os.replace(temporary.name, target)
+    except OSError as error:
+        raise type(error)(error.errno, f"{error.strerror}; what was there is unchanged", target) from error
+    # The new file is in its place. Not every system and folder lets its name be brought to the disk.
+    with contextlib.suppress(OSError):
         folder = os.open(os.path.dirname(target), os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def require_writable(path: str | os.PathLike[str]) -> None:
+    """See to it that `replace` can write a file, as far as can be known before. Nothing is changed.
+
+    Raises
+    ------
+    OSError
+        If it can't.
+    """
+    target, _ = _place(path)
+    try:
+        with _temporary(target):
+            pass
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, target) from error
+
+
+def _place(path: str | os.PathLike[str]) -> tuple[str, int | None]:
+    """Where a file goes, and the mode of the one that is there, if any; it may be replaced."""
+    target = os.path.realpath(path)
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        return target, None
+    if not stat.S_ISREG(mode):
+        raise OSError(f"{target} is there, and not a file")
+    # A rename asks for no right to the file itself, and root has them all: so the mode counts.
+    if not mode & stat.S_IWUSR or not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "The file is read-only; what was there is unchanged", target)
+    return target, mode
+
+
+@contextlib.contextmanager
+def _temporary(target: str) -> Iterator[BinaryIO]:
+    """A new file beside a target, which is gone at the end, unless it has been renamed."""
+    name = f"{target}.{os.urandom(4).hex()}.tmp"
+    try:
+        with open(name, "xb") as file:
+            yield file
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
 
 
 def _limit(size: int) -> int:

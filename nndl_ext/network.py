@@ -380,9 +380,10 @@ class Network:
     def save(self, path: str | PathLike[str]) -> None:
         """Write the network to a file, from which `load` makes it again to the last bit.
 
-        The file is replaced whole or not at all, whatever happens meanwhile. It is a NumPy archive; `nndl_ext.saving` says what
-        it holds. The state of the generator that ``seed`` started is part of it, ``threads`` and the methods of a subclass are
-        not.
+        The file is replaced whole or not at all, whatever happens meanwhile. It is a NumPy archive, with the state of the
+        generator that ``seed`` started; or, if its name ends in ``.json``, the JSON of the book's ``network2.py``, without that
+        state and with the same numbers in float64. `nndl_ext.saving` says what they hold. ``threads`` and the methods of a
+        subclass are part of neither.
 
         Parameters
         ----------
@@ -391,10 +392,13 @@ class Network:
 
         Raises
         ------
+        PermissionError
+            If there is a file that is read-only.
         OSError
             If the file can't be written. What was there is unchanged.
         TypeError, ValueError
-            If weights or biases have been replaced by what does not fit, or one is infinite or NaN.
+            If weights or biases have been replaced by what does not fit, or one is infinite or NaN, or a network of perceptrons
+            would go into JSON, which knows sigmoid neurons only.
         """
         saving.write(path, self._saved())
 
@@ -529,13 +533,13 @@ def _checked_threads(threads: int | None) -> int | None:
 
 
 def load(path: str | PathLike[str]) -> Network:
-    """The network of a file that `Network.save` has written, to the last bit, or the book's ``network2.py``.
+    """The network of a file that `Network.save` or the book's ``network2.py`` has written, to the last bit.
 
     Parameters
     ----------
     path : str or path-like
-        The file. In one that ``network2.py`` has written, sizes, weights and biases count, in float64; training goes on with
-        the quadratic cost, whatever the file says.
+        The file. In JSON, sizes, weights and biases count, in float64; training goes on with the quadratic cost, whatever the
+        file says.
 
     Returns
     -------

@@ -56,7 +56,7 @@ class Network(network.Network):
     """A network of perceptrons.
 
     It has the constructor, weights and biases of `nndl_ext.network.Network`, with the step in place of the sigmoid.
-    ``feedforward``, ``evaluate``, ``cost`` and ``save`` work; there is no gradient to train it by.
+    ``feedforward``, ``evaluate``, ``cost`` and ``save`` (but not as JSON) work; there is no gradient to train it by.
     """
 
     _neuron = "perceptron"

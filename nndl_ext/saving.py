@@ -1,14 +1,18 @@
 """Saved networks: what stands in their files.
 
-A file is a NumPy archive (``.npz``) without pickles: ``nndl_ext`` is the version of this format; ``neuron`` is ``sigmoid`` or
-``perceptron``; ``sizes`` are those of the layers; ``biases_0``, ``weights_0`` and so on are the network's arrays, in its dtype;
-``generator`` is the state of the network's own generator, if it has one, as ``random.Random.getstate`` gives it. Further arrays
-are notes of a program, which `nndl_ext.load` passes over.
+A file whose name ends in ``.json`` is that of the book's ``network2.py``: an object with ``sizes``, ``weights``, ``biases`` and
+``cost``. It holds neither the state of a generator nor a dtype: each number is spelled so that float64 reads its bits again.
+
+Any other is a NumPy archive (``.npz``) without pickles: ``nndl_ext`` is the version of this format; ``neuron`` is ``sigmoid``
+or ``perceptron``; ``sizes`` are those of the layers; ``biases_0``, ``weights_0`` and so on are the network's arrays, in its
+dtype; ``generator`` is the state of the network's own generator, if it has one, as ``random.Random.getstate`` gives it. Further
+arrays are notes of a program, which `nndl_ext.load` passes over.
 """
 
 from __future__ import annotations
 
 import io
+import os
 from itertools import pairwise
 from os import PathLike
 from typing import Any, NamedTuple
@@ -47,25 +51,48 @@ class Saved(NamedTuple):
 
 
 def write(path: str | PathLike[str], saved: Saved) -> None:
-    """Write a file whole or not at all.
+    """Write a file whole or not at all: JSON if its name ends in ``.json``, in whatever case, else an archive.
 
     Raises
     ------
     OSError
         If it can't be written. What was there is unchanged.
     ValueError
-        If a number is infinite or NaN.
+        If a number is infinite or NaN, or what is to be saved is more than JSON holds.
     """
-    arrays: dict[str, Any] = {"nndl_ext": VERSION, "neuron": saved.neuron, "sizes": saved.sizes}
     for name in ("biases", "weights"):
         for layer, array in enumerate(getattr(saved, name)):
-            arrays[f"{name}_{layer}"] = finite(array, f"{name}[{layer}]")
+            finite(array, f"{name}[{layer}]")
+    files.replace(path, _json(path, saved) if os.fsdecode(path).lower().endswith(".json") else _archive(saved))
+
+
+def _archive(saved: Saved) -> bytes:
+    arrays: dict[str, Any] = {"nndl_ext": VERSION, "neuron": saved.neuron, "sizes": saved.sizes}
+    for name in ("biases", "weights"):
+        arrays |= {f"{name}_{layer}": array for layer, array in enumerate(getattr(saved, name))}
     if saved.generator is not None:
         arrays["generator"] = np.array(saved.generator, np.uint32)
-    arrays.update(saved.notes)
+    arrays |= saved.notes
     archive = io.BytesIO()
     np.savez(archive, **arrays)
-    files.replace(path, archive.getvalue())
+    return archive.getvalue()
+
+
+def _json(path: str | PathLike[str], saved: Saved) -> bytes:
+    """What the book's ``network2.load`` reads."""
+    import json
+
+    if saved.neuron != "sigmoid":
+        raise ValueError(f"{path} would be read as a network of sigmoid neurons: save one of {saved.neuron}s as .npz")
+    if saved.notes:
+        raise ValueError(f"{path} could hold the network, but not {' and '.join(saved.notes)} beside it: save it as .npz")
+    content = {
+        "sizes": saved.sizes,
+        "weights": [array.tolist() for array in saved.weights],
+        "biases": [array.tolist() for array in saved.biases],
+        "cost": "QuadraticCost",
+    }
+    return json.dumps(content).encode()
 
 
 def read(path: str | PathLike[str]) -> Saved:
@@ -90,8 +117,8 @@ def read(path: str | PathLike[str]) -> Saved:
 def _from_archive(arrays: dict[str, np.ndarray]) -> Saved:
     if "nndl_ext" not in arrays:
         raise ValueError("the archive does not come from nndl-ext")
-    version = int(arrays.pop("nndl_ext"))
-    if version != VERSION:
+    version = arrays.pop("nndl_ext")
+    if version.shape or version != VERSION:
         raise ValueError(f"it is of version {version} of the format, and this nndl-ext reads version {VERSION}")
     neuron, given_sizes, generator = str(arrays.pop("neuron")), arrays.pop("sizes"), arrays.pop("generator", None)
     if given_sizes.size > len(arrays):

@@ -5,16 +5,35 @@ import json
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from nndl_ext import Network, load, mnist_loader
+from nndl_ext import Network, _kernels, load, mnist_loader, saving
 from nndl_ext.__main__ import main
 
 QUICK = ["train", "--epochs", "2", "--sizes", "784,8,10", "--dtype", "float32", "--seed", "1"]
+
+
+def small_data(folder, training=7, test=3, pixel=0):
+    """A folder of a few images of one grey level, all of zeros."""
+    folder.mkdir()
+    for name, shape in zip(
+        ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+        ((training, 28, 28), (training,), (test, 28, 28), (test,)),
+        strict=True,
+    ):
+        header = bytes((0, 0, 8, len(shape))) + b"".join(n.to_bytes(4, "big") for n in shape)
+        level = pixel if len(shape) == 3 else 0
+        (folder / name).write_bytes(header + bytes([level]) * math.prod(shape))
+    return folder
 
 
 def test_train_prints_the_book_s_lines(capsys):
@@ -79,15 +98,7 @@ def test_what_a_resumed_run_can_not_be_is_said(tmp_path, capsys):
     content = (tmp_path / "run.npz").read_bytes()
     (tmp_path / "other").write_bytes(b"?")
     load(path).save(tmp_path / "net.npz")
-    other_data = tmp_path / "data"
-    other_data.mkdir()
-    for name, array in zip(
-        ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-        ((7, 28, 28), (7,), (3, 28, 28), (3,)),
-        strict=True,
-    ):
-        header = bytes((0, 0, 8, len(array))) + b"".join(n.to_bytes(4, "big") for n in array)
-        (other_data / name).write_bytes(header + bytes(math.prod(array)))
+    other_data = small_data(tmp_path / "data")
     for arguments, message in (
         (
             ["--resume", path, "--sizes", "784,30,10"],
@@ -108,6 +119,170 @@ def test_what_a_resumed_run_can_not_be_is_said(tmp_path, capsys):
         assert message in capsys.readouterr().err
     assert (tmp_path / "run.npz").read_bytes() == content
     assert not (tmp_path / "unused").exists()
+
+
+def test_a_run_goes_on_with_the_very_images(tmp_path, capsys):
+    path, data = str(tmp_path / "run.npz"), str(small_data(tmp_path / "data"))
+    assert main(["train", "--sizes", "784,2,10", "--epochs", "1", "--data", data, "--save", path]) == 0
+    for i, change in enumerate(({"pixel": 1}, {"test": 4}, {"training": 8})):
+        other = str(small_data(tmp_path / f"other{i}", **change))
+        assert main(["train", "--resume", path, "--data", other]) == 1
+        assert "run.npz is a run on other data: give theirs by --data" in capsys.readouterr().err
+    assert main(["train", "--resume", path, "--data", data, "--epochs", "2"]) == 0
+
+
+def test_data_without_images_are_named(tmp_path, capsys):
+    for i, (change, message) in enumerate((({"test": 0}, "has no test images"), ({"training": 0}, "has no training images"))):
+        data = str(small_data(tmp_path / f"data{i}", **change))
+        assert main(["train", "--sizes", "784,2,10", "--data", data]) == 1
+        assert capsys.readouterr().err == f"nndl-ext: {data} {message}\n"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([10**400, -1, 1e308, "784"]),
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
+    max_leaves=8,
+)
+FIELDS = ["sizes", "batch", "eta", "dtype", "seed", "epochs"]
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_the_notes_of_a_file_are_the_answer_is_a_line(data, tmp_path, capsys):
+    folder, path = tmp_path / "data", tmp_path / "run.npz"
+    if not folder.exists():
+        small_data(folder)
+    path.unlink(missing_ok=True)
+    main(["train", "--sizes", "784,2,10", "--epochs", "1", "--seed", "1", "--data", str(folder), "--save", str(path)])
+    saved = saving.read(path)
+    notes, order = json.loads(str(saved.notes["run"])), saved.notes["order"]
+    part = data.draw(st.sampled_from(["run", "options", "curve", "data", "text", "order", "neuron", *FIELDS]))
+    if part == "run":
+        notes = data.draw(JSON)
+    elif part in notes:
+        notes[part] = data.draw(JSON)
+    elif part in FIELDS:
+        notes["options"][part] = data.draw(JSON)
+    elif part == "order":
+        order = data.draw(
+            st.sampled_from([order[:-1], order * 0, order + 1, order.astype(float) * np.nan, np.array("a"), order[:, None]])
+        )
+    elif part == "neuron":
+        saved = saved._replace(neuron="perceptron")
+    text = data.draw(st.text()) if part == "text" else json.dumps(notes)
+    saving.write(path, saved._replace(notes={"run": np.array(text), "order": order}))
+    before = path.read_bytes()
+    capsys.readouterr()
+    status = main(["train", "--resume", str(path), "--data", str(folder), "--epochs", "1"])
+    error = capsys.readouterr().err
+    assert status in (0, 1)
+    assert len(error.splitlines()) == 1
+    if status:
+        assert "run.npz" in error
+        assert path.read_bytes() == before
+    assert status or part not in ("run", "order", "neuron", "text")
+
+
+def test_an_older_curve_stays_until_an_epoch_is_done(tmp_path):
+    path = tmp_path / "curve.csv"
+    path.write_text("older")
+    for arguments in (["--batch", "0"], ["--sizes", "5,10"], ["--epochs", "0"], ["--dtype", "float32", "--eta", "1e308"]):
+        main([*QUICK, "--curve", str(path), *arguments])
+        assert path.read_text() == "older"
+    assert [p.name for p in tmp_path.iterdir()] == ["curve.csv"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT there")
+def test_ctrl_c_leaves_the_curve_so_far(tmp_path):
+    path = tmp_path / "curve.json"
+    command = [sys.executable, "-m", "nndl_ext", *QUICK, "--epochs", "1000", "--curve", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for _ in range(3):
+            process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        output, error = process.communicate()
+    assert process.returncode == 130
+    assert len(error.splitlines()) == 1
+    assert len(json.loads(path.read_text())) - 3 in (output.count("Epoch"), output.count("Epoch") - 1)
+
+
+def test_the_plan_stands_above_the_lines_of_a_terminal_and_beside_those_of_a_pipe(capsys, monkeypatch):
+    plan = "Training 784-8-10 on MNIST: 50000 images, 10000 to test, epochs from 0 up to 1, mini-batches of 10, eta 3"
+    plan = f"{plan}, seed 1, float32, {_kernels.variant} kernels\n"
+    assert main(QUICK) == 0
+    output, error = capsys.readouterr()
+    assert error == plan
+    assert plan not in output
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(QUICK) == 0
+    output, error = capsys.readouterr()
+    assert output.startswith(plan)
+
+
+def pipe_that_nobody_reads():
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no descriptors to close there")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", [["info"], QUICK])
+@pytest.mark.parametrize(
+    ("stdout", "closed", "status", "message"),
+    [
+        (lambda: os.open("/dev/full", os.O_WRONLY), None, 1, r"nndl-ext: .*No space left on device: 'standard output'\n"),
+        (pipe_that_nobody_reads, None, 1, ""),
+        (lambda: os.open(os.devnull, os.O_WRONLY), 1, 0, ""),
+        (lambda: os.open(os.devnull, os.O_WRONLY), 0, 0, ""),
+    ],
+    ids=["full", "pipe", "no stdout", "no stdin"],
+)
+def test_output_that_can_not_be_written(command, stdout, closed, status, message, unbuffered):
+    if message and not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    descriptor = stdout()
+    result = subprocess.run(
+        [sys.executable, "-m", "nndl_ext", *command],
+        stdout=descriptor,
+        stderr=subprocess.PIPE,
+        preexec_fn=None if closed is None else partial(os.close, closed),
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+        text=True,
+    )
+    os.close(descriptor)
+    assert result.returncode == status
+    assert re.fullmatch(("" if command == ["info"] else r"Training .*\n") + message, result.stderr)
+
+
+@pytest.mark.parametrize("command", [["info"], QUICK, ["bench"]])
+def test_kernels_that_can_not_be_loaded_are_a_line(command):
+    environment = os.environ | {"NNDL_EXT_CPU": "z80"}
+    result = subprocess.run([sys.executable, "-m", "nndl_ext", *command], env=environment, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith("nndl-ext: NNDL_EXT_CPU='z80' asks for a kernel variant")
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_one_file_under_two_names_is_a_usage_error(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.csv").write_text("?")
+    Path("link.csv").symlink_to("a.csv")
+    Path("dangling.csv").symlink_to("b.csv")
+    os.link("a.csv", "hard.csv")
+    for one, other in (
+        ("--resume a.csv", "--curve a.csv"),
+        ("--resume link.csv", "--curve ./a.csv"),
+        ("--resume hard.csv", "--curve a.csv"),
+        ("--save b.csv", "--curve dangling.csv"),
+        ("--data a.csv", "--curve hard.csv"),
+    ):
+        with pytest.raises(SystemExit) as exit_:
+            main(["train", *one.split(), *other.split()])
+        assert exit_.value.code == 2
+        assert f"{one} and {other} are one file" in capsys.readouterr().err
+    assert Path("a.csv").read_text() == "?"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
@@ -149,10 +324,20 @@ def test_what_does_not_fit_is_said_in_a_line(arguments, message, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--save", "a", "--resume", "a"], ["--curve", "curve.txt"], ["--sizes", "a,b"], ["--dtype", "int8"]]
+    "arguments",
+    [
+        ["--save", "a", "--resume", "a"],
+        ["--curve", "curve.txt"],
+        ["--sizes", "a,b"],
+        ["--dtype", "int8"],
+        ["--save", "run.JSON"],
+        *([option, ""] for option in ("--save", "--resume", "--curve", "--data")),
+    ],
 )
 def test_what_is_misspelled_is_a_usage_error(arguments, capsys):
     with pytest.raises(SystemExit) as exit_:
         main(["train", *arguments])
     assert exit_.value.code == 2
-    assert arguments[0] in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert arguments[0] in error
+    assert len(error.splitlines()) == 1

@@ -37,7 +37,20 @@ def test_a_variant_can_be_forced(name):
 
 
 def test_a_variant_that_is_not_there_is_an_error():
-    result = run("import nndl_ext", NNDL_EXT_CPU="z80")
+    result = run("from nndl_ext import Network", NNDL_EXT_CPU="z80")
     assert result.returncode != 0
     assert "NNDL_EXT_CPU='z80' asks for a kernel variant that this build or processor lacks; it has" in result.stderr
     assert "baseline" in result.stderr.splitlines()[-1]
+
+
+def test_names_are_found_when_they_are_asked_for():
+    code = (
+        "import sys, nndl_ext; assert 'numpy' not in sys.modules; print(nndl_ext.perceptron.Network, nndl_ext.network.Network)"
+    )
+    result = run(code)
+    assert result.stdout.split("> ")[0].endswith("nndl_ext.perceptron.Network'"), result.stderr
+    assert dir(nndl_ext) == sorted(nndl_ext.__all__)
+    for name in nndl_ext.__all__:
+        assert getattr(nndl_ext, name) is getattr(nndl_ext, name) or name == "__version__"
+    with pytest.raises(AttributeError, match="module 'nndl_ext' has no attribute 'nothing'"):
+        nndl_ext.nothing  # noqa: B018

@@ -103,6 +103,37 @@ def test_what_the_book_s_network2_writes(tmp_path):
     again.SGD(DATA, 1, 10, 0.1)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", ["net.json", "NET.Json"])
+def test_json_is_what_the_book_s_network2_reads(tmp_path, dtype, name):
+    net, limits = trained(dtype), np.finfo(dtype)
+    net.weights[0][0] = [-0.0, limits.smallest_subnormal, limits.max, limits.tiny]
+    net.save(tmp_path / name)
+    content = json.loads((tmp_path / name).read_text())
+    assert content.keys() == {"sizes", "weights", "biases", "cost"}
+    assert (content["sizes"], content["cost"]) == ([4, 5, 3], "QuadraticCost")
+    for arrays, given in ((content["weights"], net.weights), (content["biases"], net.biases)):
+        assert [np.array(rows).tobytes() for rows in arrays] == [array.astype(np.float64).tobytes() for array in given]
+    again = load(tmp_path / name)
+    assert (again.dtype, again._own_generator) == (np.float64, None)
+    assert [a.astype(dtype).tobytes() for a in arrays_of(again)] == [a.tobytes() for a in arrays_of(net)]
+
+
+def test_what_json_can_not_hold_is_refused(tmp_path):
+    path = tmp_path / "net.json"
+    trained().save(path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"net\.json would be read as a network of sigmoid neurons"):
+        perceptron.Network([4, 5, 3], seed=1).save(path)
+    with pytest.raises(ValueError, match=r"net\.json could hold the network, but not order beside it"):
+        saving.write(path, trained()._saved(order=np.arange(3)))
+    net = trained()
+    net.weights[0][0, 0] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        net.save(path)
+    assert path.read_bytes() == before
+
+
 def test_big_endian_arrays_are_read(tmp_path):
     net = trained(np.float32)
     net.save(tmp_path / "net.npz")
@@ -222,6 +253,46 @@ def test_links_are_followed_and_modes_kept(tmp_path):
     assert (tmp_path / "link").is_symlink()
     assert stat.S_IMODE((tmp_path / "net.npz").stat().st_mode) == 0o640
     same_bits(load(tmp_path / "net.npz"), trained(seed=2))
+
+
+@pytest.mark.parametrize("name", ["net.npz", "net.json"])
+def test_a_read_only_file_is_left_alone(tmp_path, name):
+    path = tmp_path / name
+    trained(seed=1).save(path)
+    before = path.read_bytes()
+    path.chmod(0o444)
+    for call in (lambda: trained(seed=2).save(path), lambda: files.require_writable(path)):
+        with pytest.raises(PermissionError, match="read-only") as caught:
+            call()
+        assert caught.value.filename == os.path.realpath(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    path.chmod(0o644)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders can't be opened there")
+@pytest.mark.parametrize("failing", ["open", "fsync"])
+def test_a_folder_that_can_not_be_synced_is_no_failure(tmp_path, monkeypatch, failing):
+    original = getattr(os, failing)
+
+    def fail_for_folders(file, *arguments):
+        if stat.S_ISDIR((os.stat if failing == "open" else os.fstat)(file).st_mode):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return original(file, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, failing, fail_for_folders)
+        trained().save(tmp_path / "net.npz")
+    same_bits(load(tmp_path / "net.npz"), trained())
+
+
+def test_whether_a_file_can_be_written_is_known_without_a_trace(tmp_path):
+    files.require_writable(tmp_path / "net.npz")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        files.require_writable(tmp_path / "nowhere" / "net.npz")
+    with pytest.raises(OSError, match="not a file"):
+        files.require_writable(tmp_path)
 
 
 def test_notes_of_a_program_are_kept_and_passed_over(tmp_path):

@@ -1,12 +1,14 @@
 """Kills savings and trainings at random moments, and finds out whether anything is lost.
 
 Half of the kills hit a process that saves two networks in turn, again and again: the file must hold one of them whole. The
-others hit ``nndl-ext train --save`` and then ``--resume``, until the training is done: each time the file must load, and in the
-end it must equal, to the last byte, that of a training that nobody disturbed. SIGKILL can't be caught.
+others hit ``nndl-ext train --save`` and then ``--resume``, until the training is done: each time the file must load, and the
+learning curve be whole; in the end both must equal, to the last byte, those of a training that nobody disturbed. SIGKILL can't
+be caught.
 
     python tools/kill.py [KILLS]     200 unless told otherwise; prints what happened, and exits with 1 if anything was lost
 """
 
+import json
 import random
 import signal
 import subprocess
@@ -38,14 +40,15 @@ def bits(net):
 
 def run(command, seconds):
     """Run a process for so long at most, and kill it then; whether it was killed."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        status = process.wait(seconds)
+        _, error = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
-        return process.wait() == -signal.SIGKILL
-    if status:
-        sys.exit(f"{command} ended with {status}")
+        process.communicate()
+        return process.returncode == -signal.SIGKILL
+    if process.returncode:
+        sys.exit(f"{command} ended with {process.returncode}: {error}")
     return False
 
 
@@ -67,22 +70,26 @@ def kill_trainings(kills, folder, rng):
     """How many trainings it took, and how many of them ended with other bits than an undisturbed one."""
     undisturbed, path = folder / "undisturbed.npz", folder / "killed.npz"
     start = time.perf_counter()
-    run([*TRAIN, *OPTIONS, "--save", undisturbed], 600)
+    curve, undisturbed_curve = path.with_suffix(".json"), undisturbed.with_suffix(".json")
+    run([*TRAIN, *OPTIONS, "--save", undisturbed, "--curve", undisturbed_curve], 600)
     longest = time.perf_counter() - start
-    expected = undisturbed.read_bytes()
+    expected = undisturbed.read_bytes(), undisturbed_curve.read_bytes()
     killed = trainings = different = 0
     while killed < kills or path.exists():
         begin = [*TRAIN, "--resume", path] if path.exists() else [*TRAIN, *OPTIONS, "--save", path]
-        interrupted = run(begin, rng.uniform(0.1, longest) if killed < kills else 600)
+        interrupted = run([*begin, "--curve", curve], rng.uniform(0.1, longest) if killed < kills else 600)
         killed += interrupted
         if path.exists():
             load(path)
         elif "--resume" in begin:
             sys.exit("a file has vanished")
+        if curve.exists():
+            json.loads(curve.read_bytes())
         if not interrupted:
             trainings += 1
-            different += path.read_bytes() != expected
+            different += (path.read_bytes(), curve.read_bytes()) != expected
             path.unlink()
+            curve.unlink()
     return trainings, different
 
 

@@ -1,0 +1,161 @@
+"""Runs of the command line's ``train``: what one is made of, and how it is saved and goes on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nndl_ext import files, mnist_loader, saving
+from nndl_ext.dataset import Dataset, Pair
+from nndl_ext.network import Network
+from nndl_ext.validation import finite_number, integer, layer_sizes
+
+# A saved run brings its own, which options given to go on with it must not contradict, but for the epochs.
+DEFAULTS: dict[str, Any] = {
+    "sizes": [784, 30, 10], "batch": 10, "eta": 3.0, "dtype": "float64", "seed": None, "epochs": 30
+}  # fmt: skip
+
+# So many images at once are made from their grey levels for the checksum, which depends on it.
+_IMAGES = 5000
+
+
+@dataclass
+class Run:
+    """A training on its way.
+
+    Attributes
+    ----------
+    net : Network
+        As the last epoch left it.
+    options : dict
+        Those that `DEFAULTS` names.
+    curve : list of int
+        How many test images came out right after each epoch.
+    order : numpy.ndarray
+        The order of the training images in the last epoch, int64, which is shuffled for the next.
+    """
+
+    net: Network
+    options: dict[str, Any]
+    curve: list[int]
+    order: np.ndarray
+
+    @property
+    def epochs(self) -> range:
+        """Those that are left."""
+        return range(len(self.curve), self.options["epochs"])
+
+    def save(self, path: str, data: int) -> None:
+        """Write the run to a file, with the checksum of its data."""
+        notes = json.dumps({"options": self.options, "curve": self.curve, "data": data})
+        saving.write(path, self.net._saved(run=np.array(notes), order=self.order))
+
+
+def load_data(path: str | None) -> tuple[Sequence[Pair], Sequence[Pair]]:
+    """Training and test images.
+
+    Raises
+    ------
+    OSError, ValueError
+        If they can't be read, or there are none.
+    """
+    training_data, _, test_data = mnist_loader.load_data_wrapper(path)
+    for pairs, name in ((training_data, "training"), (test_data, "test")):
+        if not len(pairs):
+            raise ValueError(f"{path} has no {name} images")
+    return training_data, test_data
+
+
+def checksum(*data_sets: Sequence[Pair]) -> int:
+    """What tells images, as float32, and their labels from others."""
+    result = 0
+    for pairs in data_sets:
+        for start in range(0, len(pairs), _IMAGES):
+            part = Dataset.from_pairs(pairs[start : start + _IMAGES])
+            labels = part.y if part.y.ndim == 1 else part.y.argmax(axis=1)
+            result = zlib.crc32(part.x.astype("<f4", copy=False).data, result)
+            result = zlib.crc32(labels.astype("<i8", copy=False).data, result)
+    return result
+
+
+def begin(given: dict[str, Any], images: int) -> Run:
+    """A run with the given options on so many images."""
+    options = DEFAULTS | given
+    integer(options["epochs"], "epochs", least=0)
+    net = Network(options["sizes"], dtype=options["dtype"], seed=options["seed"])
+    return Run(net, options, [], np.arange(images))
+
+
+def resume(path: str, given: dict[str, Any], images: int, tests: int, data: int) -> Run:
+    """The run in a file, whatever that may hold, if it has the given options, and data of this checksum.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError
+        If it is not that of a run, or of another.
+    """
+    saved = saving.read(path)
+    try:
+        run, of_data = _run(saved)
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{path} is not the file of a run by 'nndl-ext train --save': {what}") from error
+    same_images = np.array_equal(np.sort(run.order), np.arange(images))
+    if of_data != data or not same_images or max(run.curve, default=0) > tests:
+        raise ValueError(f"{path} is a run on other data: give theirs by --data")
+    for name, value in given.items():
+        if name != "epochs" and value != run.options[name]:
+            raise ValueError(f"--{name} {value} was given, but the run in {path} has {run.options[name]}")
+    run.options |= given
+    integer(run.options["epochs"], "epochs", least=0)
+    return run
+
+
+def _run(saved: saving.Saved) -> tuple[Run, int]:
+    """The run in a file that anyone may have made, and the checksum of its data."""
+    if saved.neuron != "sigmoid":
+        raise ValueError(f"it is of {saved.neuron} neurons, which can't be trained")
+    order, notes = saved.notes["order"], json.loads(str(saved.notes["run"]))
+    if order.ndim != 1 or order.dtype.newbyteorder("=") != np.int64:
+        raise ValueError(f"the order of its images has shape {order.shape} of {order.dtype}")
+    for name, part, kind in (("run", notes, dict), ("options", notes["options"], dict), ("curve", notes["curve"], list)):
+        if not isinstance(part, kind):
+            raise TypeError(f"its {name} must be a {kind.__name__}")
+    options, seed = notes["options"], notes["options"]["seed"]
+    checked = {
+        "sizes": layer_sizes(options["sizes"]),
+        "batch": integer(options["batch"], "batch", least=1),
+        "eta": finite_number(options["eta"], "eta"),
+        "dtype": options["dtype"],
+        "seed": None if seed is None else integer(seed, "seed", least=0),
+        "epochs": integer(options["epochs"], "epochs", least=0),
+    }
+    if checked["sizes"] != saved.sizes or checked["dtype"] != saved.weights[0].dtype.name:
+        raise ValueError("its options are those of another network")
+    if (seed is None) != (saved.generator is None):
+        raise ValueError("a seed and the state of a generator must both be there, or neither")
+    curve = [integer(right, "curve", least=0) for right in notes["curve"]]
+    return Run(Network._from_saved(saved), checked, curve, order.astype(np.int64)), integer(notes["data"], "data")
+
+
+def write_curve(path: str, accuracies: Iterable[float]) -> None:
+    """Write the accuracy after each epoch as JSON, or else as CSV."""
+    rows = [{"epoch": epoch, "accuracy": accuracy} for epoch, accuracy in enumerate(accuracies)]
+    if path.lower().endswith(".json"):
+        text = json.dumps(rows, indent=1)
+    else:
+        file = io.StringIO()
+        writer = csv.DictWriter(file, ["epoch", "accuracy"])
+        writer.writeheader()
+        writer.writerows(rows)
+        text = file.getvalue()
+    files.replace(path, text.encode())
