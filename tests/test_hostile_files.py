@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from nndl_ext import Network, load, mnist_loader
+from nndl_ext import Network, load, mnist_loader, pickles
 
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 X, LABELS = np.arange(28, dtype=np.uint8).reshape(7, 2, 2), np.arange(7, dtype=np.uint8)
@@ -27,8 +28,18 @@ FLOATS = np.float32(X.reshape(7, 4)) / 256
 PAIRS = ((FLOATS, np.int64(LABELS)),) * 3
 
 
+DIAGONAL = np.kron(np.eye(8), np.ones((4, 4)))
+
+
+def png(pixels=DIAGONAL):
+    stream = io.BytesIO()
+    Image.fromarray(np.uint8(255 * pixels)).save(stream, "PNG")
+    return stream.getvalue()
+
+
 def idx(array, shape=None):
-    return bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *(shape or array.shape)) + array.tobytes()
+    shape = shape or array.shape
+    return bytes((0, 0, 8, len(shape))) + struct.pack(f">{len(shape)}I", *shape) + array.tobytes()
 
 
 def npz(compress=False, **arrays):
@@ -71,23 +82,39 @@ def saved_json():
 READERS = {  # the file's name, and who reads it
     "images": (NAMES[0], lambda path: mnist_loader.load_data_wrapper(path.parent)),
     "images.gz": (f"{NAMES[0]}.gz", lambda path: mnist_loader.load_data_wrapper(path.parent)),
+    "labels.gz": (f"{NAMES[1]}.gz", lambda path: mnist_loader.load_data_wrapper(path.parent)),
     "labels": (NAMES[1], lambda path: mnist_loader.load_data_wrapper(path.parent)),
     "pickle": ("mnist.pkl", mnist_loader.load_data_wrapper),
     "pickle.gz": ("mnist.pkl.gz", mnist_loader.load_data_wrapper),
     "npz": ("mnist.npz", mnist_loader.load_data_wrapper),
+    "part.npz": ("kmnist-train-imgs.npz", lambda path: mnist_loader.load_data_wrapper(path.parent)),
+    "image": ("digit.png", mnist_loader.load_images),
+    "image.zip": ("digits.zip", mnist_loader.load_images),
     "saved": ("net.npz", load),
     "json": ("net.json", load),
 }
 
 
+# Files that fit to one of these announce more than they hold.
+BOMB_READERS = READERS | {"sets.gz": READERS["images.gz"]}
+
+
 def write(folder, reader, content):
     """Write a file, with good ones beside it where a reader needs them."""
-    name = READERS[reader][0]
-    if reader in ("images", "images.gz", "labels"):
+    name = BOMB_READERS[reader][0]
+    if reader == "sets.gz":  # which agree in what they announce
+        shape = struct.unpack(">3I", gzip.decompress(content)[4:16])
+        (folder / NAMES[1]).write_bytes(idx(LABELS))
+        (folder / NAMES[2]).write_bytes(idx(X[:0], (0, *shape[1:])))
+        (folder / NAMES[3]).write_bytes(idx(LABELS[:0]))
+    elif reader in ("images", "images.gz", "labels", "labels.gz"):
         for other, array in zip(NAMES, (X, LABELS) * 2, strict=True):
             (folder / other).write_bytes(idx(array))
-        if reader == "images.gz":
-            (folder / NAMES[0]).unlink()
+        if name.endswith(".gz"):
+            (folder / name.removesuffix(".gz")).unlink()
+    elif reader == "part.npz":
+        for other, array in zip(("train-imgs", "train-labels", "test-imgs", "test-labels"), (X, LABELS) * 2, strict=True):
+            (folder / f"kmnist-{other}.npz").write_bytes(npz(arr_0=array))
     (folder / name).write_bytes(content)
     return folder / name
 
@@ -97,9 +124,13 @@ def good_file(reader, folder):
         "images": lambda: idx(X),
         "images.gz": lambda: gzip.compress(idx(X)),
         "labels": lambda: idx(LABELS),
+        "labels.gz": lambda: gzip.compress(idx(LABELS)),
         "pickle": lambda: pickle.dumps(PAIRS, 2),
         "pickle.gz": lambda: gzip.compress(pickle.dumps(PAIRS, 5)),
         "npz": keras,
+        "part.npz": lambda: npz(True, arr_0=X),
+        "image": png,
+        "image.zip": lambda: archive({"7.png": png()}),
         "saved": lambda: saved(folder),
         "json": saved_json,
     }[reader]()
@@ -119,7 +150,7 @@ def test_a_file_that_ends_early_is_refused_wherever_it_ends(tmp_path, reader):
     content = good_file(reader, tmp_path)
     assert read(write(tmp_path, reader, content), reader) is not None
     path = tmp_path / READERS[reader][0]
-    for length in range(len(content)):
+    for length in range(len(content) - (20 if reader == "image" else 0)):  # the last 20 bytes of a PNG hold no pixels
         path.write_bytes(content[:length])
         assert read(path, reader) is None, length
 
@@ -163,6 +194,23 @@ def test_any_bytes_at_all(tmp_path_factory, reader):
 MEGABYTE = 2**20
 
 
+def lying_about_pixels():
+    """The header of an array and the directory announce 100 MB, of which the archive holds half."""
+    content = bytearray(archive({"x_train.npy": npy(np.zeros(1), shape=(7, 4096, 3657), descr="|u1") + bytes(50 * MEGABYTE)}))
+    size = struct.pack("<I", 128 + 7 * 4096 * 3657)
+    content[22:26] = size
+    place = content.rindex(b"PK\x01\x02") + 24
+    content[place : place + 4] = size
+    members = {f"{name}.npy": npy(array) for name, array in (("y_train", LABELS), ("y_test", LABELS))}
+    members["x_test.npy"] = npy(np.zeros((0, 4096, 3657), np.uint8))
+    members["y_test.npy"] = npy(LABELS[:0])
+    stream = io.BytesIO(bytes(content))
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as file:
+        for name, data in members.items():
+            file.writestr(name, data)
+    return stream.getvalue()
+
+
 def bombs(folder):
     """Small files that ask for much: the reader, the content, and a part of the message."""
     zeros = bytes(100 * MEGABYTE)
@@ -175,22 +223,45 @@ def bombs(folder):
     one_label = np.zeros(7, np.int64)
     one_label[3] = 2**62
     arrays = ("pickle", "not the book's pickle")
+    large = np.zeros(100 * MEGABYTE, np.uint8)
+    doubled = [1]
+    for _ in range(40):
+        doubled = [doubled, doubled]
     one_text = b"(T" + struct.pack("<I", MEGABYTE) + bytes(MEGABYTE) + b"q\x00"  # remembered
     one_array = b"cnumpy.core.multiarray\n_reconstruct\n(NtR(K\x01J\x00\x00\x10\x00\x85cnumpy\ndtype\n(S'u1'\ntR\x89h\x00tb"
     return [
         ("images", idx(X, (2**31, 28, 28)), "announces"),
         ("images", idx(X, (2**32 - 1,) * 3), "announces"),
         ("images", idx(X[:0], (2**31, 0, 0)), "without pixels|labels"),
-        ("images.gz", gzip.compress(zeros, 9), "decompresses to more than"),
-        ("images.gz", gzip.compress(zeros[:MEGABYTE]) * 400, "decompresses to more than"),
-        ("pickle.gz", gzip.compress(gzip.compress(zeros[: 20 * MEGABYTE])), "not the book's pickle"),
-        ("npz", keras(True, x_train=np.zeros(100 * MEGABYTE, np.uint8)), "announces more data"),
+        ("images", idx(X, (7, 2**31, 2**31)), "announces|of shape"),
+        ("images.gz", gzip.compress(zeros, 9), "not an IDX file"),
+        ("images.gz", gzip.compress(zeros[:MEGABYTE]) * 400, "not an IDX file"),
+        ("images.gz", gzip.compress(idx(large[:7], (7, 4000, 4000)) + zeros, 9), "of shape"),
+        ("images.gz", gzip.compress(idx(large, (100 * MEGABYTE, 2, 2)), 9), "announces 104857600 images"),
+        ("images.gz", gzip.compress(idx(X) + zeros, 9), "announces 28 bytes of data, but holds"),
+        ("labels.gz", gzip.compress(idx(LABELS) + zeros, 9), "announces 7 bytes of data, but holds"),
+        ("labels.gz", gzip.compress(idx(large, (200 * MEGABYTE,)), 9), "labels"),
+        ("sets.gz", gzip.compress(idx(large, (7, 5000, 5000)), 9), "announces 175000000 bytes of data, but holds 104857600"),
+        ("sets.gz", gzip.compress(idx(large, (7, 2**31, 2)), 9), "bytes of data, but holds 104857600"),
+        ("part.npz", npz(True, arr_0=large), "must hold images"),
+        ("part.npz", npz(True, arr_0=large.reshape(100, 1024, 1024)), "announces 100 images"),
+        ("part.npz", archive({f"{i}.npy": npy(large[:MEGABYTE]) for i in range(99)}), "should hold one array"),
+        ("npz", keras(True, x_train=large[: 7 * 4096 * 2048].reshape(7, 4096, 2048)), "of shape"),
+        ("npz", lying_about_pixels(), "can't be read"),
+        ("image", png(np.zeros((12_000, 12_000))), "is not an image that can be read"),
+        ("image", b"GIF89a" + b"\xff" * 20, "is not an image that can be read"),
+        ("image.zip", archive({"7.png": zeros}), "larger than an image"),
+        ("image.zip", archive({"7.png": zeros[: 12 * MEGABYTE]}), "not an image"),
+        ("image.zip", archive({"7.png": zeros[: 8 * MEGABYTE]}, zipfile.ZIP_LZMA), "compressed in a way"),
+        ("pickle.gz", gzip.compress(gzip.compress(zeros[: 20 * MEGABYTE])), "a gzip file within a gzip file"),
+        ("npz", keras(True, x_train=large), "must hold images"),
+        ("npz", keras(True, unused=large, x_train=large.reshape(-1, 2, 2)), "announces 26214400 images"),
         (
             "npz",
             archive({"x_train.npy": bz2.compress(zeros[: 20 * MEGABYTE])}, zipfile.ZIP_BZIP2),
             "in a way that NumPy does not use",
         ),
-        ("npz", archive({"x_train.npy": zeros[: 8 * MEGABYTE]}, zipfile.ZIP_BZIP2), "announces more data|in a way that NumPy"),
+        ("npz", archive({"x_train.npy": zeros[: 8 * MEGABYTE]}, zipfile.ZIP_BZIP2), "in a way that NumPy"),
         (
             "npz",
             archive({"x_train.npy": lzma.compress(zeros[: 20 * MEGABYTE])}, zipfile.ZIP_LZMA),
@@ -203,6 +274,7 @@ def bombs(folder):
         ("npz", archive({f"{i}": b"" for i in range(20_000)}), "can be read"),
         ("npz", keras(y_train=one_label), "labels from 0 to 9 for 4 pixels"),
         ("npz", keras(y_train=-np.int64(LABELS)), "labels from 0 to 9 for 4 pixels"),
+        ("npz", keras(y_train=np.zeros((7, 2**17), np.uint8)), "must have labels or unit vectors"),
         (arrays[0], b"]" * MEGABYTE + b".", arrays[1]),
         (arrays[0], b"\x8f" * MEGABYTE + b".", arrays[1]),
         (arrays[0], b"}" * MEGABYTE + b".", arrays[1]),
@@ -217,7 +289,18 @@ def bombs(folder):
         (arrays[0], b"\x8b" + struct.pack("<I", 2**31 - 1) + b".", arrays[1]),
         (arrays[0], one_text + b"c_codecs\nencode\n(h\x00S'latin1'\ntR" * 900 + b"t.", "it makes more bytes than it has"),
         (arrays[0], one_text + one_array * 300 + b"t.", "it makes more bytes than it has"),
-        ("pickle.gz", gzip.compress(b"]" * (30 * MEGABYTE)), "decompresses to more than|not the book's pickle"),
+        (arrays[0], b"\x8c\x01a" + b"\x94" * MEGABYTE + b".", "takes more steps"),
+        (arrays[0], pickle.dumps((([large[:MEGABYTE]] * 10_000, LABELS),) * 3), "it makes more bytes than it has"),
+        (arrays[0], pickle.dumps(((doubled, LABELS),) * 3), "a list of other things than arrays or integers"),
+        (arrays[0], b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(S'f8'\ntRS'12'\ntR.", arrays[1]),
+        (
+            arrays[0],
+            b"(cnumpy.core.multiarray\n_reconstruct\n(NtR(K\x01(tcnumpy\ndtype\n(S'u1'\ntR\x89J\xff\xff\xff\x7ftb.",
+            arrays[1],
+        ),
+        ("pickle.gz", gzip.compress(pickle.dumps(((large, LABELS),) * 3, 5), 9), "decompresses to more than"),
+        ("pickle.gz", gzip.compress(b"S'" + zeros), "decompresses to more than"),
+        ("pickle.gz", gzip.compress(b"]" * (30 * MEGABYTE)), "takes more steps"),
         ("saved", archive(members | {"sizes.npy": npy(np.array([2**20, 2**20, 2]))}), "not a saved network"),
         ("saved", archive(members | {"sizes.npy": npy(np.ones(60 * MEGABYTE, np.int8))}), "not a saved network"),
         ("saved", archive(members | {"weights_0.npy": npy(np.zeros(3), shape=(2**40,))}), "announces the shape"),
@@ -233,9 +316,10 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from test_hostile_files import READERS
+from test_hostile_files import BOMB_READERS
 from nndl_ext import load, mnist_loader, perceptron
-mnist_loader.load_data_wrapper(sys.argv[2])  # all modules are there now
+mnist_loader.load_data_wrapper(sys.argv[2])
+mnist_loader.load_images(sys.argv[3])  # all modules are there now
 def kilobytes(name):
     return int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith(name)))
 limit = (kilobytes("VmSize") + 400_000) * 1024
@@ -245,7 +329,7 @@ for line in sys.stdin:
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     before = kilobytes("VmRSS")
     try:
-        READERS[reader][1](Path(path.strip()))
+        BOMB_READERS[reader][1](Path(path.strip()))
         message = "no error"
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
@@ -262,10 +346,13 @@ def test_small_files_that_ask_for_much_get_little_memory(tmp_path):
         folder = tmp_path / str(number)
         folder.mkdir()
         paths.append(write(folder, reader, content))
-    usual = write(tmp_path, "npz", keras())
+    usual = write(tmp_path, "npz", keras()), write(tmp_path, "image", png())
     lines = "".join(f"{case[0]} {path}\n" for case, path in zip(cases, paths, strict=True))
     result = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(Path(__file__).parent), str(usual)], input=lines, capture_output=True, text=True
+        [sys.executable, "-c", LIMITED, str(Path(__file__).parent), *map(str, usual)],
+        input=lines,
+        capture_output=True,
+        text=True,
     )
     outputs = result.stdout.splitlines()
     assert len(outputs) == len(cases), result.stderr
@@ -306,7 +393,7 @@ def codes(marker):
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
 def test_no_code_in_a_pickle_runs(tmp_path, compress):
-    functions = (mnist_loader._from_buffer, mnist_loader._ArrayUnpickler._encode)
+    functions = (pickles._from_buffer, pickles._scalar, pickles._no_bytes, pickles._ArrayUnpickler._encode)
     before = [(f.__defaults__, f.__dict__.copy()) for f in functions]
     for code in codes(tmp_path / "executed"):
         path = write(tmp_path, "pickle", compress(code))
@@ -325,7 +412,7 @@ def test_no_code_in_an_archive_runs(tmp_path):
 
 
 def test_pickles_of_arrays_take_few_of_the_steps_allowed(tmp_path):
-    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         content = pickle.dumps(PAIRS, protocol)
-        assert len(list(pickletools.genops(content))) < mnist_loader._MOST_STEPS / 10
+        assert len(list(pickletools.genops(content))) < pickles._STEPS_ALWAYS_ALLOWED / 10
         assert read(write(tmp_path, "pickle", content), "pickle") is not None
