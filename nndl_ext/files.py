@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import zipfile
     from importlib.resources.abc import Traversable
 
+AnyPath = str | os.PathLike[str]
+
 # More than any array of numbers or text needs.
 _LONGEST_HEADER = 2**16
 

@@ -35,7 +35,8 @@ def announced(path: Traversable) -> list[Announced]:
     Parameters
     ----------
     path : Traversable
-        The folder; if it holds several sets, the folder and the beginning of the names of one, as in ``folder/emnist-letters``.
+        The folder; or the folder and the beginning of the names of one set in it, as in ``folder/emnist-letters``. Without
+        that, files that are named as MNIST's own count first.
 
     Raises
     ------
@@ -61,10 +62,10 @@ def _one_set(path: Traversable) -> tuple[str, Files]:
     if not folders[path]:
         below = [path / "raw", *(folder / "raw" for folder in _sorted(path))]
         folders = {folder: _sets(folder) for folder in below if folder.is_dir()}
-    found = [(folder, name, files) for folder, sets in folders.items() for name, files in sets.items()]
+    found = [(folder, name, files) for folder, sets in folders.items() for name, files in sorted(sets.items())]
     complete = [a_set for a_set in found if len(a_set[2]) == len(_PARTS)]
-    if len(complete) > 1:
-        names = sorted(str(folder / name.rstrip("-")) for folder, name, _ in complete)
+    if len(complete) > 1 and complete[0][:2] != (path, ""):
+        names = [str(folder / name.rstrip("-")) for folder, name, _ in complete]
         raise ValueError(f"{path} holds several data sets: give one of the paths {', '.join(names)}")
     folder, name, files = [*complete, *found, (path, "", {})][0]
     return name, _complete(folder, files)

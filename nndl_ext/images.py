@@ -12,7 +12,7 @@ from typing import IO
 
 import numpy as np
 
-from nndl_ext.files import raw
+from nndl_ext.files import AnyPath, raw
 
 try:
     from PIL import Image, ImageOps, UnidentifiedImageError
@@ -33,8 +33,6 @@ _LEAST_CONTRAST = 16
 # What a part of a zip may hold, or 64 times its size.
 _LARGE_MEMBER = 2**24
 _USUAL_GROWTH = 64
-
-AnyPath = str | os.PathLike[str]
 
 
 def read(path: AnyPath | Iterable[AnyPath]) -> np.ndarray:
@@ -119,7 +117,7 @@ def _grey(file: IO[bytes]) -> np.ndarray:
         low, high = levels.min(), levels.max()
         image = Image.fromarray((levels - low) * np.float32(255 / max(high - low, 1e-9)))
     else:
-        if image.has_transparency_data:
+        if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         image = image.convert("L")

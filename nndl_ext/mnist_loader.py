@@ -14,7 +14,6 @@ EMNIST's files hold images with rows and columns exchanged, and letters labelled
 from __future__ import annotations
 
 from collections.abc import Iterable
-from os import PathLike
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,15 +21,13 @@ import numpy as np
 from nndl_ext import folders, idx
 from nndl_ext.contents import Announced, Content
 from nndl_ext.dataset import Dataset
-from nndl_ext.files import npz_announced, raw
+from nndl_ext.files import AnyPath, npz_announced, raw
 from nndl_ext.kinds import kind
 from nndl_ext.samples import Arrays, three_pairs
 from nndl_ext.validation import integer
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-AnyPath = str | PathLike[str]
 
 # How Keras and MedMNIST, and others like them, name the arrays of a ``.npz``: for training, validation and test.
 _NPZ_NAMES = (
@@ -91,9 +88,11 @@ def load_data_wrapper(path: AnyPath | None = None) -> tuple[Dataset, Dataset, Da
     """
     (x, digits), *others = _load(path)
     classes = max(10, 1 + max(int(labels.max(initial=0)) for _, labels in ((x, digits), *others)))
+    desired_outputs = np.zeros((len(digits), classes))
+    desired_outputs[np.arange(len(digits)), digits] = 1.0
     training, validation, test = (
         Dataset(images, y, palette=_SHADES if images.dtype == np.uint8 else None)
-        for images, y in ((x, np.eye(classes)[digits]), *others)
+        for images, y in ((x, desired_outputs), *others)
     )
     return training, validation, test
 

@@ -18,6 +18,8 @@ _VALIDATION_PART = 6
 # at most this many classes, or one for each pixel.
 _MOST_CLASSES = 10
 
+_TOO_MANY_PIXELS = 2**31
+
 # Rows that are looked at together.
 _BLOCK = 4096
 
@@ -54,8 +56,8 @@ def three_pairs(announced: Sequence[Announced]) -> tuple[Arrays, Arrays, Arrays]
         if x.shape[1:] != images[0].shape[1:]:
             raise ValueError(f"{x.name} has images of shape {x.shape[1:]}, but {images[0].name} of {images[0].shape[1:]}")
     pixels = math.prod(images[0].shape[1:])
-    if not pixels:
-        raise ValueError(f"{images[0].name} has images without pixels")
+    if not 0 < pixels < _TOO_MANY_PIXELS:
+        raise ValueError(f"{images[0].name} has images of {pixels} pixels")
     digits = [_labels(y, pixels) for y in labels]  # which are small, and read first
     inputs = _inputs([x.name for x in images], [x.read().reshape(x.shape[0], pixels) for x in images])
     for array in (*inputs, *digits):

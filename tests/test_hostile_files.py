@@ -96,16 +96,17 @@ READERS = {  # the file's name, and who reads it
 
 
 # Files that fit to one of these announce more than they hold.
-BOMB_READERS = READERS | {"sets.gz": READERS["images.gz"]}
+BOMB_READERS = READERS | {"sets": READERS["images"], "sets.gz": READERS["images.gz"]}
 
 
 def write(folder, reader, content):
     """Write a file, with good ones beside it where a reader needs them."""
     name = BOMB_READERS[reader][0]
-    if reader == "sets.gz":  # which agree in what they announce
-        shape = struct.unpack(">3I", gzip.decompress(content)[4:16])
-        (folder / NAMES[1]).write_bytes(idx(LABELS))
-        (folder / NAMES[2]).write_bytes(idx(X[:0], (0, *shape[1:])))
+    if reader in ("sets", "sets.gz"):  # which agree in what they announce
+        header = gzip.decompress(content) if reader == "sets.gz" else content
+        images, *shape = struct.unpack(f">{header[3]}I", header[4 : 4 + 4 * header[3]])
+        (folder / NAMES[1]).write_bytes(idx(LABELS[:images]))
+        (folder / NAMES[2]).write_bytes(idx(X[:0], (0, *shape)))
         (folder / NAMES[3]).write_bytes(idx(LABELS[:0]))
     elif reader in ("images", "images.gz", "labels", "labels.gz"):
         for other, array in zip(NAMES, (X, LABELS) * 2, strict=True):
@@ -232,8 +233,10 @@ def bombs(folder):
     return [
         ("images", idx(X, (2**31, 28, 28)), "announces"),
         ("images", idx(X, (2**32 - 1,) * 3), "announces"),
-        ("images", idx(X[:0], (2**31, 0, 0)), "without pixels|labels"),
+        ("images", idx(X[:0], (2**31, 0, 0)), "labels"),
         ("images", idx(X, (7, 2**31, 2**31)), "announces|of shape"),
+        ("sets", idx(X[:0], (0, 2**32 - 1, 2**32 - 1, 2**32 - 1)), "has images of 792281"),
+        ("sets", idx(X, (7, 0, 4)), "has images of 0 pixels"),
         ("images.gz", gzip.compress(zeros, 9), "not an IDX file"),
         ("images.gz", gzip.compress(zeros[:MEGABYTE]) * 400, "not an IDX file"),
         ("images.gz", gzip.compress(idx(large[:7], (7, 4000, 4000)) + zeros, 9), "of shape"),
@@ -242,7 +245,7 @@ def bombs(folder):
         ("labels.gz", gzip.compress(idx(LABELS) + zeros, 9), "announces 7 bytes of data, but holds"),
         ("labels.gz", gzip.compress(idx(large, (200 * MEGABYTE,)), 9), "labels"),
         ("sets.gz", gzip.compress(idx(large, (7, 5000, 5000)), 9), "announces 175000000 bytes of data, but holds 104857600"),
-        ("sets.gz", gzip.compress(idx(large, (7, 2**31, 2)), 9), "bytes of data, but holds 104857600"),
+        ("sets.gz", gzip.compress(idx(large, (7, 2**30, 1)), 9), "bytes of data, but holds 104857600"),
         ("part.npz", npz(True, arr_0=large), "must hold images"),
         ("part.npz", npz(True, arr_0=large.reshape(100, 1024, 1024)), "announces 100 images"),
         ("part.npz", archive({f"{i}.npy": npy(large[:MEGABYTE]) for i in range(99)}), "should hold one array"),

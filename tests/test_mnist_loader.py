@@ -121,6 +121,8 @@ def test_of_several_sets_one_is_named(tmp_path, small):
     with pytest.raises(ValueError, match=r"give one of the paths .*emnist-balanced, .*emnist-digits$"):
         mnist_loader.load_data(tmp_path)
     assert_is_small(mnist_loader.load_data(tmp_path / "emnist-digits"), small)
+    write_folder(tmp_path, [(images, 9 - labels) for images, labels in small])
+    assert_is_small([(x, 9 - y) for x, y in mnist_loader.load_data(tmp_path)], small)
     with pytest.raises(FileNotFoundError, match=r"emnist-letters is neither a file nor a folder, nor do files in"):
         mnist_loader.load_data(tmp_path / "emnist-letters")
     with pytest.raises(FileNotFoundError, match=r"has kmnist-train-imgs\.npz, but lacks the train labels"):
