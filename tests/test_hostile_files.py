@@ -212,6 +212,14 @@ def lying_about_pixels():
     return stream.getvalue()
 
 
+def thrice_in_the_directory(content):
+    """An archive of one member, which its directory lists three times."""
+    begin, end = content.rindex(b"PK\x01\x02"), content.rindex(b"PK\x05\x06")
+    entries, last = 3 * content[begin:end], bytearray(content[end:])
+    last[8:16] = struct.pack("<HHI", 3, 3, len(entries))
+    return content[:begin] + entries + bytes(last)
+
+
 def bombs(folder):
     """Small files that ask for much: the reader, the content, and a part of the message."""
     zeros = bytes(100 * MEGABYTE)
@@ -246,6 +254,11 @@ def bombs(folder):
         ("labels.gz", gzip.compress(idx(large, (200 * MEGABYTE,)), 9), "labels"),
         ("sets.gz", gzip.compress(idx(large, (7, 5000, 5000)), 9), "announces 175000000 bytes of data, but holds 104857600"),
         ("sets.gz", gzip.compress(idx(large, (7, 2**30, 1)), 9), "bytes of data, but holds 104857600"),
+        (  # an honest file, but of more than the process may have
+            "sets.gz",
+            gzip.compress(idx(X[:0], (7, 70 * 1024, 1024))) + gzip.compress(zeros[:MEGABYTE]) * 490,
+            "announces 513802240 bytes, for which there is no memory",
+        ),
         ("part.npz", npz(True, arr_0=large), "must hold images"),
         ("part.npz", npz(True, arr_0=large.reshape(100, 1024, 1024)), "announces 100 images"),
         ("part.npz", archive({f"{i}.npy": npy(large[:MEGABYTE]) for i in range(99)}), "should hold one array"),
@@ -272,6 +285,7 @@ def bombs(folder):
         ),
         ("npz", archive({"x_train.npy": archive({"x.npy": zeros[: 20 * MEGABYTE]})}), "can be read"),
         ("npz", bytes(lying_zip), "can be read"),
+        ("npz", thrice_in_the_directory(archive({"x_train.npy": npy(large)})), "its parts overlap|Overlapped"),
         ("npz", archive({"x_train.npy": npy(X, shape=(2**40, 28, 28))}), "announces the shape"),
         ("npz", archive({"x_train.npy": npy(X, descr="|V9223372036854775807")}), "can be read"),
         ("npz", archive({f"{i}": b"" for i in range(20_000)}), "can be read"),
