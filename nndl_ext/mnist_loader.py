@@ -53,8 +53,9 @@ def load_data(path: AnyPath | None = None) -> tuple[Arrays, Arrays, Arrays]:
     training_data, validation_data, test_data : tuple of numpy.ndarray
         Each a pair: the images, float32 of shape (n, pixels); and their labels, int64 of shape (n,). MNIST has 50,000, 10,000
         and 10,000 of 784 pixels. If a set has no validation data, the last sixth of the training data are taken for that.
-        Pixels are grey level / 256, from 0 to 255/256, for integers and for floats up to 255; floats from 0 to 1 stay as they
-        are. Colour images have each of their colours as a pixel. Labels may be stored as unit vectors.
+        Pixels are grey level / 256, from 0 to 255/256, for integers and for floats up to 255. Floats from 0 to 1 stay as they
+        are; if all integers are 0 or 1, they are black and white. Colour images have each of their colours as a pixel. Labels
+        may be stored as unit vectors.
 
     Raises
     ------

@@ -31,8 +31,9 @@ def three_pairs(announced: Sequence[Announced]) -> tuple[Arrays, Arrays, Arrays]
     ----------
     announced : sequence of Announced
         Images and labels for training, those for validation, unless they are to be the last sixth of the former, and those for
-        test. Images of shape (n, ...): integers or floats from 0 to 255, which are grey levels, or floats from 0 to 1. Labels
-        of shape (n,) or (n, 1), or unit vectors of shape (n, classes).
+        test. Images of shape (n, ...): integers or floats from 0 to 255, which are grey levels, or floats from 0 to 1;
+        integers of which none is above 1 are black and white. Labels of shape (n,) or (n, 1), or unit vectors of shape
+        (n, classes).
 
     Returns
     -------
@@ -90,14 +91,16 @@ def _labels(announced: Announced, pixels: int) -> np.ndarray:
 
 def _inputs(names: list[str], arrays: list[np.ndarray]) -> list[np.ndarray]:
     """The images as grey levels of type uint8, or as float32 from 0 to 1."""
-    if all(x.dtype == np.uint8 for x in arrays):
-        return arrays
     ranges = [(float(x.min(initial=0)), float(x.max(initial=0))) for x in arrays]
     for name, (least, most) in zip(names, ranges, strict=True):
         if not 0 <= least <= most <= 255:  # NaN fails this too
             raise ValueError(f"{name} must have pixels from 0 to 1 or from 0 to 255, not from {least} to {most}")
-    are_levels = max(most for _, most in ranges) > 1 or any(x.dtype.kind in "iu" for x in arrays)
-    return [_as_levels(x, 1 if are_levels else 256) for x in arrays]
+    most = max(most for _, most in ranges)
+    if any(x.dtype.kind == "f" for x in arrays):
+        return [_as_levels(x, 1 if most > 1 else 256) for x in arrays]
+    if most == 1:
+        return [x.astype(np.uint8) * np.uint8(255) for x in arrays]
+    return [x.astype(np.uint8, copy=False) for x in arrays]
 
 
 def _as_levels(x: np.ndarray, factor: int) -> np.ndarray:

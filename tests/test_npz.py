@@ -102,10 +102,10 @@ def test_grey_levels_in_any_type(tmp_path, small, dtype):
     assert_is_small(mnist_loader.load_data(path), small)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, bool])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_pixels_from_0_to_1_stay_what_they_are(tmp_path, small, dtype):
     def change(x):
-        return (x / 255).round().astype(bool) if dtype is bool else (x / 255).astype(dtype)
+        return (x / 255).astype(dtype)
 
     training_data, _, test_data = mnist_loader.load_data(write_keras(tmp_path / "mnist.npz", small, change))
     np.testing.assert_array_equal(training_data[0], change(small[0][0][:50]).reshape(50, -1).astype(np.float32))
@@ -113,6 +113,13 @@ def test_pixels_from_0_to_1_stay_what_they_are(tmp_path, small, dtype):
     assert training_data[0].max() == 1
     training_data[0][0] = 0  # they are the reader's to change
     training_data[1][0] = 0
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64])
+def test_images_in_black_and_white(tmp_path, small, dtype):
+    path = write_keras(tmp_path / "mnist.npz", small, lambda x: (x > 127).astype(dtype))
+    white = [(np.uint8(x > 127) * 255, y) for x, y in small]
+    assert_is_small(mnist_loader.load_data(path), white)
 
 
 def test_grey_levels_that_are_not_whole_are_divided_by_256_too(tmp_path, small):
