@@ -119,7 +119,10 @@ class _Stream(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._part:
-            part = next(self._parts, None)
+            try:
+                part = next(self._parts, None)
+            except ValueError as error:
+                raise ValueError(f"it {error}") from error
             if part is None:
                 return 0
             self._part = memoryview(part)

@@ -71,19 +71,17 @@ def _members(data: bytes, path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
         members = sorted(archive.infolist(), key=lambda member: member.filename)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+    except Exception as error:  # broken archives raise all sorts of them
         raise ValueError(f"{path} is not a zip archive that can be read: {error}") from error
     for member in members:
         if _is_image(member.filename.rpartition("/")[2]):
             name = f"{path}/{member.filename}"
-            if member.file_size > max(_LARGE_MEMBER, _USUAL_GROWTH * member.compress_size) or member.compress_type not in (
-                0,
-                8,
-            ):
+            most = max(_LARGE_MEMBER, _USUAL_GROWTH * member.compress_size)
+            if member.file_size > most or member.compress_type not in (0, 8):  # stored, deflated
                 raise ValueError(f"{name} is larger than an image of its size is, or compressed in a way that few programs use")
             try:
                 content = archive.read(member)
-            except Exception as error:  # broken archives raise all sorts of them
+            except Exception as error:
                 raise ValueError(f"{name} can't be read: {error}") from error
             yield name, io.BytesIO(content)
 
@@ -115,6 +113,8 @@ def _grey(file: IO[bytes]) -> np.ndarray:
     if image.mode.startswith(("I", "F")):  # which Pillow would cut off at 255
         levels = np.asarray(image, np.float32)
         low, high = levels.min(), levels.max()
+        if not np.isfinite([low, high]).all():
+            raise ValueError(f"it has pixels from {low} to {high}")
         image = Image.fromarray((levels - low) * np.float32(255 / max(high - low, 1e-9)))
     else:
         if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:

@@ -96,6 +96,8 @@ _STAND_INS = {
     **{f"numpy.{core}.numeric._frombuffer": _from_buffer for core in ("core", "_core")},
 }
 
+_PIECE = 2**16
+
 # What pickles of arrays, numbers and lists do, in any protocol. Other steps are refused, as some make a large object out of one
 # byte. These are counted, as some take some tens of bytes; the book's list of images, compressed, has six bytes a step.
 _STEPS_ALWAYS_ALLOWED = 10_000
@@ -130,7 +132,8 @@ class _ArrayUnpickler(pickle._Unpickler):
     """
 
     def __init__(self, content: Content) -> None:
-        super().__init__(content.stream(), encoding="latin1")
+        self._stream = content.stream()
+        super().__init__(self._stream, encoding="latin1")
         self._steps_left = _STEPS_ALWAYS_ALLOWED + len(content) // _BYTES_PER_STEP
         # Bytes that a pickle remembers can be used again and again. For each purpose, each byte counts.
         self._room = dict.fromkeys(("text", "arrays", "lists"), largest(len(content)) if content.compressed else len(content))
@@ -139,6 +142,8 @@ class _ArrayUnpickler(pickle._Unpickler):
         """Images and labels three times."""
         loaded = self.load()
         self.memo.clear()  # which may hold everything twice
+        while self._stream.read(_PIECE):
+            pass  # the checksum of what was compressed comes last
         pairs = [pair for pair in loaded if isinstance(pair, (tuple, list)) and len(pair) == 2]
         if len(pairs) != 3 or len(loaded) != 3:
             raise pickle.UnpicklingError("it must hold three pairs of images and labels")

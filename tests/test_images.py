@@ -173,6 +173,12 @@ def png(image):
     return stream.getvalue()
 
 
+def tiff(levels):
+    stream = io.BytesIO()
+    Image.fromarray(np.float32(levels)).save(stream, "TIFF")
+    return stream.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -182,9 +188,10 @@ def png(image):
         (png(Image.new("L", (30, 30), 255)), "shows no digit: its pixels are all alike"),
         (png(Image.new("RGBA", (30, 30))), "shows no digit: its pixels are all alike"),
         (png(Image.new("1", (10_000, 10_000))), "is not an image that can be read: Image size"),
+        (tiff(np.full((9, 9), np.nan)), "is not an image that can be read: it has pixels from nan to nan"),
         (b"PK\3\4", "is not a zip archive that can be read"),
     ],
-    ids=["empty", "PostScript", "broken", "white", "transparent", "bomb", "broken zip"],
+    ids=["empty", "PostScript", "broken", "white", "transparent", "bomb", "NaN", "broken zip"],
 )
 def test_what_is_no_picture_of_a_digit_is_named(tmp_path, content, message):
     path = tmp_path / "seven.png"

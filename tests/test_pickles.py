@@ -138,6 +138,15 @@ def test_what_is_no_such_pickle_is_refused(tmp_path, content):
         mnist_loader.load_data(path)
 
 
+def test_a_pickle_in_a_broken_gzip_file(tmp_path, small):
+    path = tmp_path / "mnist.pkl.gz"
+    content = gzip.compress(pickle.dumps(expanded(small), 4))
+    for changed, message in ((content[:-9], "it ends before its data do"), (content[:-5] + bytes(5), "Error -3 .*")):
+        path.write_bytes(changed)
+        with pytest.raises(ValueError, match=f"is not the book's pickle: it is a broken gzip file: {message}"):
+            mnist_loader.load_data(path)
+
+
 def test_a_pickle_that_grows_beyond_all_measure_is_refused(tmp_path):
     path = tmp_path / "mnist.pkl.gz"
     path.write_bytes(gzip.compress(pickle.dumps(((np.zeros((2**15, 784), np.float32), np.zeros(2**15, int)),) * 3, 5)))
