@@ -263,7 +263,7 @@ def test_what_is_missing_or_broken_is_named(tmp_path, small):
 def test_a_wrong_checksum_is_noticed(tmp_path):
     images, labels = np.random.default_rng(0).integers(0, 256, (3000, 28, 28), np.uint8), np.zeros(3000, np.uint8)
     write_folder(tmp_path, ((images, labels),) * 2, ".gz", lambda content: gzip.compress(content)[:-5] + bytes(5))
-    with pytest.raises(ValueError, match="images-idx3-ubyte.gz is a broken gzip file: .* incorrect data check|labels-idx1"):
+    with pytest.raises(ValueError, match=r"-ubyte\.gz is a broken gzip file: .* incorrect data check"):
         mnist_loader.load_data(tmp_path)
     path = tmp_path / "mnist.npz"
     np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
