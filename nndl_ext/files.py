@@ -8,19 +8,21 @@ import io
 import math
 import os
 import stat
-import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from nndl_ext.contents import LARGEST_PART, Announced, joined, largest
+
 if TYPE_CHECKING:
     import zipfile
     from importlib.resources.abc import Traversable
 
-# What decompression may yield: a hostile file can ask for a thousand times its size; MNIST, compressed, asks for five.
-_MOST_PER_BYTE = 64
-_ALWAYS_ALLOWED = 2**20
+AnyPath = str | os.PathLike[str]
+
+# More than any array of numbers or text needs.
+_LONGEST_HEADER = 2**16
 
 
 def raw(file: Traversable) -> bytes:
@@ -38,54 +40,43 @@ def raw(file: Traversable) -> bytes:
     return file.read_bytes()
 
 
-def content(file: Traversable) -> bytes:
-    """What a file holds, decompressed if gzip has compressed it.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    ValueError
-        If it is no file, or the compressed data are broken, or grow to more than 64 times their size (and 1 MiB).
-    """
-    compressed = raw(file)
-    if compressed[:2] != b"\x1f\x8b":
-        return compressed
-    limit = _limit(len(compressed))
-    parts, room = [], limit + 1
-    while compressed and room > 0:
-        member = zlib.decompressobj(wbits=31)
-        try:
-            parts.append(member.decompress(compressed, room))
-        except zlib.error as error:
-            raise ValueError(f"{file} is a broken gzip file: {error}") from error
-        room -= len(parts[-1])
-        if room > 0 and not member.eof:
-            raise ValueError(f"{file} is a broken gzip file: it ends before its data do")
-        compressed = member.unused_data.lstrip(b"\0")  # tapes pad with zeros
-    if room <= 0:
-        raise ValueError(f"{file} decompresses to more than {limit} bytes, which no honest file of its size does")
-    return b"".join(parts)
-
-
 def npz_arrays(data: bytes, name: str) -> dict[str, np.ndarray]:
     """The arrays of a NumPy archive, by name: numbers and text only, since pickled objects can run code.
 
     Raises
     ------
     ValueError
-        If this is no such archive, or a broken one, or an array is not what its header says, or larger than an archive of that
-        size can hold. The message starts with ``name``.
+        If this is no such archive, or a broken one, or an array is not what its header says, or the arrays are larger than 256
+        times the archive and 1 MiB. The message starts with ``name``.
+    """
+    announced = npz_announced(data, name)
+    if sum(array.dtype.itemsize * math.prod(array.shape) for array in announced.values()) > largest(len(data)):
+        raise ValueError(
+            f"{name} is not a NumPy archive that can be read: it announces more data than a file of its size can hold"
+        )
+    return {key: array.read() for key, array in announced.items()}
+
+
+def npz_announced(data: bytes, name: str) -> dict[str, Announced]:
+    """The arrays of a NumPy archive, by name, as their headers announce them.
+
+    Raises
+    ------
+    ValueError
+        If this is no such archive, or a broken one, or it holds other things than numbers and text. The message starts with
+        ``name``.
     """
     import zipfile  # which takes a tenth of the time that NumPy does
 
     arrays = {}
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            _refuse_bombs(archive, _limit(len(data)))
-            for member in archive.infolist():
-                with archive.open(member) as file:
-                    arrays[member.filename.removesuffix(".npy")] = _npy_array(file.read(member.file_size))
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        _refuse_bombs(archive, len(data))
+        for member in archive.infolist():
+            key = member.filename.removesuffix(".npy")
+            if key == member.filename:
+                raise ValueError(f"it holds {key}, which is no array")  # noqa: TRY301
+            arrays[key] = _npy_announced(archive, member, f"{name}: {key}")
     except Exception as error:  # the parsers that a broken file can upset raise all sorts of them
         raise ValueError(f"{name} is not a NumPy archive that can be read: {error}") from error
     return arrays
@@ -175,22 +166,19 @@ def _temporary(target: str) -> Iterator[BinaryIO]:
             os.unlink(name)
 
 
-def _limit(size: int) -> int:
-    return _ALWAYS_ALLOWED + _MOST_PER_BYTE * size
-
-
-def _refuse_bombs(archive: zipfile.ZipFile, limit: int) -> None:
-    if sum(member.file_size for member in archive.infolist()) > limit:
-        raise ValueError("it announces more data than a file of its size can hold")
+def _refuse_bombs(archive: zipfile.ZipFile, size: int) -> None:
+    if sum(member.compress_size for member in archive.infolist()) > size:
+        raise ValueError("its parts overlap")
     for member in archive.infolist():
         if member.compress_type not in (0, 8):  # stored, deflated
             # of the other ways, the reader would decompress whole blocks at once, however large they get
             raise ValueError(f"{member.filename} is compressed in a way that NumPy does not use")
 
 
-def _npy_array(data: bytes) -> np.ndarray:
-    """The array of a ``.npy`` file, of which it is a view."""
-    stream = io.BytesIO(data)
+def _npy_announced(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Announced:
+    """The array of a ``.npy`` file in an archive."""
+    with archive.open(member) as file:
+        stream = io.BytesIO(file.read(_LONGEST_HEADER))
     version = np.lib.format.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"an array of the unknown format {version}")
@@ -198,8 +186,21 @@ def _npy_array(data: bytes) -> np.ndarray:
     shape, fortran_order, dtype = read_header(stream)
     if dtype.kind not in "fiubU" or dtype.hasobject or dtype.names:
         raise ValueError(f"an array of {dtype}, but only numbers and text are allowed")
-    held = len(data) - stream.tell()
-    if min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize != held:
-        raise ValueError(f"an array announces the shape {shape} of {dtype}, but holds {held} bytes")
-    array = np.frombuffer(data, np.uint8, offset=stream.tell()).view(dtype)
-    return array.reshape(shape, order="F" if fortran_order else "C")
+    begin, size = stream.tell(), math.prod(shape) * dtype.itemsize
+    if min(shape, default=1) < 0 or begin + size != member.file_size:
+        raise ValueError(f"an array announces the shape {shape} of {dtype}, but holds {member.file_size - begin} bytes")
+
+    def read() -> np.ndarray:
+        try:
+            array = joined(lambda: _parts(archive, member), begin, size, member.compress_size)
+        except Exception as error:
+            raise ValueError(f"{name} can't be read: {error}") from error
+        return array.view(dtype).reshape(shape, order="F" if fortran_order else "C")
+
+    return Announced(name, shape, dtype, read)
+
+
+def _parts(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    with archive.open(member) as file:
+        while part := file.read(LARGEST_PART):
+            yield part

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nndl_ext import files, mnist_loader, saving
-from nndl_ext.dataset import Dataset, Pair
+from nndl_ext.dataset import Dataset, Sample
 from nndl_ext.network import Network
 from nndl_ext.validation import finite_number, integer, layer_sizes
 
@@ -58,7 +58,7 @@ class Run:
         saving.write(path, self.net._saved(run=np.array(notes), order=self.order))
 
 
-def load_data(path: str | None) -> tuple[Sequence[Pair], Sequence[Pair]]:
+def load_data(path: str | None) -> tuple[Sequence[Sample], Sequence[Sample]]:
     """Training and test images.
 
     Raises
@@ -73,7 +73,7 @@ def load_data(path: str | None) -> tuple[Sequence[Pair], Sequence[Pair]]:
     return training_data, test_data
 
 
-def checksum(*data_sets: Sequence[Pair]) -> int:
+def checksum(*data_sets: Sequence[Sample]) -> int:
     """What tells images, as float32, and their labels from others."""
     result = 0
     for pairs in data_sets:

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -28,6 +29,13 @@ def mnist():
 def _many_processors(monkeypatch):
     """As many threads as a test asks for, whatever the machine."""
     monkeypatch.setattr(threads, "processors", lambda: 8)
+
+
+@pytest.fixture(scope="session")
+def small():
+    """The first digits of MNIST: 60 for training and 20 for test, of 28 x 28 grey levels."""
+    training_data, _, test_data = mnist_loader.load_data()
+    return tuple((np.uint8(x[:n] * 256).reshape(n, 28, 28), y[:n]) for (x, y), n in ((training_data, 60), (test_data, 20)))
 
 
 # ``pytest --hypothesis-profile=long`` is for the tests that say so.

@@ -2,14 +2,13 @@
 
 import gzip
 import hashlib
-import pickle
-import sys
+import zipfile
 from importlib.resources import files
 
 import numpy as np
 import pytest
 
-from nndl_ext import Dataset, mnist_loader
+from nndl_ext import Dataset, Network, mnist_loader
 
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
@@ -19,15 +18,12 @@ def raw():
     return {name: gzip.decompress((files("nndl_ext.data") / f"{name}.gz").read_bytes()) for name in NAMES}
 
 
-@pytest.fixture(scope="module")
-def small():
-    """The first digits of MNIST: 60 for training and 20 for test, of 28 x 28 grey levels."""
-    training_data, _, test_data = mnist_loader.load_data()
-    return tuple((np.uint8(x[:n] * 256).reshape(n, 28, 28), y[:n]) for (x, y), n in ((training_data, 60), (test_data, 20)))
+IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def idx(array):
-    return bytes((0, 0, 8, array.ndim)) + b"".join(n.to_bytes(4, "big") for n in array.shape) + np.uint8(array).tobytes()
+def idx(array, code=0x08):
+    shape = b"".join(n.to_bytes(4, "big") for n in array.shape)
+    return bytes((0, 0, code, array.ndim)) + shape + array.astype(IDX_TYPES[code]).tobytes()
 
 
 def write_folder(folder, small, suffix="", compress=lambda content: content):
@@ -86,9 +82,77 @@ def test_vectorized_result():
             mnist_loader.vectorized_result(j)
 
 
-@pytest.mark.parametrize(("suffix", "compress"), [("", bytes), (".gz", gzip.compress)])
-def test_a_folder_of_idx_files(tmp_path, small, suffix, compress):
-    assert_is_small(mnist_loader.load_data(write_folder(tmp_path, small, suffix, compress)), small)
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+@pytest.mark.parametrize("separator", "-.")
+@pytest.mark.parametrize("test", ["t10k", "test"])
+def test_a_folder_of_idx_files(tmp_path, small, compress, separator, test):
+    suffix = "" if compress is bytes else ".gz"
+    for name, array in zip(NAMES, (array for pair in small for array in pair), strict=True):
+        other_name = name.replace("-idx", f"{separator}idx").replace("t10k", test)
+        (tmp_path / f"{other_name}{suffix}").write_bytes(compress(idx(array)))
+    assert_is_small(mnist_loader.load_data(tmp_path), small)
+
+
+def test_of_a_file_twice_in_a_folder_the_decompressed_one_counts(tmp_path, small):
+    write_folder(tmp_path, small)
+    write_folder(tmp_path, small, ".gz", lambda _: b"broken")
+    (tmp_path / "train-images.idx3-ubyte").mkdir()  # as an archive is unpacked by some programs
+    assert_is_small(mnist_loader.load_data(tmp_path), small)
+
+
+@pytest.mark.parametrize("given", ["", "MNIST", "MNIST/raw"])
+def test_torchvision_s_folders(tmp_path, small, given):
+    (tmp_path / "MNIST" / "raw").mkdir(parents=True)
+    write_folder(tmp_path / "MNIST" / "raw", small)
+    assert_is_small(mnist_loader.load_data(tmp_path / given), small)
+
+
+def test_of_several_sets_one_is_named(tmp_path, small):
+    for name in ("MNIST", "FashionMNIST"):
+        (tmp_path / name / "raw").mkdir(parents=True)
+        write_folder(tmp_path / name / "raw", small)
+    with pytest.raises(ValueError, match=r"holds several data sets: give one of the paths .*FashionMNIST.raw, .*MNIST.raw"):
+        mnist_loader.load_data(tmp_path)
+    (tmp_path / "kmnist-train-imgs.npz").touch()  # of an incomplete set nothing is said
+    write_emnist(tmp_path, "digits", small)
+    assert_is_small(mnist_loader.load_data(tmp_path), small)
+    write_emnist(tmp_path, "balanced", small)
+    with pytest.raises(ValueError, match=r"give one of the paths .*emnist-balanced, .*emnist-digits$"):
+        mnist_loader.load_data(tmp_path)
+    assert_is_small(mnist_loader.load_data(tmp_path / "emnist-digits"), small)
+    write_folder(tmp_path, [(images, 9 - labels) for images, labels in small])
+    assert_is_small([(x, 9 - y) for x, y in mnist_loader.load_data(tmp_path)], small)
+    with pytest.raises(FileNotFoundError, match=r"emnist-letters is neither a file nor a folder, nor do files in"):
+        mnist_loader.load_data(tmp_path / "emnist-letters")
+    with pytest.raises(FileNotFoundError, match=r"has kmnist-train-imgs\.npz, but lacks the train labels"):
+        mnist_loader.load_data(tmp_path / "kmnist")
+
+
+def write_emnist(folder, split, data):
+    """As EMNIST has them: rows and columns exchanged."""
+    for part, (images, labels) in zip(("train", "test"), data, strict=True):
+        (folder / f"emnist-{split}-{part}-images-idx3-ubyte").write_bytes(idx(images.swapaxes(1, 2)))
+        (folder / f"emnist-{split}-{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels)))
+
+
+def test_emnist_s_letters_are_upright_and_begin_at_0(tmp_path, small):
+    write_emnist(tmp_path, "letters", [(images, labels + 17) for images, labels in small])  # J is the tenth letter, Z the 26th
+    loaded = mnist_loader.load_data(tmp_path)
+    assert_is_small([(x, y - 16) for x, y in loaded], small)
+    training_data, validation_data, test_data = mnist_loader.load_data_wrapper(tmp_path)
+    assert training_data[0][1].shape == (26, 1)
+    net = Network([784, 20, 26], seed=0)
+    net.SGD(training_data, 60, 5, 3.0, test_data=test_data)
+    assert net.evaluate(training_data) >= 40
+    assert len(validation_data) == 10
+
+
+@pytest.mark.parametrize("code", IDX_TYPES)
+def test_idx_files_of_any_type(tmp_path, small, code):
+    data = [(np.minimum(images, 127), labels) for images, labels in small]
+    for name, array in zip(NAMES, (array for pair in data for array in pair), strict=True):
+        (tmp_path / name).write_bytes(idx(array, code))
+    assert_is_small(mnist_loader.load_data(tmp_path), data)
 
 
 def test_other_sizes_and_classes(tmp_path):
@@ -102,83 +166,116 @@ def test_other_sizes_and_classes(tmp_path):
     assert test_data.y.max() == 25
 
 
-def test_keras_npz(tmp_path, small):
-    (x_train, y_train), (x_test, y_test) = small
-    path = tmp_path / "mnist.npz"
-    np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
-    assert_is_small(mnist_loader.load_data(path), small)
-    np.savez(path, x_train=x_train)
-    with pytest.raises(ValueError, match="lacks x_test, y_test, y_train"):
-        mnist_loader.load_data(path)
+def test_images_that_compress_well_are_no_bombs(tmp_path):
+    """Bars, as they are made for exercises."""
+    labels = np.arange(20_000) % 10
+    images = np.zeros((20_000, 28, 28), np.uint8)
+    images[np.arange(20_000), :, 2 * labels + 4] = 255
+    write_folder(tmp_path, ((images, labels),) * 2, ".gz", gzip.compress)
+    path = tmp_path / "bars.npz"
+    np.savez_compressed(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    assert images.nbytes > 100 * (tmp_path / f"{NAMES[0]}.gz").stat().st_size
+    for given in (tmp_path, path):
+        for x, y in mnist_loader.load_data(given):
+            np.testing.assert_array_equal(x.reshape(-1, 28, 28).argmax(axis=2)[:, 0], 2 * y + 4)
 
 
-@pytest.mark.parametrize("protocol", [2, 5])
+@pytest.mark.parametrize("trailing", [b"\n", bytes(1000), b"garbage", bytes(7) + b"\x1f", bytes(99) + gzip.compress(b"")])
+def test_what_stands_behind_compressed_data_is_passed_over(tmp_path, small, trailing):
+    write_folder(tmp_path, small, ".gz", lambda content: gzip.compress(content) + trailing)
+    assert_is_small(mnist_loader.load_data(tmp_path), small)
+
+
+def test_gzip_files_in_many_parts(tmp_path, small):
+    def compress(content):
+        return b"".join(gzip.compress(content[i : i + 3]) + bytes(i % 3) for i in range(0, len(content), 3))
+
+    assert_is_small(mnist_loader.load_data(write_folder(tmp_path, small, ".gz", compress)), small)
+
+
+NOT_DATA = {
+    b"": "an empty file",
+    b"\n<!DOCTYPE html>\n<html><title>404</title></html>": "a web page",
+    b"<?xml version='1.0'?><Error>Access denied</Error>": "XML or a web page",
+    b"5,0,0,0,0,128,254\n0,0,0,0,255,0,0\n": "a table in CSV",
+    b"\x89PNG\r\n\x1a\n": "a PNG image",
+    b"\x93NUMPY\1\0": "a single NumPy array",
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:0": "a pointer of Git LFS",
+    gzip.compress(b"\0\0\x08\1\0\0\0\0"): "a gzip file within a gzip file",
+}
+
+
+@pytest.mark.parametrize("content", NOT_DATA)
+def test_a_file_of_another_kind_is_named_as_what_it_is(tmp_path, small, content):
+    write_folder(tmp_path, small)
+    compressed = gzip.compress(content)
+    for data in (content, compressed)[content[:2] == b"\x1f\x8b" :]:
+        (tmp_path / NAMES[0]).write_bytes(data)
+        with pytest.raises(ValueError, match=rf"{NAMES[0]} is {NOT_DATA[content]}.*, not an IDX file"):
+            mnist_loader.load_data(tmp_path)
+        with pytest.raises(ValueError, match=rf"{NAMES[0]} is {NOT_DATA[content]}.*; a data set is a folder of four IDX files"):
+            mnist_loader.load_data(tmp_path / NAMES[0])
+
+
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
-def test_the_book_s_pickle(tmp_path, small, protocol, compress):
-    (images, labels), (test_images, test_labels) = ((np.float32(x.reshape(len(x), -1)) / 256, y) for x, y in small)
-    pairs = ((images[:50], labels[:50]), (images[50:], labels[50:]), (test_images, test_labels))
-    path = tmp_path / "mnist.pkl.gz"
-    path.write_bytes(compress(pickle.dumps(pairs, protocol)))
-    assert_is_small(mnist_loader.load_data(path), small)
+def test_a_single_file_of_four_is_named_as_that(tmp_path, small, compress):
+    write_folder(tmp_path, small, compress=compress)
+    with pytest.raises(ValueError, match="train-images-idx3-ubyte is a single IDX file; a data set is a folder of four"):
+        mnist_loader.load_data(tmp_path / NAMES[0])
 
 
-def test_a_pickle_written_by_python_2(tmp_path):
-    """One of 8 bytes of a 2 x 1 float32 array a pair, spelled as Python 2 and an old NumPy spelled it."""
-    array = (
-        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n{shape}cnumpy\ndtype\n(S'{code}'\nI0\nI1\ntR"
-        b"(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbI00\nS'{data}'\ntb"
-    )
-
-    def spelled(shape, code, data):
-        data = "".join(f"\\x{byte:02x}" for byte in data).encode()
-        return array.replace(b"{shape}", shape).replace(b"{code}", code).replace(b"{data}", data)
-
-    x = spelled(b"(I2\nI1\nt", b"f4", np.array([[0.5], [0.25]], "<f4").tobytes())
-    y = spelled(b"(I2\nt", b"i8", np.array([3, 4], "<i8").tobytes())
-    path = tmp_path / "mnist.pkl"
-    path.write_bytes(b"(" + (b"(" + x + y + b"t") * 3 + b"t.")
-    for images, labels in mnist_loader.load_data(path):
-        np.testing.assert_array_equal(images, np.float32([[0.5], [0.25]]))
-        assert labels.tolist() == [3, 4]
-
-
-class _Exploit:
-    def __reduce__(self):
-        return sys.exit, ("executed",)
-
-
-@pytest.mark.parametrize("content", [pickle.dumps(_Exploit()), pickle.dumps([1, 2, 3]), b"", pickle.dumps(((1, 2),) * 3)])
-def test_what_is_no_such_pickle_is_refused(tmp_path, content):
-    path = tmp_path / "mnist.pkl"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"mnist\.pkl is not the book's pickle"):
-        mnist_loader.load_data(path)
+def test_a_zip_of_files_is_no_npz(tmp_path, small):
+    with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
+        archive.writestr(NAMES[0], idx(small[0][0]))
+    with pytest.raises(
+        ValueError, match=r"archive\.zip is not a NumPy archive that can be read: it holds train-images-idx3-ubyte"
+    ):
+        mnist_loader.load_data(tmp_path / "archive.zip")
 
 
 def test_what_is_missing_or_broken_is_named(tmp_path, small):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
+    with pytest.raises(FileNotFoundError, match="nowhere is neither a file nor a folder"):
         mnist_loader.load_data(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match="has neither train-images-idx3-ubyte nor"):
         mnist_loader.load_data(tmp_path)
     labels = write_folder(tmp_path, small) / NAMES[1]
     content = labels.read_bytes()
     labels.write_bytes(content[:-1])
-    with pytest.raises(ValueError, match=r"train-labels-idx1-ubyte announces \(60,\) bytes, but holds 59"):
+    with pytest.raises(ValueError, match=r"train-labels-idx1-ubyte announces 60 bytes of data, but holds 59"):
+        mnist_loader.load_data(tmp_path)
+    labels.write_bytes(content[:7])
+    with pytest.raises(ValueError, match="train-labels-idx1-ubyte ends in its header"):
+        mnist_loader.load_data(tmp_path)
+    labels.write_bytes(content + b"\n")
+    with pytest.raises(ValueError, match=r"train-labels-idx1-ubyte announces 60 bytes of data, but holds 61"):
         mnist_loader.load_data(tmp_path)
     labels.write_bytes(gzip.compress(content)[:-9])
     with pytest.raises(ValueError, match="train-labels-idx1-ubyte is a broken gzip file: it ends before its data do"):
         mnist_loader.load_data(tmp_path)
-    labels.write_bytes(b"\0\0\x08\x03" + content[4:])
-    with pytest.raises(ValueError, match="is not an IDX file of bytes in 1 dimensions"):
+    labels.write_bytes(idx(small[0][1][:50]))
+    with pytest.raises(ValueError, match=r"images-idx3-ubyte announces 60 images, but .*labels-idx1-ubyte 50 labels"):
+        mnist_loader.load_data(tmp_path)
+    labels.unlink()
+    with pytest.raises(FileNotFoundError, match="-ubyte, but lacks the train labels that belong"):
         mnist_loader.load_data(tmp_path)
 
 
-def test_a_file_that_grows_beyond_all_measure_is_refused(tmp_path):
-    path = tmp_path / "mnist.pkl.gz"
-    path.write_bytes(gzip.compress(bytes(2**27)))
-    with pytest.raises(ValueError, match=r"mnist\.pkl\.gz decompresses to more than \d+ bytes"):
-        mnist_loader.load_data(path)
+def test_a_wrong_checksum_is_noticed(tmp_path):
+    images, labels = np.random.default_rng(0).integers(0, 256, (3000, 28, 28), np.uint8), np.zeros(3000, np.uint8)
+    write_folder(tmp_path, ((images, labels),) * 2, ".gz", lambda content: gzip.compress(content)[:-5] + bytes(5))
+    with pytest.raises(ValueError, match=r"-ubyte\.gz is a broken gzip file: .* incorrect data check"):
+        mnist_loader.load_data(tmp_path)
     path = tmp_path / "mnist.npz"
-    np.savez_compressed(path, x_train=np.zeros(2**27, np.uint8))
-    with pytest.raises(ValueError, match=r"mnist\.npz is not a NumPy archive that can be read: it announces more data"):
+    np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    content = bytearray(path.read_bytes())
+    content[2_000_000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"mnist\.npz: x_train can't be read: Bad CRC-32"):
         mnist_loader.load_data(path)
+
+
+def test_test_images_of_another_shape_are_refused(tmp_path, small):
+    (images, labels), (test_images, test_labels) = small
+    write_folder(tmp_path, ((images, labels), (test_images[:, 1:], test_labels)))
+    with pytest.raises(ValueError, match=r"t10k-images.* has images of shape \(27, 28\), but .*train-images.* of \(28, 28\)"):
+        mnist_loader.load_data(tmp_path)

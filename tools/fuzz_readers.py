@@ -1,6 +1,6 @@
 """Fuzzes the readers of files, guided by coverage: each input is either read or refused by an error that names the file.
 
-    pip install atheris -e .
+    pip install atheris -e '.[images]'
     python tools/fuzz_readers.py build/corpus -runs=100000 -rss_limit_mb=1024
 
 Atheris hands the options on to libFuzzer. An input that raises anything else, runs code, or takes more than ten seconds or more
@@ -22,17 +22,28 @@ with atheris.instrument_imports(include=["nndl_ext", "pickle", "zipfile", "json"
     import pickle
     import zipfile
 
+    from PIL import Image
+
     from nndl_ext import Network, load, mnist_loader
 
 X, LABELS = np.arange(28, dtype=np.uint8).reshape(7, 2, 2), np.arange(7, dtype=np.uint8)
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 KERAS = ("x_train", "y_train", "x_test", "y_test")
+MEDMNIST = tuple(f"{part}_{what}" for part in ("train", "val", "test") for what in ("images", "labels"))
+KMNIST = ("kmnist-train-imgs.npz", "kmnist-train-labels.npz", "kmnist-test-imgs.npz", "kmnist-test-labels.npz")
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 
 FOLDER = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
 
 
 def idx(array):
     return bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def picture(kind):
+    stream = io.BytesIO()
+    Image.fromarray(np.kron(np.eye(8, dtype=np.uint8) * 255, np.ones((4, 4), np.uint8))).save(stream, kind)
+    return stream.getvalue()
 
 
 def npy(array):
@@ -55,6 +66,7 @@ NET.save(FOLDER / "good.npz")
 with zipfile.ZipFile(FOLDER / "good.npz") as good:
     MEMBERS = {name: good.read(name) for name in good.namelist()}
 KERAS_MEMBERS = {f"{name}.npy": npy(array) for name, array in zip(KERAS, (X, LABELS) * 2, strict=True)}
+MEDMNIST_MEMBERS = {f"{name}.npy": npy(array) for name, array in zip(MEDMNIST, (X, LABELS[:, np.newaxis]) * 3, strict=True)}
 PAIRS = ((np.float32(X.reshape(7, 4)), np.int64(LABELS)),) * 3
 JSON = json.dumps(
     {"sizes": NET.sizes, **{name: [a.tolist() for a in getattr(NET, name)] for name in ("weights", "biases")}}
@@ -67,12 +79,23 @@ def member(members, data):
     return archive(members | {name: data[1:]})
 
 
+def parts_of(name):
+    """The files that a set consists of, if this is one of them, and how they are written."""
+    if name in KMNIST:
+        return KMNIST, lambda array: archive({"arr_0.npy": npy(array)})
+    return (NAMES, idx) if name.removesuffix(".gz") in NAMES else ((), idx)
+
+
 # Who reads what: the file, the reader, what becomes of the input on its way into the file, and inputs to start from.
-PICKLES = [pickle.dumps(PAIRS, protocol) for protocol in (0, 2, 4, 5)]
+LISTS = (tuple(map(list, PAIRS[0])), *PAIRS[1:])  # as expand_mnist.py has them
+PICKLES = [pickle.dumps(data, protocol) for data in (PAIRS, LISTS) for protocol in (0, 2, 4, 5)]
+FLOATS = bytes((0, 0, 0x0D, 3)) + idx(X)[4:16] + X.astype(">f4").tobytes()
 TARGETS = [
-    (NAMES[0], mnist_loader.load_data_wrapper, bytes, [idx(X)]),
+    (NAMES[0], mnist_loader.load_data_wrapper, bytes, [idx(X), FLOATS]),
     (NAMES[1], mnist_loader.load_data_wrapper, bytes, [idx(LABELS)]),
     (NAMES[0] + ".gz", mnist_loader.load_data_wrapper, bytes, [gzip.compress(idx(X))]),
+    (NAMES[1] + ".gz", mnist_loader.load_data_wrapper, bytes, [gzip.compress(idx(LABELS)) + b"\n"]),
+    (KMNIST[0], mnist_loader.load_data_wrapper, bytes, [archive({"arr_0.npy": npy(X)})]),
     ("mnist.pkl", mnist_loader.load_data_wrapper, bytes, PICKLES),
     ("mnist.pkl.gz", mnist_loader.load_data_wrapper, bytes, [gzip.compress(content) for content in PICKLES]),
     ("mnist.npz", mnist_loader.load_data_wrapper, bytes, [archive(KERAS_MEMBERS)]),
@@ -82,6 +105,14 @@ TARGETS = [
         lambda data: member(KERAS_MEMBERS, data),
         [bytes([i]) + KERAS_MEMBERS[name] for i, name in enumerate(sorted(KERAS_MEMBERS))],
     ),
+    (
+        "medmnist.npz",
+        mnist_loader.load_data_wrapper,
+        lambda data: member(MEDMNIST_MEMBERS, data),
+        [bytes([i]) + MEDMNIST_MEMBERS[name] for i, name in enumerate(sorted(MEDMNIST_MEMBERS))],
+    ),
+    ("digit.png", mnist_loader.load_images, bytes, [picture(kind) for kind in FORMATS]),
+    ("digits.zip", mnist_loader.load_images, bytes, [archive({"7.png": picture("PNG"), "8.gif": picture("GIF")})]),
     ("net.npz", load, bytes, [archive(MEMBERS)]),
     ("member", load, lambda data: member(MEMBERS, data), [bytes([i]) + MEMBERS[n] for i, n in enumerate(sorted(MEMBERS))]),
     ("net.json", load, bytes, [JSON]),
@@ -107,7 +138,7 @@ def test_one_input(data):
     path.write_bytes(make(data[1:]))
     watching = True
     try:
-        reader(folder if name.startswith("train") else path)
+        reader(folder if parts_of(name)[0] else path)
         counts[choice][0] += 1
     except ValueError as error:
         counts[choice][1] += 1
@@ -124,10 +155,10 @@ def main():
     corpus.mkdir(parents=True, exist_ok=True)
     for choice, (name, _, _, seeds) in enumerate(TARGETS):
         (FOLDER / str(choice)).mkdir()
-        if name.startswith("train"):
-            for other, array in zip(NAMES, (X, LABELS) * 2, strict=True):
-                if name.removesuffix(".gz") != other:
-                    (FOLDER / str(choice) / other).write_bytes(idx(array))
+        others, write = parts_of(name)
+        for other, array in zip(others, (X, LABELS) * 2, strict=False):
+            if name.removesuffix(".gz") != other:
+                (FOLDER / str(choice) / other).write_bytes(write(array))
         for number, seed in enumerate(seeds):
             (corpus / f"{choice}-{number}").write_bytes(bytes([choice]) + seed)
             test_one_input(bytes([choice]) + seed)  # after this all modules are there, so that no import runs code any more

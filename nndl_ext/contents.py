@@ -1,0 +1,198 @@
+"""What a file holds, read no sooner than it is asked for, and within bounds, whoever made it.
+
+A header that announces an array also announces how large it is, so nothing else limits an honest file, however well it was
+compressed. A header that lies is found out before there is memory for what it says.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+# Few files grow more than 64 times by decompression. One that says it does is decompressed for trial first, which takes time
+# but no memory. What does not announce its size, as a pickle, may grow 256 times and 1 MiB: images may, zeros grow 1000 times.
+_USUAL_GROWTH, _MOST_GROWTH = 64, 256
+LARGEST_PART = 2**20
+
+_GZIP = b"\x1f\x8b"
+_ZEROS = re.compile(rb"\0*")
+_PIECE = 2**16
+_LONGEST_HEADER = 2**11
+
+
+class Announced(NamedTuple):
+    """An array as its file announces it, not read yet.
+
+    Attributes
+    ----------
+    name : str
+        The file, and which of its arrays it is.
+    shape, dtype : tuple of int, numpy.dtype
+        What the header says.
+    read : callable
+        Returns the array, read-only, or raises ValueError if the file holds another number of bytes.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    read: Callable[[], np.ndarray]
+
+
+class Content:
+    """The bytes of a file, decompressed if gzip has compressed them. As ``gzip`` does, it passes over what stands behind them.
+
+    Parameters
+    ----------
+    data : bytes
+        The file's own bytes.
+    name : str
+        Its name, with which errors begin.
+
+    Attributes
+    ----------
+    beginning : bytes
+        The first of them: 2 KiB or more, if there are so many.
+
+    Raises
+    ------
+    ValueError
+        If the compressed data are broken.
+    """
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self.name = name
+        self._data = data
+        self.compressed = data[:2] == _GZIP
+        self.beginning = b""
+        try:
+            for part in self._parts():
+                self.beginning += part[:_PIECE]
+                if len(self.beginning) >= _LONGEST_HEADER:
+                    break
+        except ValueError as error:
+            raise ValueError(f"{name} {error}") from error
+
+    def __len__(self) -> int:
+        """The size of the file itself."""
+        return len(self._data)
+
+    def rest(self, begin: int, size: int) -> np.ndarray:
+        """All bytes from ``begin`` on, which must be so many: uint8, read-only.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer, or the compressed data are broken, or there is not so much memory.
+        """
+        try:
+            if self.compressed:
+                return joined(self._parts, begin, size, len(self._data))
+            _require_size(size, len(self._data) - begin)
+        except ValueError as error:
+            raise ValueError(f"{self.name} {error}") from error
+        return np.frombuffer(self._data, np.uint8, offset=begin)
+
+    def stream(self) -> io.BufferedIOBase:
+        """The bytes one after the other: of a compressed file never all at once, and at most 256 times its size and 1 MiB."""
+        return io.BufferedReader(_Stream(self), _PIECE) if self.compressed else io.BytesIO(self._data)
+
+    def _parts(self) -> Iterator[bytes]:
+        return _decompressed(self._data) if self.compressed else iter([self._data])
+
+
+class _Stream(io.RawIOBase):
+    """A compressed file as a stream."""
+
+    def __init__(self, content: Content) -> None:
+        self._parts = content._parts()
+        self._part = memoryview(b"")
+        self._left = self._limit = largest(len(content))
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._part:
+            try:
+                part = next(self._parts, None)
+            except ValueError as error:
+                raise ValueError(f"it {error}") from error
+            if part is None:
+                return 0
+            self._part = memoryview(part)
+            self._left -= len(part)
+            if self._left < 0:
+                raise ValueError(f"it decompresses to more than {self._limit} bytes, which no honest file of its size does")
+        size = min(len(buffer), len(self._part))
+        buffer[:size], self._part = self._part[:size], self._part[size:]
+        return size
+
+
+def largest(size: int) -> int:
+    """How many bytes a compressed file of so many may hold if it doesn't announce them."""
+    return LARGEST_PART + _MOST_GROWTH * size
+
+
+def joined(parts: Callable[[], Iterator[bytes]], begin: int, size: int, compressed_size: int) -> np.ndarray:
+    """What decompression yields from ``begin`` on, which must be ``size`` bytes: uint8, read-only.
+
+    Parameters
+    ----------
+    parts : callable
+        Begins the decompression, which yields parts of at most 1 MiB.
+    begin, size, compressed_size : int
+        Numbers of bytes.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer, or there is not so much memory.
+    """
+    if size > _USUAL_GROWTH * compressed_size:
+        _require_size(size, sum(map(len, parts())) - begin)
+    try:
+        array = np.empty(size, np.uint8)
+    except MemoryError:
+        raise ValueError(f"announces {size} bytes, for which there is no memory") from None
+    place = -begin
+    for part in parts():
+        end = place + len(part)
+        if 0 < end <= size:
+            array[max(place, 0) : end] = np.frombuffer(part, np.uint8, offset=max(-place, 0))
+        place = end
+    _require_size(size, place)
+    array.flags.writeable = False
+    return array
+
+
+def _decompressed(data: bytes) -> Iterator[bytes]:
+    """The data of a gzip file, in parts of at most 1 MiB."""
+    place = 0
+    while data.startswith(_GZIP, place):
+        member = zlib.decompressobj(wbits=31)
+        while not member.eof:
+            piece = member.unconsumed_tail
+            if not piece:
+                piece = data[place : place + (_PIECE if place else _LONGEST_HEADER)]  # the header comes cheap
+                place += len(piece)
+            try:
+                part = member.decompress(piece, LARGEST_PART)
+            except zlib.error as error:
+                raise ValueError(f"is a broken gzip file: {error}") from error
+            if part:
+                yield part
+            elif not piece and not member.eof:
+                raise ValueError("is a broken gzip file: it ends before its data do")
+        zeros = _ZEROS.match(data, place - len(member.unused_data))  # tapes pad with zeros
+        place = zeros.end() if zeros else len(data)
+
+
+def _require_size(announced: int, held: int) -> None:
+    if held != announced:
+        raise ValueError(f"announces {announced} bytes of data, but holds {max(held, 0)}")

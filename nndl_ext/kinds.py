@@ -1,0 +1,39 @@
+"""What a file looks like, for the message that says why it is not read."""
+
+from __future__ import annotations
+
+_SIGNATURES = {
+    b"PK": "a zip archive",
+    b"\x93NUMPY": "a single NumPy array",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"GIF8": "a GIF image",
+    b"\x89HDF": "an HDF5 file",
+    b"MATLAB": "a MATLAB file",
+    b"Rar!": "a RAR archive",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"BZh": "a file compressed by bzip2",
+    b"\xfd7zXZ": "a file compressed by xz",
+    b"\x1f\x8b": "a gzip file within a gzip file",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file that it stands for",
+}
+
+
+def kind(beginning: bytes) -> str | None:
+    """What a file is, by its first bytes, or None if that can't be said."""
+    if not beginning:
+        return "an empty file"
+    for signature, name in _SIGNATURES.items():
+        if beginning.startswith(signature):
+            return name
+    text = beginning[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head")):
+        return "a web page"
+    if text.startswith(b"<"):
+        return "XML or a web page"
+    if beginning[257:262] == b"ustar":
+        return "a tar archive"
+    first_line = text.partition(b"\n")[0]
+    if first_line.count(b",") >= 2 and text.isascii() and b"\0" not in text:
+        return "a table in CSV"
+    return None

@@ -1,0 +1,222 @@
+"""Small files that ask for much memory get little."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_hostile_files import LABELS, NAMES, READERS, X, archive, idx, keras, npy, npz, png, saved, write
+
+MEGABYTE = 2**20
+
+
+# Files that fit to one of these announce more than they hold.
+BOMB_READERS = READERS | {"sets": READERS["images"], "sets.gz": READERS["images.gz"]}
+
+
+def write_bomb(folder, reader, content):
+    """Write a file, with files beside it that agree with what it announces, or with those that `write` puts there."""
+    if reader not in ("sets", "sets.gz"):
+        return write(folder, reader, content)
+    header = gzip.decompress(content) if reader == "sets.gz" else content
+    images, *shape = struct.unpack(f">{header[3]}I", header[4 : 4 + 4 * header[3]])
+    for name, data in zip(NAMES[1:], (LABELS[:images], X[:0], LABELS[:0]), strict=True):
+        (folder / name).write_bytes(idx(data, (0, *shape) if name == NAMES[2] else None))
+    path = folder / BOMB_READERS[reader][0]
+    path.write_bytes(content)
+    return path
+
+
+def lying_about_pixels():
+    """The header of an array and the directory announce 100 MB, of which the archive holds half."""
+    content = bytearray(archive({"x_train.npy": npy(np.zeros(1), shape=(7, 4096, 3657), descr="|u1") + bytes(50 * MEGABYTE)}))
+    size = struct.pack("<I", 128 + 7 * 4096 * 3657)
+    content[22:26] = size
+    place = content.rindex(b"PK\x01\x02") + 24
+    content[place : place + 4] = size
+    members = {f"{name}.npy": npy(array) for name, array in (("y_train", LABELS), ("y_test", LABELS))}
+    members["x_test.npy"] = npy(np.zeros((0, 4096, 3657), np.uint8))
+    members["y_test.npy"] = npy(LABELS[:0])
+    stream = io.BytesIO(bytes(content))
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as file:
+        for name, data in members.items():
+            file.writestr(name, data)
+    return stream.getvalue()
+
+
+def thrice_in_the_directory(content):
+    """An archive of one member, which its directory lists three times."""
+    begin, end = content.rindex(b"PK\x01\x02"), content.rindex(b"PK\x05\x06")
+    entries, last = 3 * content[begin:end], bytearray(content[end:])
+    last[8:16] = struct.pack("<HHI", 3, 3, len(entries))
+    return content[:begin] + entries + bytes(last)
+
+
+def bombs(folder):
+    """Small files that ask for much: the reader, the content, and a part of the message."""
+    zeros = bytes(100 * MEGABYTE)
+    good = saved(folder)
+    lying_zip = bytearray(archive({"x_train.npy": npy(np.zeros(2 * MEGABYTE, np.uint8))}))
+    place = lying_zip.rindex(b"PK\x01\x02") + 24
+    lying_zip[place : place + 4] = struct.pack("<I", 1000)  # the directory says a thousand bytes
+    with zipfile.ZipFile(io.BytesIO(good)) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    one_label = np.zeros(7, np.int64)
+    one_label[3] = 2**62
+    arrays = ("pickle", "not the book's pickle")
+    large = np.zeros(100 * MEGABYTE, np.uint8)
+    doubled = [1]
+    for _ in range(40):
+        doubled = [doubled, doubled]
+    one_text = b"(T" + struct.pack("<I", MEGABYTE) + bytes(MEGABYTE) + b"q\x00"  # remembered
+    one_array = b"cnumpy.core.multiarray\n_reconstruct\n(NtR(K\x01J\x00\x00\x10\x00\x85cnumpy\ndtype\n(S'u1'\ntR\x89h\x00tb"
+    return [
+        ("images", idx(X, (2**31, 28, 28)), "announces"),
+        ("images", idx(X, (2**32 - 1,) * 3), "announces"),
+        ("images", idx(X[:0], (2**31, 0, 0)), "labels"),
+        ("images", idx(X, (7, 2**31, 2**31)), "announces|of shape"),
+        ("sets", idx(X[:0], (0, 2**32 - 1, 2**32 - 1, 2**32 - 1)), "has images of 792281"),
+        ("sets", idx(X, (7, 0, 4)), "has images of 0 pixels"),
+        ("images.gz", gzip.compress(zeros, 9), "not an IDX file"),
+        ("images.gz", gzip.compress(zeros[:MEGABYTE]) * 400, "not an IDX file"),
+        ("images.gz", gzip.compress(idx(large[:7], (7, 4000, 4000)) + zeros, 9), "of shape"),
+        ("images.gz", gzip.compress(idx(large, (100 * MEGABYTE, 2, 2)), 9), "announces 104857600 images"),
+        ("images.gz", gzip.compress(idx(X) + zeros, 9), "announces 28 bytes of data, but holds"),
+        ("labels.gz", gzip.compress(idx(LABELS) + zeros, 9), "announces 7 bytes of data, but holds"),
+        ("labels.gz", gzip.compress(idx(large, (200 * MEGABYTE,)), 9), "labels"),
+        ("sets.gz", gzip.compress(idx(large, (7, 5000, 5000)), 9), "announces 175000000 bytes of data, but holds 104857600"),
+        ("sets.gz", gzip.compress(idx(large, (7, 2**30, 1)), 9), "bytes of data, but holds 104857600"),
+        (  # an honest file, but of more than the process may have
+            "sets.gz",
+            gzip.compress(idx(X[:0], (7, 70 * 1024, 1024))) + gzip.compress(zeros[:MEGABYTE]) * 490,
+            "announces 513802240 bytes, for which there is no memory",
+        ),
+        ("part.npz", npz(True, arr_0=large), "must hold images"),
+        ("part.npz", npz(True, arr_0=large.reshape(100, 1024, 1024)), "announces 100 images"),
+        ("part.npz", archive({f"{i}.npy": npy(large[:MEGABYTE]) for i in range(99)}), "should hold one array"),
+        ("npz", keras(True, x_train=large[: 7 * 4096 * 2048].reshape(7, 4096, 2048)), "of shape"),
+        ("npz", lying_about_pixels(), "can't be read"),
+        ("image", png(np.zeros((12_000, 12_000))), "is not an image that can be read"),
+        ("image", b"GIF89a" + b"\xff" * 20, "is not an image that can be read"),
+        ("image.zip", archive({"7.png": zeros}), "larger than an image"),
+        ("image.zip", archive({"7.png": zeros[: 12 * MEGABYTE]}), "not an image"),
+        ("image.zip", archive({"7.png": zeros[: 8 * MEGABYTE]}, zipfile.ZIP_LZMA), "compressed in a way"),
+        ("pickle.gz", gzip.compress(gzip.compress(zeros[: 20 * MEGABYTE])), "a gzip file within a gzip file"),
+        ("npz", keras(True, x_train=large), "must hold images"),
+        ("npz", keras(True, unused=large, x_train=large.reshape(-1, 2, 2)), "announces 26214400 images"),
+        (
+            "npz",
+            archive({"x_train.npy": bz2.compress(zeros[: 20 * MEGABYTE])}, zipfile.ZIP_BZIP2),
+            "in a way that NumPy does not use",
+        ),
+        ("npz", archive({"x_train.npy": zeros[: 8 * MEGABYTE]}, zipfile.ZIP_BZIP2), "in a way that NumPy"),
+        (
+            "npz",
+            archive({"x_train.npy": lzma.compress(zeros[: 20 * MEGABYTE])}, zipfile.ZIP_LZMA),
+            "in a way that NumPy does not use",
+        ),
+        ("npz", archive({"x_train.npy": archive({"x.npy": zeros[: 20 * MEGABYTE]})}), "can be read"),
+        ("npz", bytes(lying_zip), "can be read"),
+        ("npz", thrice_in_the_directory(archive({"x_train.npy": npy(large)})), "its parts overlap|Overlapped"),
+        ("npz", archive({"x_train.npy": npy(X, shape=(2**40, 28, 28))}), "announces the shape"),
+        ("npz", archive({"x_train.npy": npy(X, descr="|V9223372036854775807")}), "can be read"),
+        ("npz", archive({f"{i}": b"" for i in range(20_000)}), "can be read"),
+        ("npz", keras(y_train=one_label), "labels from 0 to 9 for 4 pixels"),
+        ("npz", keras(y_train=-np.int64(LABELS)), "labels from 0 to 9 for 4 pixels"),
+        ("npz", keras(y_train=np.zeros((7, 2**17), np.uint8)), "must have labels or unit vectors"),
+        (arrays[0], b"]" * MEGABYTE + b".", arrays[1]),
+        (arrays[0], b"\x8f" * MEGABYTE + b".", arrays[1]),
+        (arrays[0], b"}" * MEGABYTE + b".", arrays[1]),
+        (arrays[0], b"(" * MEGABYTE + b".", arrays[1]),
+        (arrays[0], b"N" + b"2" * MEGABYTE + b".", arrays[1]),
+        (arrays[0], b"N" + b"\x85" * MEGABYTE + b".", arrays[1]),
+        (arrays[0], b"Nr" + struct.pack("<I", 2**32 - 1) + b".", arrays[1]),
+        (arrays[0], b"\x8e" + struct.pack("<Q", 2**62) + b".", arrays[1]),
+        (arrays[0], b"\x96" + struct.pack("<Q", 2**62) + b".", arrays[1]),
+        (arrays[0], b"\x95" + struct.pack("<Q", 2**62) + b".", arrays[1]),
+        (arrays[0], b"T" + struct.pack("<I", 2**31 - 1) + b".", arrays[1]),
+        (arrays[0], b"\x8b" + struct.pack("<I", 2**31 - 1) + b".", arrays[1]),
+        (arrays[0], one_text + b"c_codecs\nencode\n(h\x00S'latin1'\ntR" * 900 + b"t.", "it makes more bytes than it has"),
+        (arrays[0], one_text + one_array * 300 + b"t.", "it makes more bytes than it has"),
+        (arrays[0], b"\x8c\x01a" + b"\x94" * MEGABYTE + b".", "takes more steps"),
+        (arrays[0], pickle.dumps((([large[:MEGABYTE]] * 10_000, LABELS),) * 3), "it makes more bytes than it has"),
+        (arrays[0], pickle.dumps(((doubled, LABELS),) * 3), "a list of other things than arrays or integers"),
+        (arrays[0], b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(S'f8'\ntRS'12'\ntR.", arrays[1]),
+        (
+            arrays[0],
+            b"(cnumpy.core.multiarray\n_reconstruct\n(NtR(K\x01(tcnumpy\ndtype\n(S'u1'\ntR\x89J\xff\xff\xff\x7ftb.",
+            arrays[1],
+        ),
+        ("pickle.gz", gzip.compress(pickle.dumps(((large, LABELS),) * 3, 5), 9), "decompresses to more than"),
+        ("pickle.gz", gzip.compress(b"S'" + zeros), "decompresses to more than"),
+        ("pickle.gz", gzip.compress(b"]" * (30 * MEGABYTE)), "takes more steps"),
+        ("saved", archive(members | {"sizes.npy": npy(np.array([2**20, 2**20, 2]))}), "not a saved network"),
+        ("saved", archive(members | {"sizes.npy": npy(np.ones(60 * MEGABYTE, np.int8))}), "not a saved network"),
+        ("saved", archive(members | {"weights_0.npy": npy(np.zeros(3), shape=(2**40,))}), "announces the shape"),
+        ("json", b"[" * MEGABYTE, "not a saved network"),
+        ("json", b'{"a":' * (MEGABYTE // 5), "not a saved network"),
+        ("json", b"[" + b"[]," * (MEGABYTE // 3) + b"0]", "not a saved network"),
+        ("json", b'{"weights": [], "biases": [], "sizes": [' + b"1," * (MEGABYTE // 2) + b"1]}", "not a saved network"),
+        ("json", b"1" * MEGABYTE, "not a saved network"),
+    ]
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_bombs import BOMB_READERS
+from nndl_ext import load, mnist_loader, perceptron
+mnist_loader.load_data_wrapper(sys.argv[2])
+mnist_loader.load_images(sys.argv[3])  # all modules are there now
+def kilobytes(name):
+    return int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith(name)))
+limit = (kilobytes("VmSize") + 400_000) * 1024
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+for line in sys.stdin:
+    reader, path = line.split(maxsplit=1)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    before = kilobytes("VmRSS")
+    try:
+        BOMB_READERS[reader][1](Path(path.strip()))
+        message = "no error"
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+    print((kilobytes("VmHWM") - before) // 1024, message.replace(chr(10), " ")[:500], flush=True)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.skipif("san" in os.environ.get("LD_PRELOAD", ""), reason="a sanitizer takes memory of its own")
+def test_small_files_that_ask_for_much_get_little_memory(tmp_path):
+    cases = bombs(tmp_path)
+    paths = []
+    for number, (reader, content, _) in enumerate(cases):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        paths.append(write_bomb(folder, reader, content))
+    usual = write(tmp_path, "npz", keras()), write(tmp_path, "image", png())
+    lines = "".join(f"{case[0]} {path}\n" for case, path in zip(cases, paths, strict=True))
+    result = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(Path(__file__).parent), *map(str, usual)],
+        input=lines,
+        capture_output=True,
+        text=True,
+    )
+    outputs = result.stdout.splitlines()
+    assert len(outputs) == len(cases), result.stderr
+    for (reader, content, expected), path, output in zip(cases, paths, outputs, strict=True):
+        megabytes, message = output.split(maxsplit=1)
+        assert message.startswith(("ValueError", "FileNotFoundError")), (reader, content[:40], output)
+        assert any(part in message for part in expected.split("|")), (reader, content[:40], output)
+        assert str(path.parent) in message
+        assert int(megabytes) < 40, (reader, content[:40], output)
