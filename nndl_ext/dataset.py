@@ -27,7 +27,7 @@ class Dataset(Sequence[Sample]):
 
     It indexes, slices, iterates and has a length as the book's lists of pairs do. ``list(data)`` is such a list, to be
     shuffled, cut and put together at will. Each x comes as a column of shape (inputs, 1), each y as a column of shape
-    (outputs, 1) or, for labels, as an ``int``.
+    (outputs, 1) or, for labels, as a ``numpy.int64``.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class Dataset(Sequence[Sample]):
         return self._inputs.rows
 
     @classmethod
-    def from_pairs(cls, pairs: Iterable[Sample]) -> Dataset:
+    def from_pairs(cls, pairs: Iterable[Sample], name: str = "data") -> Dataset:
         """The data set of any iterable of pairs (x, y): a list, a ``zip``, a generator; a data set is returned as it is.
 
         Parameters
@@ -95,6 +95,8 @@ class Dataset(Sequence[Sample]):
         pairs : iterable of tuple
             Each x of shape (inputs, 1) or (inputs,); each y of shape (outputs, 1) or (outputs,), or a label. If some are labels
             and the others columns, the labels count as unit vectors.
+        name : str, default "data"
+            What errors call ``pairs``.
 
         Raises
         ------
@@ -108,18 +110,18 @@ class Dataset(Sequence[Sample]):
         try:
             iterator = iter(pairs)
         except TypeError as error:
-            raise TypeError(f"data must be an iterable of pairs (x, y): {error}") from error
+            raise TypeError(f"{name} must be an iterable of pairs (x, y): {error}") from error
         samples = pairs if type(pairs) is list else list(iterator)
         if not samples:
             return cls(np.empty((0, 0)), np.empty((0, 0)))
         positions = np.empty(len(samples), np.int64)
         source = common_source(samples, positions)
-        return _of_any_pairs(samples) if source is None else source._take(positions)
+        return _of_any_pairs(samples, name) if source is None else source._take(positions)
 
     def columns(self, index: int) -> tuple[np.ndarray, Any]:
-        """A pair of the data set as two arrays, or an array and an integer, read-only."""
+        """A pair of the data set as two arrays, or an array and a label, read-only."""
         y = self._y[index]
-        return self._inputs.row(index)[:, np.newaxis], int(y) if self._y.ndim == 1 else y[:, np.newaxis]
+        return self._inputs.row(index)[:, np.newaxis], y if self._y.ndim == 1 else y[:, np.newaxis]
 
     def __len__(self) -> int:
         return self._inputs.shape[0]
@@ -270,14 +272,14 @@ def _whole(numbers: np.ndarray) -> np.ndarray:
     return integers if np.array_equal(integers, numbers) else numbers
 
 
-def _of_any_pairs(samples: list[Any]) -> Dataset:
+def _of_any_pairs(samples: list[Any], name: str) -> Dataset:
     """The data set of pairs that are no samples of one data set."""
     inputs, targets = [], []
     for place, sample in enumerate(samples):
         try:
             x, y = sample
         except (TypeError, ValueError) as error:
-            raise TypeError(f"data must be an iterable of pairs (x, y), but at {place} stands no pair: {error}") from error
+            raise TypeError(f"{name} must be an iterable of pairs (x, y), but at {place} stands no pair: {error}") from error
         inputs.append(x)
         targets.append(y)
     x = _stacked(inputs, "x").reshape(len(samples), -1)

@@ -452,16 +452,19 @@ class Network:
         data = self._checked(training_data, "training_data")
         mini_batch_size = min(integer(mini_batch_size, "mini_batch_size", least=1), len(data))
         eta = finite_number(eta, "eta")
+        test: Any = test_data
         if test_data is None or (isinstance(test_data, Sized) and not len(test_data)):
             test = None
-        else:
+        elif not self._overrides("evaluate"):  # an override may take what the book's does not
             test = self._checked(test_data, "test_data")
+        elif not isinstance(test_data, Sized):
+            test = [*test_data]
         self._model.parameters.finite()
         threads.limit()  # what the environment says is wrong now, or never
         return self._train(data, epochs, mini_batch_size, eta, test, np.arange(len(data)) if order is None else order)
 
     def _train(
-        self, data: Dataset, epochs: range, mini_batch_size: int, eta: float, test: Dataset | None, order: np.ndarray
+        self, data: Dataset, epochs: range, mini_batch_size: int, eta: float, test: Any, order: np.ndarray
     ) -> Iterator[int | None]:
         for epoch in epochs:
             generators.shuffle(order, self._generator)
@@ -512,7 +515,7 @@ class Network:
 
     def _checked(self, pairs: Data, name: str) -> Dataset:
         """The pairs as a data set of at least one sample that fits the network."""
-        data = Dataset.from_pairs(pairs)
+        data = Dataset.from_pairs(pairs, name)
         if not data:
             hint = "; an iterator holds none once it has been gone through, so give a list" * isinstance(pairs, Iterator)
             raise ValueError(f"{name} must hold at least one pair (x, y){hint}")

@@ -21,10 +21,10 @@ Arrays = list[np.ndarray]
 
 
 class Matrix(np.ndarray):
-    """A matrix of weights, or of what has its shape.
+    """A matrix of weights, or of what has its shape, in the memory that the kernels read.
 
-    In memory its elements stand in the kernels' order, not the usual one, so ``ravel`` and ``reshape`` may have to copy them.
-    Such a copy is read-only, since what is written to it would be lost. ``copy()`` and pickles have the usual order.
+    There its elements stand in the kernels' order, not the usual one, so ``ravel`` and ``reshape`` may have to copy them.
+    Such a copy is read-only, since what is written to it would be lost. What is computed from a matrix is an ordinary array.
     """
 
     def ravel(self, *arguments: Any, **options: Any) -> Any:
@@ -35,22 +35,43 @@ class Matrix(np.ndarray):
         """As of any array, but read-only if it is a copy."""
         return self._same_memory_or_locked(super().reshape(*arguments, **options))
 
+    def astype(self, *arguments: Any, **options: Any) -> Any:
+        """As of any array."""
+        return self._same_memory_or_ordinary(super().astype(*arguments, **options))
+
+    def copy(self, *arguments: Any, **options: Any) -> Any:
+        """As of any array."""
+        return self._same_memory_or_ordinary(super().copy(*arguments, **options))
+
+    def __copy__(self) -> Any:
+        return self.copy()
+
+    def __deepcopy__(self, _memo: object) -> Any:
+        return self.copy()
+
     def __array_wrap__(self, array: np.ndarray, *_: Any) -> Any:
-        """The result of a function: of this class only if it has this problem, too."""
         if isinstance(array, Matrix):  # which was given, to be filled
             return array
-        return array[()] if array.flags.c_contiguous else array.view(Matrix)
+        return np.ascontiguousarray(array)[()] if array.ndim else array[()]
 
-    def _same_memory_or_locked(self, other: np.ndarray) -> np.ndarray:
-        if not np.may_share_memory(self, other):
-            other.flags.writeable = False
-        return other
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+        result = super().__array_function__(function, types, arguments, options)
+        fresh = isinstance(result, np.ndarray) and result.flags.writeable
+        return self._same_memory_or_ordinary(result) if fresh else result
 
     def __repr__(self) -> str:
         return repr(self.view(np.ndarray))
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         return np.array(self, order="C").__reduce_ex__(protocol)
+
+    def _same_memory_or_ordinary(self, other: np.ndarray) -> np.ndarray:
+        return other if np.may_share_memory(self, other) else np.ascontiguousarray(other)
+
+    def _same_memory_or_locked(self, other: np.ndarray) -> np.ndarray:
+        if not np.may_share_memory(self, other):
+            other.flags.writeable = False
+        return other
 
 
 def make_layout(sizes: Sequence[int], dtype: np.dtype) -> np.ndarray:

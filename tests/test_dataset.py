@@ -27,7 +27,7 @@ def test_labels_come_as_integers():
     x, y = Dataset(np.zeros((2, 3)), np.array([7, 8], np.uint8))[1]
     assert x.shape == (3, 1)
     assert y == 8
-    assert type(y) is int
+    assert type(y) is np.int64
 
 
 def test_it_slices_iterates_and_has_a_length(data):

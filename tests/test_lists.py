@@ -117,7 +117,7 @@ def test_they_are_lists(loaded):
     assert all(type(data) is list for data in loaded)
     x, y = loaded[0][0]
     assert (x.shape, x.dtype, y.shape) == ((784, 1), np.float32, (10, 1))
-    assert isinstance(loaded[1][0][1], int)
+    assert type(loaded[1][0][1]) is np.int64
 
 
 def test_labels_and_unit_vectors_go_together(loaded):

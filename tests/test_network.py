@@ -221,7 +221,7 @@ def test_what_is_written_to_a_flattened_matrix_takes_effect_or_raises(net, form)
 
 
 def test_what_is_written_to_flattened_copies_and_gradients_is_not_lost(net):
-    for array in (net.weights[0], net.weights[0] * 2, np.zeros_like(net.weights[0]), net.backprop(X, Y)[1][0]):
+    for array in (net.weights[0], net.backprop(X, Y)[1][0]):
         for flatten in FLATTENED.values():
             flat = flatten(array)
             try:
@@ -229,13 +229,40 @@ def test_what_is_written_to_flattened_copies_and_gradients_is_not_lost(net):
             except ValueError:
                 continue
             assert 77.0 in array
-    own = net.weights[0].copy()
-    own.ravel()[1] = 77.0
-    assert own[0, 1] == 77.0
-    again = pickle.loads(pickle.dumps(net.weights[0]))
-    assert type(again) is np.ndarray
-    again.ravel()[1] = 77.0
-    assert again[0, 1] == 77.0
+
+
+COMPUTED = {
+    "product": lambda w: w * 2,
+    "difference": lambda w: w - w,
+    "abs": abs,
+    "mask": lambda w: w > 0,
+    "exp": np.exp,
+    "zeros_like": np.zeros_like,
+    "ones_like": np.ones_like,
+    "empty_like": np.empty_like,
+    "full_like": lambda w: np.full_like(w, 3),
+    "np.copy": np.copy,
+    "copy": lambda w: w.copy(),
+    "copy F": lambda w: w.copy("F"),
+    "copy.copy": copy.copy,
+    "copy.deepcopy": copy.deepcopy,
+    "astype": lambda w: w.astype(np.float32),
+    "np.round": lambda w: np.round(w, 2),
+    "np.clip": lambda w: np.clip(w, -1, 1),
+    "np.where": lambda w: np.where(w > 0, w, 0),
+    "pickle": lambda w: pickle.loads(pickle.dumps(w)),
+    "np.array": lambda w: np.array(w, order="C"),
+    "list": lambda w: np.array(w.tolist()),
+}
+
+
+@pytest.mark.parametrize("compute", COMPUTED)
+def test_what_is_computed_from_weights_is_an_ordinary_array(net, compute):
+    array = COMPUTED[compute](net.weights[0])
+    assert type(array) is np.ndarray
+    array.ravel()[1] = 77
+    array.reshape(-1)[2] = 78
+    assert (array[0, 1], array[0, 2]) == ((True, True) if compute == "mask" else (77, 78))
 
 
 def test_weights_do_in_arithmetic_what_arrays_do(net):

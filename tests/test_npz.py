@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_mnist_loader import assert_is_small
 
-from nndl_ext import mnist_loader
+from nndl_ext import Dataset, mnist_loader
 
 
 def test_keras_npz(tmp_path, small):
@@ -56,7 +56,7 @@ def write_keras(path, small, change_images=lambda x: x, change_labels=lambda y: 
 
 def test_colours_are_pixels_of_their_own(tmp_path, small):
     path = write_keras(tmp_path / "colours.npz", small, lambda x: np.stack([x, x // 2, x // 4], axis=-1))
-    training_data, _, _ = mnist_loader.load_data_wrapper(path)
+    training_data = Dataset.from_pairs(mnist_loader.load_data_wrapper(path)[0])
     assert training_data.x.shape == (50, 3 * 784)
     np.testing.assert_array_equal(training_data.x[:, 1::3].reshape(50, 28, 28), small[0][0][:50] // 2 / 256)
 

@@ -265,3 +265,20 @@ def test_a_mock_in_the_place_of_a_method_is_called_and_named():
     ):
         net.SGD(dense_data(n=5), 1, 5, 1.0)
     backprop.assert_called_once()
+
+
+def test_an_evaluate_of_one_s_own_gets_the_list_as_it_is(capsys):
+    """The book's exercise on four outputs in place of ten, whose labels no unit vector stands for."""
+    seen = []
+
+    class Bits(Network):
+        def evaluate(self, test_data):
+            seen.append(test_data)
+            return sum(int(sum(b << k for k, b in enumerate(self.feedforward(x).ravel() > 0.5)) == y) for x, y in test_data)
+
+    test_data = [(x, k) for k, (x, _) in enumerate(dense_data(n=10))]
+    Bits([20, 9, 4], seed=2).SGD(dense_data(n=10), 2, 5, 0.5, test_data=test_data)
+    assert all(each is test_data for each in seen)
+    Bits([20, 9, 4], seed=2).SGD(dense_data(n=10), 1, 5, 0.5, test_data=iter(test_data))
+    assert seen[-1] == test_data
+    assert [line.split(" / ")[1] for line in capsys.readouterr().out.splitlines()] == ["10"] * 3

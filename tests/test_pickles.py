@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_mnist_loader import assert_is_small
 
-from nndl_ext import mnist_loader
+from nndl_ext import Dataset, mnist_loader
 
 
 @pytest.mark.parametrize("protocol", [2, 5])
@@ -62,7 +62,7 @@ def test_the_book_s_expanded_pickle(tmp_path, small, protocol, compress):
     for (x, y), (images, labels) in zip(loaded, data, strict=True):
         np.testing.assert_array_equal(x, images)
         np.testing.assert_array_equal(y, labels)
-    assert mnist_loader.load_data_wrapper(path)[0].y.shape == (250, 10)
+    assert Dataset.from_pairs(mnist_loader.load_data_wrapper(path)[0]).y.shape == (250, 10)
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
