@@ -7,7 +7,8 @@ numbers refer to that book.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from functools import partial
 from itertools import chain
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
@@ -257,7 +258,8 @@ class Network:
             self._model.descend(data, np.arange(len(data)), len(data), eta, self._cost_derivative())
             return
         own = self._model.parameters
-        sums = overrides.sums_of(self.backprop, data, *parameters.views(own.layout, own.flat()))
+        samples = mini_batch if type(mini_batch) is list else data
+        sums = overrides.sums_of(self.backprop, samples, *parameters.views(own.layout, own.flat()))
         step = eta / len(data)
         updated = [
             [array - step * total for array, total in zip(*both, strict=True)]
@@ -461,10 +463,12 @@ class Network:
             test = [*test_data]
         self._model.parameters.finite()
         threads.limit()  # what the environment says is wrong now, or never
-        return self._train(data, epochs, mini_batch_size, eta, test, np.arange(len(data)) if order is None else order)
+        samples = training_data if type(training_data) is list else data  # for overrides: the user's own arrays, as in the book
+        go_through = partial(self._go_through, data, samples, mini_batch_size, eta)
+        return self._train(go_through, epochs, test, np.arange(len(data)) if order is None else order)
 
     def _train(
-        self, data: Dataset, epochs: range, mini_batch_size: int, eta: float, test: Any, order: np.ndarray
+        self, go_through: Callable[[np.ndarray], None], epochs: range, test: Any, order: np.ndarray
     ) -> Iterator[int | None]:
         for epoch in epochs:
             generators.shuffle(order, self._generator)
@@ -472,7 +476,7 @@ class Network:
             if self._overrides("update_mini_batch") or self._overrides("backprop"):
                 before = parameters.copy(self._model.parameters.layout, before)  # an override may change arrays in place
             try:
-                self._go_through(data, order, mini_batch_size, eta)
+                go_through(order)
             except DivergenceError as error:
                 self._model.parameters.adopt(before)
                 raise DivergenceError(f"in epoch {epoch} {error}") from error
@@ -480,11 +484,13 @@ class Network:
             print(f"Epoch {epoch} complete" if test is None else f"Epoch {epoch}: {right} / {len(test)}", flush=True)
             yield right
 
-    def _go_through(self, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float) -> None:
+    def _go_through(
+        self, data: Dataset, samples: Sequence[Sample], mini_batch_size: int, eta: float, order: np.ndarray
+    ) -> None:
         """Train on each sample once, in the given order."""
         if self._overrides("update_mini_batch") or self._overrides("backprop"):
             for start in range(0, len(data), mini_batch_size):
-                self.update_mini_batch([data[i] for i in order[start : start + mini_batch_size]], eta)
+                self.update_mini_batch([samples[i] for i in order[start : start + mini_batch_size]], eta)
                 if not np.isfinite(self._model.parameters.flat()).all():
                     raise DivergenceError.at(eta)
             return

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from nndl_ext.dataset import Dataset
+from nndl_ext.dataset import Dataset, Sample
 from nndl_ext.validation import finite, real_array, shaped
 
 Arrays = list[np.ndarray]
@@ -28,11 +28,11 @@ def outputs_of(feedforward: Callable[[np.ndarray], Any], data: Dataset, outputs:
 
 
 def sums_of(
-    backprop: Callable[[np.ndarray, Any], Any], data: Dataset, biases: Arrays, weights: Arrays
+    backprop: Callable[[Any, Any], Any], samples: Iterable[Sample], biases: Arrays, weights: Arrays
 ) -> tuple[Arrays, Arrays]:
     """The sums of the samples' gradients, which may come in the same arrays, filled again."""
     sums = [[np.zeros(array.shape) for array in arrays] for arrays in (biases, weights)]
-    for x, y in data:
+    for x, y in samples:
         for totals, nablas in zip(sums, _gradient(backprop(x, y), sums), strict=True):
             for total, nabla in zip(totals, nablas, strict=True):
                 total += nabla

@@ -282,3 +282,30 @@ def test_an_evaluate_of_one_s_own_gets_the_list_as_it_is(capsys):
     Bits([20, 9, 4], seed=2).SGD(dense_data(n=10), 1, 5, 0.5, test_data=iter(test_data))
     assert seen[-1] == test_data
     assert [line.split(" / ")[1] for line in capsys.readouterr().out.splitlines()] == ["10"] * 3
+
+
+class Masking:
+    """Edits its input in place, as denoising networks do; in the book that changes the reader's own arrays."""
+
+    def backprop(self, x, y):
+        x[::5] = 0.0
+        return super().backprop(x, y)
+
+
+class OursMasking(Masking, Network):
+    pass
+
+
+class ReferenceMasking(Masking, reference.Network):
+    pass
+
+
+def test_overrides_get_the_reader_s_own_arrays():
+    lists = [[(x.copy(), y.copy()) for x, y in dense_data(n=30)] for _ in range(2)]
+    nets = [module([20, 9, 4], seed=2) for module in (OursMasking, ReferenceMasking)]
+    for net, pairs in zip(nets, lists, strict=True):
+        net.SGD(list(pairs), 2, 7, 0.5)
+    np.testing.assert_allclose(*map(parameters, nets), rtol=1e-10)
+    for (x, _), (other, _) in zip(*lists, strict=True):
+        np.testing.assert_array_equal(x, other)
+        assert not x[::5].any()
