@@ -179,7 +179,7 @@ class Dataset(Sequence[Sample]):
             if self._y.shape[1] != outputs:
                 raise ValueError(f"{name}: y has {self._y.shape[1]} outputs, but the network has {outputs}")
         elif outputs > 1:
-            least, most = self._range_of_labels
+            least, most = int(self._y.min()), int(self._y.max())
             if not 0 <= least <= most < outputs:
                 raise ValueError(
                     f"{name}: labels must be from 0 to {outputs - 1} for {outputs} outputs, not from {least} to {most}"
@@ -232,10 +232,6 @@ class Dataset(Sequence[Sample]):
             self._made["column"] = locked(_whole(self._y[:, 0]))
         labels = self._made["column"]
         return labels if labels.dtype == np.int64 else None
-
-    @property
-    def _range_of_labels(self) -> tuple[int, int]:
-        return int(self._y.min()), int(self._y.max())
 
     @property
     def _largest(self) -> float:
