@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nndl_ext import mnist_loader, network, perceptron, reference
+    from nndl_ext._core.dataset import Dataset
     from nndl_ext.config import show_config
-    from nndl_ext.dataset import Dataset
     from nndl_ext.network import DivergenceError, Network, load
 
     __version__: str
@@ -23,7 +23,9 @@ __all__ = [
 
 # Where the names above are; a module's own name stands for the module.
 _MODULES = {name: name for name in ("mnist_loader", "network", "perceptron", "reference")}
-_MODULES |= {"Dataset": "dataset", "show_config": "config"} | dict.fromkeys(("DivergenceError", "Network", "load"), "network")
+_MODULES |= {"Dataset": "_core.dataset", "show_config": "config"} | dict.fromkeys(
+    ("DivergenceError", "Network", "load"), "network"
+)
 
 
 def _get(name: str) -> Any:

@@ -139,13 +139,14 @@ def _parser() -> argparse.ArgumentParser:
 def _train(arguments: argparse.Namespace) -> None:
     start = time.perf_counter()
     _refuse_one_file_twice(arguments)
-    from nndl_ext import files, runs
+    from nndl_ext import runs
+    from nndl_ext._files import disk
 
     path, curve_path = arguments.resume or arguments.save, arguments.curve
     if arguments.save and os.path.exists(path):
         raise FileExistsError(f"{path} is there already: go on with its run by --resume, or remove it")
     for file in filter(None, (path, curve_path)):
-        files.require_writable(file)
+        disk.require_writable(file)
     training_data, test_data = runs.load_data(arguments.data)
     images, tests = len(training_data), len(test_data)
     checksum = runs.checksum(training_data, test_data) if path else 0
@@ -245,7 +246,7 @@ def _progress(done: int, epochs: int) -> Iterator[Callable[[], object]]:
 def _bench(arguments: argparse.Namespace) -> None:
     """Run the book's jobs on the compiled kernels and on the book's algorithm in NumPy in turn, and compare the times."""
     from nndl_ext import bench
-    from nndl_ext.validation import integer
+    from nndl_ext._core.validation import integer
 
     bench.main(integer(arguments.repeats, "repeats", least=1))
 

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nndl_ext import folders, idx
-from nndl_ext.contents import Announced, Content
-from nndl_ext.dataset import Dataset, Sample
-from nndl_ext.files import AnyPath, npz_announced, raw
-from nndl_ext.kinds import kind
-from nndl_ext.samples import Arrays, three_pairs
-from nndl_ext.validation import integer
+from nndl_ext._core.dataset import Dataset, Sample
+from nndl_ext._core.validation import integer
+from nndl_ext._files import folders, idx
+from nndl_ext._files.contents import Announced, Content
+from nndl_ext._files.disk import AnyPath, npz_announced, raw
+from nndl_ext._files.kinds import kind
+from nndl_ext._files.samples import Arrays, three_pairs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,7 +158,7 @@ def load_images(path: AnyPath | Iterable[AnyPath]) -> np.ndarray:
     digit is scaled to fit 20 x 20 pixels, and its centre of mass comes to the middle of 28 x 28. Of several images in one file
     the first is taken; of several digits in one image a single digit is made.
     """
-    from nndl_ext import images  # which needs Pillow
+    from nndl_ext._files import images  # which needs Pillow
 
     return np.take(_SHADES, images.read(path))
 
@@ -183,7 +183,7 @@ def _announced(path: Path) -> list[Announced]:
     found = "a single IDX file" if idx.is_idx(content.beginning) else kind(content.beginning)
     if found:
         raise ValueError(f"{path} is {found}; a data set is a folder of four IDX files, a .npz or the book's pickle")
-    from nndl_ext import pickles  # which takes long to import, and is rarely needed
+    from nndl_ext._files import pickles  # which takes long to import, and is rarely needed
 
     return pickles.announced(content)
 

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
-from nndl_ext import generators, overrides, parameters, saving, threads
+from nndl_ext._core import generators, overrides, parameters, threads
+from nndl_ext._core.dataset import Dataset, Sample
+from nndl_ext._core.model import DivergenceError, Gradient, Model
+from nndl_ext._core.overrides import CostDerivative
+from nndl_ext._core.threads import MOST_THREADS
+from nndl_ext._core.validation import finite_number, integer, layer_sizes, real_array, real_dtype
+from nndl_ext._files import saving
 from nndl_ext._kernels import kernels
-from nndl_ext.dataset import Dataset, Sample
-from nndl_ext.model import DivergenceError, Gradient, Model
-from nndl_ext.overrides import CostDerivative
-from nndl_ext.threads import MOST_THREADS
-from nndl_ext.validation import finite_number, integer, layer_sizes, real_array, real_dtype
 
 if TYPE_CHECKING:
     import random
@@ -384,8 +385,8 @@ class Network:
 
         The file is replaced whole or not at all, whatever happens meanwhile. It is a NumPy archive, with the state of the
         generator that ``seed`` started; or, if its name ends in ``.json``, the JSON of the book's ``network2.py``, without that
-        state and with the same numbers in float64. `nndl_ext.saving` says what they hold. ``threads`` and the methods of a
-        subclass are part of neither.
+        state and with the same numbers in float64. `nndl_ext._files.saving` says what they hold. ``threads`` and the methods of
+        a subclass are part of neither.
 
         Parameters
         ----------

@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nndl_ext import network, parameters
-from nndl_ext.validation import finite, finite_number, real_array
+from nndl_ext import network
+from nndl_ext._core import parameters
+from nndl_ext._core.validation import finite, finite_number, real_array
 
 
 class Perceptron:

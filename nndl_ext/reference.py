@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nndl_ext import generators
-from nndl_ext.dataset import Sample
+from nndl_ext._core import generators
+from nndl_ext._core.dataset import Sample
 
 Gradient = tuple[list[np.ndarray], list[np.ndarray]]
 

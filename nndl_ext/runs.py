@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from nndl_ext import files, mnist_loader, saving
-from nndl_ext.dataset import Dataset, Sample
+from nndl_ext import mnist_loader
+from nndl_ext._core.dataset import Dataset, Sample
+from nndl_ext._core.validation import finite_number, integer, layer_sizes
+from nndl_ext._files import disk, saving
 from nndl_ext.network import Network
-from nndl_ext.validation import finite_number, integer, layer_sizes
 
 # A saved run brings its own, which options given to go on with it must not contradict, but for the epochs.
 DEFAULTS: dict[str, Any] = {
@@ -158,4 +159,4 @@ def write_curve(path: str, accuracies: Iterable[float]) -> None:
         writer.writeheader()
         writer.writerows(rows)
         text = file.getvalue()
-    files.replace(path, text.encode())
+    disk.replace(path, text.encode())

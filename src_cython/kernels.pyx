@@ -3,7 +3,7 @@
 They trust their caller: nothing here checks a shape, so nothing but ``nndl_ext.network`` and the tests should call them.
 
 ``layout`` has a row (offset, inputs, neurons, stride) per layer after the first; it says where that layer's biases and
-weights stand in the flat array ``parameters`` (see ``nndl_ext.parameters``). The inputs of all samples come as ``starts``,
+weights stand in the flat array ``parameters`` (see ``nndl_ext._core.parameters``). The inputs of all samples come as ``starts``,
 ``indices``, ``values`` and ``palette``: row s of a sparse data set has the elements ``values[starts[s]:starts[s + 1]]``, which
 belong to the inputs ``indices[starts[s]:starts[s + 1]]``, and zeros elsewhere; a dense one has all its rows one after the
 other in ``values``, and ``starts`` is empty. Values of type uint8 are positions in ``palette``.

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from nndl_ext import Dataset, _kernels, generators, inputs, mnist_loader, model, network, threads
+from nndl_ext import Dataset, _kernels, mnist_loader, network
+from nndl_ext._core import generators, inputs, model, threads
 
 
 @pytest.fixture(scope="module", params=_kernels.available)

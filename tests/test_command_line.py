@@ -16,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nndl_ext import Network, _kernels, load, mnist_loader, saving
+from nndl_ext import Network, _kernels, load, mnist_loader
 from nndl_ext.__main__ import main
+from nndl_ext._files import saving
 
 QUICK = ["train", "--epochs", "2", "--sizes", "784,8,10", "--dtype", "float32", "--seed", "1"]
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from test_training import dense_data, digest
 
-from nndl_ext import Network, generators, parameters
+from nndl_ext import Network
+from nndl_ext._core import generators, parameters
 
 pytestmark = pytest.mark.usefixtures("variant")
 

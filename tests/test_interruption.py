@@ -9,7 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from nndl_ext import Dataset, Network, generators, reference
+from nndl_ext import Dataset, Network, reference
+from nndl_ext._core import generators
 
 pytestmark = [
     pytest.mark.usefixtures("variant"),

@@ -11,7 +11,8 @@ import sys
 import numpy as np
 import pytest
 
-from nndl_ext import Dataset, Network, files, load, network, perceptron, reference, saving
+from nndl_ext import Dataset, Network, load, network, perceptron, reference
+from nndl_ext._files import disk, saving
 
 DATA = Dataset(np.linspace(-1, 1, 120).reshape(30, 4), np.arange(30) % 3)
 
@@ -214,7 +215,7 @@ def test_a_failure_at_any_moment_leaves_the_old_file(tmp_path, monkeypatch, fail
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, failing, fail)
+        patch.setattr(disk.os, failing, fail)
         with pytest.raises(OSError, match="No space left on device; what was there is unchanged") as caught:
             trained(seed=2).save(path)
     assert caught.value.filename == os.path.realpath(path)
@@ -261,7 +262,7 @@ def test_a_read_only_file_is_left_alone(tmp_path, name):
     trained(seed=1).save(path)
     before = path.read_bytes()
     path.chmod(0o444)
-    for call in (lambda: trained(seed=2).save(path), lambda: files.require_writable(path)):
+    for call in (lambda: trained(seed=2).save(path), lambda: disk.require_writable(path)):
         with pytest.raises(PermissionError, match="read-only") as caught:
             call()
         assert caught.value.filename == os.path.realpath(path)
@@ -281,18 +282,18 @@ def test_a_folder_that_can_not_be_synced_is_no_failure(tmp_path, monkeypatch, fa
         return original(file, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, failing, fail_for_folders)
+        patch.setattr(disk.os, failing, fail_for_folders)
         trained().save(tmp_path / "net.npz")
     same_bits(load(tmp_path / "net.npz"), trained())
 
 
 def test_whether_a_file_can_be_written_is_known_without_a_trace(tmp_path):
-    files.require_writable(tmp_path / "net.npz")
+    disk.require_writable(tmp_path / "net.npz")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        files.require_writable(tmp_path / "nowhere" / "net.npz")
+        disk.require_writable(tmp_path / "nowhere" / "net.npz")
     with pytest.raises(OSError, match="not a file"):
-        files.require_writable(tmp_path)
+        disk.require_writable(tmp_path)
 
 
 def test_notes_of_a_program_are_kept_and_passed_over(tmp_path):

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from nndl_ext import Network, threads
+from nndl_ext import Network
+from nndl_ext._core import threads
 
 LARGE = 1e12
 
@@ -134,7 +135,8 @@ def test_whatever_a_signal_raises_no_thread_is_left_running(error, times):
 AT_THE_END = """
 import atexit, sys, threading, time
 import numpy as np
-from nndl_ext import Dataset, Network, threads
+from nndl_ext import Dataset, Network
+from nndl_ext._core import threads
 
 threads.processors = lambda: 2
 x = np.arange(500 * 60.0).reshape(500, 60) % 7 - 3

@@ -61,7 +61,8 @@ must_find() {
 
 small_run='
 import numpy as np
-from nndl_ext import Dataset, Network, threads
+from nndl_ext import Dataset, Network
+from nndl_ext._core import threads
 threads.processors = lambda: 2
 for dtype in (np.float32, np.float64):
     for sizes in ([30, 9, 7, 3], [5, 2]):
@@ -75,7 +76,8 @@ for dtype in (np.float32, np.float64):
 # Long enough for two threads to meet.
 threaded_run='
 import numpy as np
-from nndl_ext import Dataset, Network, threads
+from nndl_ext import Dataset, Network
+from nndl_ext._core import threads
 threads.processors = lambda: 2
 x = np.arange(5000 * 100.0).reshape(5000, 100) % 7 - 3
 Network([100, 200, 10], seed=0, threads=2).SGD(Dataset(x, np.arange(5000) % 10), 1, 50, 0.1)

@@ -7,8 +7,8 @@ import struct
 
 import numpy as np
 
-from nndl_ext.contents import Announced, Content
-from nndl_ext.kinds import kind
+from nndl_ext._files.contents import Announced, Content
+from nndl_ext._files.kinds import kind
 
 _TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nndl_ext import files
-from nndl_ext.validation import finite, layer_sizes, real_dtype, shaped
+from nndl_ext._core.validation import finite, layer_sizes, real_dtype, shaped
+from nndl_ext._files import disk
 
 VERSION = 1
 
@@ -63,7 +63,7 @@ def write(path: str | PathLike[str], saved: Saved) -> None:
     for name in ("biases", "weights"):
         for layer, array in enumerate(getattr(saved, name)):
             finite(array, f"{name}[{layer}]")
-    files.replace(path, _json(path, saved) if os.fsdecode(path).lower().endswith(".json") else _archive(saved))
+    disk.replace(path, _json(path, saved) if os.fsdecode(path).lower().endswith(".json") else _archive(saved))
 
 
 def _archive(saved: Saved) -> bytes:
@@ -107,9 +107,9 @@ def read(path: str | PathLike[str]) -> Saved:
     """
     from pathlib import Path  # this takes long, as json does
 
-    data = files.raw(Path(path))
+    data = disk.raw(Path(path))
     try:
-        return _from_archive(files.npz_arrays(data, "it")) if data[:2] == b"PK" else _from_json(data)
+        return _from_archive(disk.npz_arrays(data, "it")) if data[:2] == b"PK" else _from_json(data)
     except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a saved network: {error}") from error
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from nndl_ext.contents import LARGEST_PART, Announced, joined, largest
+from nndl_ext._files.contents import LARGEST_PART, Announced, joined, largest
 
 if TYPE_CHECKING:
     import zipfile

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nndl_ext import idx
-from nndl_ext.contents import Announced, Content
-from nndl_ext.files import npz_announced, raw
+from nndl_ext._files import idx
+from nndl_ext._files.contents import Announced, Content
+from nndl_ext._files.disk import npz_announced, raw
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 
+from nndl_ext._core.inputs import Rows, frozen, inputs_of, levels_of, locked
+from nndl_ext._core.validation import finite, is_masked, real_array
 from nndl_ext._kernels.pairs import Pair, common_source
-from nndl_ext.inputs import Rows, frozen, inputs_of, levels_of, locked
-from nndl_ext.validation import finite, is_masked, real_array
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nndl_ext.dataset import Dataset, Sample
-from nndl_ext.validation import finite, real_array, shaped
+from nndl_ext._core.dataset import Dataset, Sample
+from nndl_ext._core.validation import finite, real_array, shaped
 
 Arrays = list[np.ndarray]
 

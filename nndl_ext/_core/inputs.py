@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from nndl_ext._core.validation import finite, real_array
 from nndl_ext._kernels import kernels
-from nndl_ext.validation import finite, real_array
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

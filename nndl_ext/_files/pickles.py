@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from nndl_ext.contents import Announced, Content, largest
+from nndl_ext._files.contents import Announced, Content, largest
 
 
 def announced(content: Content) -> list[Announced]:

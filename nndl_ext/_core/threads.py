@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from nndl_ext.validation import integer
+from nndl_ext._core.validation import integer
 
 # Multiply-adds that pay for a thread: to start it, and for a mini-batch, in which all threads meet some times and read what the
 # others have written.

@@ -12,7 +12,7 @@ from typing import IO
 
 import numpy as np
 
-from nndl_ext.files import AnyPath, raw
+from nndl_ext._files.disk import AnyPath, raw
 
 try:
     from PIL import Image, ImageOps, UnidentifiedImageError

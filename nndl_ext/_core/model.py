@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from nndl_ext import parameters
+from nndl_ext._core import parameters
+from nndl_ext._core.dataset import Dataset
+from nndl_ext._core.overrides import CostDerivative, by_block
+from nndl_ext._core.parameters import Parameters
+from nndl_ext._core.threads import number_of_threads, run, run_in_parts
 from nndl_ext._kernels import kernels
-from nndl_ext.dataset import Dataset
-from nndl_ext.overrides import CostDerivative, by_block
-from nndl_ext.parameters import Parameters
-from nndl_ext.threads import number_of_threads, run, run_in_parts
 
 Gradient = tuple[list[np.ndarray], list[np.ndarray]]
 

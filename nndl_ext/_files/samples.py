@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nndl_ext.contents import Announced
+from nndl_ext._files.contents import Announced
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
