@@ -6,50 +6,30 @@ numbers refer to that book.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from functools import partial
-from itertools import chain
+from collections.abc import Iterator, Sized
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nndl_ext._core import generators, overrides, parameters, threads
-from nndl_ext._core.dataset import Dataset, Sample
-from nndl_ext._core.model import DivergenceError, Gradient, Model
-from nndl_ext._core.overrides import CostDerivative
-from nndl_ext._core.threads import MOST_THREADS
-from nndl_ext._core.validation import finite_number, integer, layer_sizes, real_array, real_dtype
+from nndl_ext import perceptron
+from nndl_ext._core import overrides, threads
+from nndl_ext._core.book import BookNetwork, Data
+from nndl_ext._core.functions import CostDerivative
+from nndl_ext._core.model import Batches, DivergenceError, Gradient
+from nndl_ext._core.optimisers import Descent
+from nndl_ext._core.training import Training
+from nndl_ext._core.validation import finite_number, integer, real_array
 from nndl_ext._files import saving
 from nndl_ext._kernels import kernels
 
 if TYPE_CHECKING:
-    import random
-
-    from numpy.typing import ArrayLike, DTypeLike
+    from numpy.typing import ArrayLike
 
 __all__ = ["DivergenceError", "Network", "load", "sigmoid", "sigmoid_prime"]
 
-Data = Iterable[Sample]
 
-# Differences whose squares go into a cost at once.
-_AT_ONCE = 2**16
-
-
-class _NoModel:
-    """In the place of the model of a network that has no layers yet."""
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(
-            "the network has no layers yet: its __init__ must set self.sizes, or call super().__init__(sizes), before all else"
-        )
-
-
-_NO_MODEL: Any = _NoModel()
-
-
-class Network:
+class Network(BookNetwork):
     """A feedforward network of sigmoid neurons.
 
     Parameters
@@ -98,77 +78,7 @@ class Network:
     one to end is what remains. In ``update_mini_batch``, and where a method is overridden, an epoch is a mini-batch.
     """
 
-    _neuron: ClassVar[str] = "sigmoid"
-    _own_generator: random.Random | None = None
-    _model: Model = _NO_MODEL
-
-    def __init__(
-        self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None, threads: int | None = None
-    ) -> None:
-        model = Model(layer_sizes(sizes), real_dtype(dtype), _checked_threads(threads))
-        self._own_generator = None if seed is None else generators.source(integer(seed, "seed", least=0))
-        self._model = model
-        for array in (*self.biases, *self.weights):
-            array[:] = self._normal(array.shape)
-
-    @property
-    def sizes(self) -> list[int]:
-        """The number of neurons of each layer. It can't be changed."""
-        return list(self._model.sizes)  # a copy: the kernels rely on these numbers
-
-    @sizes.setter
-    def sizes(self, sizes: Sequence[int]) -> None:
-        checked = layer_sizes(sizes)
-        if self._model is _NO_MODEL:  # a subclass with an __init__ of its own
-            self._model = Model(checked, np.dtype(np.float64), None)
-        elif checked != self.sizes:
-            raise AttributeError(f"sizes can't be changed from {self.sizes} to {checked}: make another network")
-
-    @property
-    def num_layers(self) -> int:
-        """The number of layers, inputs included. It can't be changed."""
-        return len(self._model.sizes)
-
-    @num_layers.setter
-    def num_layers(self, number: int) -> None:
-        if self._model is not _NO_MODEL and number != self.num_layers:
-            raise AttributeError(f"num_layers can't be changed from {self.num_layers} to {number}: make another network")
-
-    @property
-    def threads(self) -> int | None:
-        """How many threads large jobs run on; None for as many as pay."""
-        return self._model.threads
-
-    @threads.setter
-    def threads(self, threads: int | None) -> None:
-        self._model.threads = _checked_threads(threads)
-
-    @property
-    def biases(self) -> list[np.ndarray]:
-        """One array of shape (neurons, 1) for each layer after the first."""
-        return self._model.parameters.biases
-
-    @biases.setter
-    def biases(self, arrays: list[np.ndarray]) -> None:
-        self._model.parameters.biases = arrays
-
-    @property
-    def weights(self) -> list[np.ndarray]:
-        """One array of shape (neurons in the layer, neurons in the layer before) for each layer after the first.
-
-        ``ravel`` and ``reshape`` of such an array may have to copy it; then what they return is read-only, so that nothing
-        written to it is lost.
-        """
-        return self._model.parameters.weights
-
-    @weights.setter
-    def weights(self, arrays: list[np.ndarray]) -> None:
-        self._model.parameters.weights = arrays
-
-    @property
-    def dtype(self) -> np.dtype:
-        """float32 or float64: what the network computes in."""
-        return self._model.dtype
+    _neuron = "sigmoid"
 
     def feedforward(self, a: ArrayLike) -> np.ndarray:
         """The network's output for an input (equation 22, layer after layer).
@@ -190,11 +100,7 @@ class Network:
         """
         if sigmoid is not _SIGMOID:
             raise _replaced("sigmoid")
-        if type(a) is np.ndarray:
-            outputs = self._model.outputs_of_column(a)
-            if outputs is not None:
-                return outputs
-        return self._model.outputs_of_rows(np.ascontiguousarray(self._columns(a).T, self.dtype)).T
+        return self._model.feedforward(a)
 
     def SGD(
         self,
@@ -255,20 +161,12 @@ class Network:
         data = self._checked(mini_batch, "mini_batch")
         eta = finite_number(eta, "eta")
         self._model.parameters.finite()
-        if not self._overrides("backprop"):
-            self._model.descend(data, np.arange(len(data)), len(data), eta, self._cost_derivative())
-            return
-        own = self._model.parameters
-        samples = mini_batch if type(mini_batch) is list else data
-        sums = overrides.sums_of(self.backprop, samples, *parameters.views(own.layout, own.flat()))
-        step = eta / len(data)
-        updated = [
-            [array - step * total for array, total in zip(*both, strict=True)]
-            for both in zip(parameters.views(own.layout, own.flat()), sums, strict=True)  # as backprop leaves them
-        ]
-        if not all(np.isfinite(array).all() for arrays in updated for array in arrays):
-            raise DivergenceError.at(eta)
-        own.replace(*updated)
+        if self._overrides("backprop"):
+            samples = mini_batch if type(mini_batch) is list else data
+            self._model.parameters.replace(*overrides.step(self.backprop, samples, len(data), self._model.parameters, eta))
+        else:
+            derivative = self._cost_derivative()
+            self._model.descend(data, Batches(np.arange(len(data)), len(data)), Descent(eta), derivative)
 
     def backprop(self, x: ArrayLike, y: ArrayLike) -> Gradient:
         """The gradient of one sample's cost, by backpropagation (chapter 2, BP1 to BP4).
@@ -290,7 +188,7 @@ class Network:
         TypeError, ValueError
             If the sample does not fit the network.
         """
-        return self._model.gradient(self._checked([(x, y)], "the sample (x, y)"), self._cost_derivative())
+        return self._model.gradient(self._checked([(x, y)], "the sample (x, y)"), None, self._cost_derivative())
 
     def evaluate(self, test_data: Data) -> int:
         """The number of samples that the network puts into the right class.
@@ -307,10 +205,7 @@ class Network:
         TypeError, ValueError
             If the data do not fit the network, or a weight or bias is infinite or NaN.
         """
-        data = self._checked(test_data, "test_data")
-        outputs, classes = self._outputs(data), data.classes(self._model.sizes[-1], "test_data")
-        found = outputs[:, 0] >= 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
-        return int(np.count_nonzero(found == classes))
+        return self._right(self._checked(test_data, "test_data"), "test_data")
 
     def cost_derivative(self, output_activations: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The derivatives of one sample's cost by the outputs: a - y, for the quadratic cost.
@@ -349,15 +244,7 @@ class Network:
         TypeError, ValueError
             If the data do not fit the network, or a weight or bias is infinite or NaN.
         """
-        checked = self._checked(data, "data")
-        outputs = self._outputs(checked)
-        desired = checked.desired_outputs(self._model.sizes[-1], self.dtype)
-        rows = max(1, _AT_ONCE // outputs.shape[1])
-        squares = (
-            np.square(outputs[i : i + rows] - desired[i : i + rows], dtype=np.float64).ravel().tolist()
-            for i in range(0, len(outputs), rows)
-        )
-        return math.fsum(chain.from_iterable(squares)) / (2 * len(checked))
+        return self._cost(self._checked(data, "data"))
 
     def cost_gradient(self, data: Data) -> Gradient:
         """The gradient of the cost of a data set or a mini-batch: the mean of what ``backprop`` gives for its samples.
@@ -378,66 +265,12 @@ class Network:
         TypeError, ValueError
             If the data do not fit the network, or a weight or bias is infinite or NaN.
         """
-        return self._model.gradient(self._checked(data, "data"), self._cost_derivative())
+        return self._model.gradient(self._checked(data, "data"), None, self._cost_derivative())
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the network to a file, from which `load` makes it again to the last bit.
-
-        The file is replaced whole or not at all, whatever happens meanwhile. It is a NumPy archive, with the state of the
-        generator that ``seed`` started; or, if its name ends in ``.json``, the JSON of the book's ``network2.py``, without that
-        state and with the same numbers in float64. `nndl_ext._files.saving` says what they hold. ``threads`` and the methods of
-        a subclass are part of neither.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file's place, customarily ending in ``.npz``; nothing is added to it.
-
-        Raises
-        ------
-        PermissionError
-            If there is a file that is read-only.
-        OSError
-            If the file can't be written. What was there is unchanged.
-        TypeError, ValueError
-            If weights or biases have been replaced by what does not fit, or one is infinite or NaN, or a network of perceptrons
-            would go into JSON, which knows sigmoid neurons only.
-        """
-        saving.write(path, self._saved())
-
-    @property
-    def _generator(self) -> Any:
-        """Where shuffles come from."""
-        return self._own_generator or generators.source()
-
-    def _normal(self, shape: tuple[int, int]) -> np.ndarray:
-        if self._own_generator is None:
-            return np.random.randn(*shape)
-        return generators.normal(shape, self._own_generator)
-
-    def _saved(self, **notes: np.ndarray) -> saving.Saved:
-        """What a file of this network holds, with notes of a program."""
-        arrays = parameters.views(self._model.parameters.layout, self._model.parameters.flat())
-        generator = None if self._own_generator is None else self._own_generator.getstate()[1]
-        return saving.Saved(self.sizes, *arrays, self._neuron, generator, notes)
-
-    @classmethod
-    def _from_saved(cls, saved: saving.Saved) -> Self:
-        net = cls.__new__(cls)
-        net._model = Model(saved.sizes, saved.weights[0].dtype, None)
-        net._model.parameters.replace(saved.biases, saved.weights)
-        if saved.generator is not None:
-            net._own_generator = generators.source(0)
-            net._own_generator.setstate((3, saved.generator, None))
-        return net
-
-    def _outputs(self, data: Dataset) -> np.ndarray:
-        """The network's outputs for a data set: shape (n, outputs)."""
-        if not self._overrides("feedforward"):
-            if sigmoid is not _SIGMOID:
-                raise _replaced("sigmoid")
-            return self._model.outputs(data)
-        return overrides.outputs_of(self.feedforward, data, self._model.sizes[-1])
+    def _outputs(self, data: Any) -> np.ndarray:
+        if sigmoid is not _SIGMOID and not self._overrides("feedforward"):
+            raise _replaced("sigmoid")
+        return super()._outputs(data)
 
     def _epochs(
         self,
@@ -464,42 +297,28 @@ class Network:
             test = [*test_data]
         self._model.parameters.finite()
         threads.limit()  # what the environment says is wrong now, or never
-        samples = training_data if type(training_data) is list else data  # for overrides: the user's own arrays, as in the book
-        go_through = partial(self._go_through, data, samples, mini_batch_size, eta)
-        return self._train(go_through, epochs, test, np.arange(len(data)) if order is None else order)
+        samples: Any = training_data if type(training_data) is list else data  # for overrides: the user's own arrays
 
-    def _train(
-        self, go_through: Callable[[np.ndarray], None], epochs: range, test: Any, order: np.ndarray
-    ) -> Iterator[int | None]:
-        for epoch in epochs:
-            generators.shuffle(order, self._generator)
-            before = self._model.parameters.flat()
+        def go_through(training: Training) -> None:
             if self._overrides("update_mini_batch") or self._overrides("backprop"):
-                before = parameters.copy(self._model.parameters.layout, before)  # an override may change arrays in place
-            try:
-                go_through(order)
-            except DivergenceError as error:
-                self._model.parameters.adopt(before)
-                raise DivergenceError(f"in epoch {epoch} {error}") from error
-            right = None if test is None else self.evaluate(test)
-            print(f"Epoch {epoch} complete" if test is None else f"Epoch {epoch}: {right} / {len(test)}", flush=True)
-            yield right
+                for places in training.mini_batches():
+                    self.update_mini_batch([samples[i] for i in places], eta)
+                    if not np.isfinite(self._model.parameters.flat()).all():
+                        raise DivergenceError.at(eta)
+            elif derivative := self._cost_derivative():
+                for places in training.mini_batches():  # it finds the weights of its mini-batch in the network
+                    training.descend(places, derivative=derivative)
+            else:
+                training.descend(training.order)
 
-    def _go_through(
-        self, data: Dataset, samples: Sequence[Sample], mini_batch_size: int, eta: float, order: np.ndarray
-    ) -> None:
-        """Train on each sample once, in the given order."""
-        if self._overrides("update_mini_batch") or self._overrides("backprop"):
-            for start in range(0, len(data), mini_batch_size):
-                self.update_mini_batch([samples[i] for i in order[start : start + mini_batch_size]], eta)
-                if not np.isfinite(self._model.parameters.flat()).all():
-                    raise DivergenceError.at(eta)
-            return
-        cost_derivative = self._cost_derivative()
-        # An override of cost_derivative finds the weights of its mini-batch in the network.
-        step = mini_batch_size if cost_derivative else len(data)
-        for start in range(0, len(data), step):
-            self._model.descend(data, order[start : start + step], mini_batch_size, eta, cost_derivative)
+        def lines(training: Training) -> Iterator[int | None]:
+            for epoch in training.epochs(epochs):
+                right = None if test is None else self.evaluate(test)
+                print(f"Epoch {epoch} complete" if test is None else f"Epoch {epoch}: {right} / {len(test)}", flush=True)
+                yield right
+
+        order = np.arange(len(data)) if order is None else order
+        return lines(Training(self._model, data, mini_batch_size, Descent(eta), self._generator, order, go_through=go_through))
 
     def _cost_derivative(self) -> CostDerivative | None:
         """The method, for the kernels, if it is another than the book's."""
@@ -507,42 +326,8 @@ class Network:
             raise _replaced("sigmoid or network.sigmoid_prime")
         return self.cost_derivative if self._overrides("cost_derivative") else None
 
-    def _overrides(self, name: str) -> bool:
-        """Whether there is another method of this name: of a subclass, of this one network, or put into this class."""
-        return getattr(getattr(self, name), "__func__", None) is not _METHODS[name]
 
-    def _columns(self, a: ArrayLike) -> np.ndarray:
-        """An input, or several, as the columns of a matrix with a row for each neuron of the first layer."""
-        columns = real_array(a, "a")
-        if columns.ndim == 1:
-            columns = columns[:, np.newaxis]
-        if columns.ndim != 2 or len(columns) != self._model.sizes[0]:
-            raise ValueError(f"a must have shape ({self._model.sizes[0]}, m), not {np.shape(a)}")
-        return columns
-
-    def _checked(self, pairs: Data, name: str) -> Dataset:
-        """The pairs as a data set of at least one sample that fits the network."""
-        data = Dataset.from_pairs(pairs, name)
-        if not data:
-            hint = "; an iterator holds none once it has been gone through, so give a list" * isinstance(pairs, Iterator)
-            raise ValueError(f"{name} must hold at least one pair (x, y){hint}")
-        data.require(self._model.sizes[0], self._model.sizes[-1], self.dtype, name)
-        return data
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        from copy import copy
-
-        self.__dict__.update(state)
-        self._own_generator = copy(self._own_generator)  # a copy of a network has its own, as it has arrays of its own
-        self._model = copy(self._model)
-        self._model.parameters = copy(self._model.parameters)
-
-
-def _checked_threads(threads: int | None) -> int | None:
-    return None if threads is None else integer(threads, "threads", least=1, most=MOST_THREADS)
-
-
-def load(path: str | PathLike[str]) -> Network:
+def load(path: str | PathLike[str]) -> BookNetwork:
     """The network of a file that `Network.save` or the book's ``network2.py`` has written, to the last bit.
 
     Parameters
@@ -564,8 +349,6 @@ def load(path: str | PathLike[str]) -> Network:
         If it is another file, or a broken one, or of a later version of the format. Nothing in a file is executed, and reading
         takes memory in proportion to its size.
     """
-    from nndl_ext import perceptron  # it builds on this module
-
     saved = saving.read(path)
     return (Network if saved.neuron == "sigmoid" else perceptron.Network)._from_saved(saved)
 
@@ -590,7 +373,7 @@ def sigmoid(z: ArrayLike) -> np.ndarray:
     """
     array = real_array(z, "z")
     a = np.empty_like(array)
-    kernels.sigmoid(array.reshape(-1), a.reshape(-1))
+    kernels.activations(kernels.ACTIVATIONS["sigmoid"], array.reshape(-1), a.reshape(-1))
     return a.reshape(np.shape(z))[()]
 
 
@@ -617,7 +400,7 @@ def sigmoid_prime(z: ArrayLike) -> np.ndarray:
 
 
 # What the book's code is, whatever a program puts in its place.
-_METHODS = {
+Network._methods = {
     name: vars(Network)[name] for name in ("backprop", "cost_derivative", "evaluate", "feedforward", "update_mini_batch")
 }
 _SIGMOID, _SIGMOID_PRIME = sigmoid, sigmoid_prime

@@ -7,13 +7,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nndl_ext import network
 from nndl_ext._core import parameters
+from nndl_ext._core.book import BookNetwork, Data
 from nndl_ext._core.validation import finite, finite_number, real_array
 
 
@@ -53,7 +53,7 @@ class Perceptron:
         return int(_fires(self.weights[np.newaxis], np.array([[self.bias]]), inputs[:, np.newaxis])[0, 0])
 
 
-class Network(network.Network):
+class Network(BookNetwork):
     """A network of perceptrons.
 
     It has the constructor, weights and biases of `nndl_ext.network.Network`, with the step in place of the sigmoid.
@@ -61,6 +61,7 @@ class Network(network.Network):
     """
 
     _neuron = "perceptron"
+    _methods: ClassVar = {}  # no kernel does what its methods do
 
     def feedforward(self, a: ArrayLike) -> np.ndarray:
         """The network's output for an input.
@@ -80,10 +81,18 @@ class Network(network.Network):
         TypeError, ValueError
             If ``a`` does not hold finite numbers, or not one row for each input, or a weight or bias is infinite or NaN.
         """
-        outputs = finite(self._columns(a), "a")
+        outputs = finite(self._model.columns(a), "a")
         for b, w in zip(*parameters.views(self._model.parameters.layout, self._model.parameters.finite()), strict=True):
             outputs = _fires(w, b, outputs).astype(self.dtype)
         return outputs
+
+    def evaluate(self, test_data: Data) -> int:
+        """The number of samples that the network puts into the right class, as `network.Network.evaluate`."""
+        return self._right(self._checked(test_data, "test_data"), "test_data")
+
+    def cost(self, data: Data) -> float:
+        """The quadratic cost of a data set, as `network.Network.cost`."""
+        return self._cost(self._checked(data, "data"))
 
     def _refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         """A perceptron network can't be trained.

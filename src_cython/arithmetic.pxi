@@ -1,25 +1,17 @@
 """The arithmetic of one element.
 
 Each function is a fixed sequence of correctly rounded operations, so that its bits depend on its arguments alone. ``fma``
-is the only thing taken from libm: IEEE 754 leaves it no freedom.
+and the square root are all that is taken from libm: IEEE 754 leaves them no freedom.
+
+Results below the smallest normal number are 0. Elsewhere exp and log are within 1 unit in the last place, sigmoid and tanh
+within 2.
 """
 
-from libc.math cimport copysign, copysignf, fabs, fabsf, fma as fma64, fmaf as fma32
+from libc.math cimport INFINITY, copysign, copysignf, fabs, fabsf, fma as fma64, fmaf as fma32, sqrt as sqrt64, sqrtf as sqrt32
+
 ctypedef fused real:        # what the network computes in
     float
     double
-
-ctypedef fused number:      # what its inputs are stored in: values, or positions in a table of levels
-    float
-    double
-    uint8_t
-
-
-cdef inline real value_at(const number *values, Py_ssize_t i, const real *levels) noexcept nogil:
-    if number is uint8_t:
-        return levels[values[i]]
-    else:
-        return <real> values[i]
 
 
 cdef inline real fma(real a, real b, real c) noexcept nogil:
@@ -46,53 +38,11 @@ cdef inline real with_sign(real x, real sign) noexcept nogil:
         return copysign(x, sign)
 
 
-cdef inline real nearest_integer(real x) noexcept nogil:
-    """x rounded to an integer, halves to even: adding 1.5 * 2**p pushes the fraction out of a p-bit significand."""
+cdef inline real root(real x) noexcept nogil:
     if real is float:
-        return (x + <float> 12582912.0) - <float> 12582912.0
+        return sqrt32(x)
     else:
-        return (x + 6755399441055744.0) - 6755399441055744.0
-
-
-cdef inline real power_of_two(real n) noexcept nogil:
-    """2**n for an integer n that is a normal number's exponent. The sum leaves n in the low bits of the significand, and
-    the shift moves it, biased, into the exponent field."""
-    cdef uint32_t bits32
-    cdef uint64_t bits64
-    if real is float:
-        n += <float> 12582912.0
-        memcpy(&bits32, &n, 4)
-        bits32 = (bits32 + 127) << 23
-        memcpy(&n, &bits32, 4)
-    else:
-        n += 6755399441055744.0
-        memcpy(&bits64, &n, 8)
-        bits64 = (bits64 + 1023) << 52
-        memcpy(&n, &bits64, 8)
-    return n
-
-
-cdef inline real taylor(real r, real lost) noexcept nogil:
-    """e**(r + lost) for |r| <= ln(2) / 2 and a ``lost`` below r's last place, by its Taylor series. What is cut off is below
-    a tenth of a unit in the last place."""
-    cdef real q
-    if real is float:
-        q = <real> (1.0 / 40320)
-        q = fma(q, r, <real> (1.0 / 5040))
-    else:
-        q = 1.0 / 6227020800.0
-        q = fma(q, r, <real> (1.0 / 479001600))
-        q = fma(q, r, <real> (1.0 / 39916800))
-        q = fma(q, r, <real> (1.0 / 3628800))
-        q = fma(q, r, <real> (1.0 / 362880))
-        q = fma(q, r, <real> (1.0 / 40320))
-        q = fma(q, r, <real> (1.0 / 5040))
-    q = fma(q, r, <real> (1.0 / 720))
-    q = fma(q, r, <real> (1.0 / 120))
-    q = fma(q, r, <real> (1.0 / 24))
-    q = fma(q, r, <real> (1.0 / 6))
-    q = fma(q, r, <real> 0.5)
-    return <real> 1.0 + (r + fma(r * r, q, lost))
+        return sqrt64(x)
 
 
 cdef inline real clamp(real x, real limit) noexcept nogil:
@@ -100,43 +50,143 @@ cdef inline real clamp(real x, real limit) noexcept nogil:
     return with_sign(limit, x) if magnitude(x) > limit else x
 
 
-cdef inline void exp_parts(real x, real *fraction, real *exponent, real *rest) noexcept nogil:
-    """e**x = fraction * 2**exponent * 2**rest, where either power is a normal number even if e**x is not; rest is 0 unless
-    e**x is near a limit of the format. Past the limits x counts as the limit."""
-    cdef real n, r, most, high, low     # high is ln(2), low what that lacks
+cdef inline real pushed(real x) noexcept nogil:
+    """x rounded to an integer, halves to even, plus 1.5 * 2**p, which pushes the fraction out of a p-bit significand and leaves
+    the integer in the low bits."""
     if real is float:
-        most, high, low = 120, <float> 0.693147182464599609375, <float> -1.904654299957767e-09
-        x = clamp(x, <real> 105)
+        return x + <float> 12582912.0
     else:
-        most, high, low = 1000, 0.693147180559945286226764, 2.319046813846299558e-17
-        x = clamp(x, <real> 746)
-    n = nearest_integer(x * <real> 1.4426950408889634)
-    x = fma(-n, high, x)
-    r = fma(-n, low, x)
-    fraction[0] = taylor(r, fma(-n, low, x - r))
-    exponent[0] = clamp(n, most)
-    rest[0] = n - exponent[0]
+        return x + 6755399441055744.0
+
+
+cdef inline real integer_of(real x) noexcept nogil:
+    """The integer that ``pushed`` has pushed."""
+    if real is float:
+        return x - <float> 12582912.0
+    else:
+        return x - 6755399441055744.0
+
+
+cdef inline real power_of_two(real n) noexcept nogil:
+    """2**n for a pushed integer n that is a normal number's exponent: added to the exponent's bits of 1."""
+    cdef uint32_t bits32
+    cdef uint64_t bits64
+    if real is float:
+        memcpy(&bits32, &n, 4)
+        bits32 = (bits32 << 23) + <uint32_t> 0x3F800000
+        memcpy(&n, &bits32, 4)
+    else:
+        memcpy(&bits64, &n, 8)
+        bits64 = (bits64 << 52) + <uint64_t> 0x3FF0000000000000
+        memcpy(&n, &bits64, 8)
+    return n
+
+
+cdef inline real least_exponent(real x) noexcept nogil:
+    """The least number whose exp is a normal number of x's type."""
+    if real is float:
+        return <float> -87.33654022216797
+    else:
+        return -708.3964185322641
+
+
+cdef inline real exp_minus_one(real x, real *n) noexcept nogil:
+    """p, and the pushed integer n, with which e**x = (1 + p) * 2**n, |p| < 0.42. The polynomial is the one whose largest
+    relative error is least."""
+    cdef real r, q, lost
+    n[0] = pushed(x * <real> 1.4426950408889634)
+    if real is float:
+        x = fma(-integer_of(n[0]), <float> 0.693147182464599609375, x)
+        r = fma(-integer_of(n[0]), <float> -1.904654299957767e-09, x)
+        lost = fma(-integer_of(n[0]), <float> -1.904654299957767e-09, x - r)
+        q = <float> 0.0013814595
+        q = fma(q, r, <float> 0.008368717)
+        q = fma(q, r, <float> 0.04166839)
+        q = fma(q, r, <float> 0.16666521)
+        q = fma(q, r, <float> 0.49999994)
+    else:
+        x = fma(-integer_of(n[0]), 0.693147180559945286226764, x)
+        r = fma(-integer_of(n[0]), 2.319046813846299558e-17, x)
+        lost = fma(-integer_of(n[0]), 2.319046813846299558e-17, x - r)
+        q = 2.5000058349050145e-08
+        q = fma(q, r, 2.763024830872524e-07)
+        q = fma(q, r, 2.7557586382581075e-06)
+        q = fma(q, r, 2.480149309914401e-05)
+        q = fma(q, r, 0.00019841269506571107)
+        q = fma(q, r, 0.001388888894362984)
+        q = fma(q, r, 0.008333333333494463)
+        q = fma(q, r, 0.04166666666653016)
+        q = fma(q, r, 0.16666666666666413)
+        q = fma(q, r, 0.5000000000000011)
+    return r + fma(r * r, q, lost)
 
 
 cdef inline real exp_of(real x) noexcept nogil:
-    """e**x."""
-    cdef real fraction, exponent, rest
-    exp_parts(x, &fraction, &exponent, &rest)
-    return fraction * power_of_two(exponent) * power_of_two(rest)
+    """e**x. Near the largest result the power of two is too large by itself, so one factor of 2 comes last."""
+    cdef real n, p, least = least_exponent(x), half = 1 if x > 0 else 0
+    p = exp_minus_one(clamp(x, <real> (89 if real is float else 710)), &n)
+    p = (1 + p) * power_of_two(n - half) * (1 + half)
+    return 0 if x < least else p
 
 
 cdef inline real sigmoid_of(real z) noexcept nogil:
-    """1 / (1 + e**-z), the book's equation (3). Where e**-z is too large for the format the 1 beside it is too small to
-    count, and the excess is divided out last. For float32 too the sum and the quotient are float64's, which keeps the error
-    below 2 units in the last place."""
-    cdef real fraction, exponent, rest
-    exp_parts(-z, &fraction, &exponent, &rest)
-    return <real> (1.0 / (1.0 + fraction * power_of_two(exponent)) * power_of_two(-rest if rest > 0 else <real> 0))
+    """1 / (1 + e**-z), the book's equation (3), by e**-|z|, which can't be too large. The last step puts back what the sum and
+    the quotient have lost."""
+    cdef real n, e, numerator, q, least = least_exponent(z), x = -magnitude(z)
+    x = least if least > x else x
+    e = 1 + exp_minus_one(x, &n)
+    e *= power_of_two(n)
+    numerator = e if z < 0 else <real> 1
+    q = numerator / (1 + e)
+    q = fma(fma(-q, e, numerator - q), fma(e, <real> -0.5, <real> 1), q)
+    return 0 if z < least else q
 
 
-cdef inline real sigmoid_prime(real a) noexcept nogil:
-    """The sigmoid's derivative at z, from its value a there; computed in float64, rounded once for float32."""
-    return <real> (a * (1.0 - a))
+cdef inline real tanh_of(real z) noexcept nogil:
+    """-t / (2 + t) for t = e**(-2 |z|) - 1, with z's sign. The last step puts back what t, the sum and the quotient have
+    lost."""
+    cdef real n, p, power, t, lost, q
+    p = exp_minus_one(clamp(-2 * magnitude(z), <real> 60), &n)
+    power = power_of_two(n)
+    t = fma(power, p, power - 1)
+    lost = fma(power, p, power - 1 - t)
+    q = -t / (2 + t)
+    lost = fma(-q, t, fma(<real> -2, q, -t)) - fma(q, lost, lost)
+    q = fma(lost, fma(t, fma(t, <real> 0.25, <real> -0.25), <real> 0.5), q)
+    return with_sign(q, z)
+
+
+cdef inline double log_of(double x) noexcept nogil:
+    """ln(x) for x >= 0: of x = m * 2**n with m around 1, by the series of 2 artanh(s), s = (m - 1) / (m + 1)."""
+    cdef double shift = 54 if x < 2.2250738585072014e-308 else 0     # so that m is a normal number
+    cdef double m = x * 18014398509481984.0 if shift > 0 else x
+    cdef double n, f, s, z, q, half
+    cdef uint64_t bits, exponent
+    memcpy(&bits, &m, 8)
+    bits = bits - <uint64_t> 0x3FE6A09E667F3BCD + (<uint64_t> 1024 << 52)       # counted from sqrt(1/2)
+    exponent = (bits >> 52) | <uint64_t> 0x4330000000000000     # in the last place of 2**52
+    bits = (bits & <uint64_t> 0x000FFFFFFFFFFFFF) + <uint64_t> 0x3FE6A09E667F3BCD
+    memcpy(&m, &bits, 8)
+    memcpy(&n, &exponent, 8)
+    n = n - 4503599627371520.0 - shift
+    f = m - 1
+    s = f / (2 + f)
+    z = s * s
+    q = 2.0 / 21
+    q = fma64(q, z, 2.0 / 19)
+    q = fma64(q, z, 2.0 / 17)
+    q = fma64(q, z, 2.0 / 15)
+    q = fma64(q, z, 2.0 / 13)
+    q = fma64(q, z, 2.0 / 11)
+    q = fma64(q, z, 2.0 / 9)
+    q = fma64(q, z, 2.0 / 7)
+    q = fma64(q, z, 2.0 / 5)
+    q = fma64(q, z, 2.0 / 3)
+    # The series is f - (half - s (half + z q)), where the parentheses are small: less is lost than in 2 s + s z q.
+    half = 0.5 * f * f
+    f = fma64(n, 0.693147180559945286226764, f - (half - fma64(s, fma64(q, z, half), n * 2.319046813846299558e-17)))
+    f = f if x < INFINITY else x
+    return -INFINITY if x == 0 else f
 
 
 cdef inline real normal_or_zero(real x) noexcept nogil:

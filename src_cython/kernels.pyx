@@ -1,12 +1,9 @@
-"""The network's kernels: arrays in, arrays out, the GIL released inside.
+"""The networks' kernels: arrays in, arrays out, the GIL released inside.
 
-They trust their caller: nothing here checks a shape, so nothing but ``nndl_ext.network`` and the tests should call them.
+They trust their caller: nothing here checks a shape, so nothing but ``nndl_ext._core`` and the tests should call them.
 
-``layout`` has a row (offset, inputs, neurons, stride) per layer after the first; it says where that layer's biases and
-weights stand in the flat array ``parameters`` (see ``nndl_ext._core.parameters``). The inputs of all samples come as ``starts``,
-``indices``, ``values`` and ``palette``: row s of a sparse data set has the elements ``values[starts[s]:starts[s + 1]]``, which
-belong to the inputs ``indices[starts[s]:starts[s + 1]]``, and zeros elsewhere; a dense one has all its rows one after the
-other in ``values``, and ``starts`` is empty. Values of type uint8 are positions in ``palette``.
+``layout`` has a row for each layer after the first, the fields of ``Layer``; it says where that layer's biases and weights
+stand in the flat array ``parameters``, and what it computes (see ``nndl_ext._core.parameters``).
 """
 
 from cpython.buffer cimport PyBUF_RECORDS_RO, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer
@@ -15,335 +12,126 @@ from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset, strcmp
 
+include "memory.pxi"
 include "arithmetic.pxi"
 include "products.pxi"
+include "activations.pxi"
+include "costs.pxi"
+include "optimisers.pxi"
+include "dropout.pxi"
 include "layer.pxi"
+include "rows.pxi"
+include "job.pxi"
+include "passes.pxi"
 
 cdef enum:
     BLOCK = 128                 # samples that go through the network together, at most
-    MOST_SPARSE_INPUTS = 65536  # an index of a sparse row has 16 bits
     AHEAD = 16                  # samples between the one at work and the one asked for from memory
-    LINE = 64                   # bytes of a cache line
-    RUN = 8                     # elements of a row that are passed over together if all are zero
-    MANY = 32                   # samples, and vectors of each thread's neurons, for which it pays to regroup a block's inputs
-    WIDE = 12
     BETWEEN_LOOKS = 50_000_000  # multiply-adds between two looks for signals: some hundredths of a second, at most
 
 
-cdef extern from *:
-    """
-    #if defined(__i386__) && !defined(__SSE2_MATH__)
-    #error "x87 arithmetic rounds twice, which gives other bits: compile with CFLAGS='-msse2 -mfpmath=sse'"
-    #endif
-    #ifdef _WIN32
-    #define WIN32_LEAN_AND_MEAN
-    #include <windows.h>
-    #define NNDL_EXT_YIELD() SwitchToThread()
-    #else
-    #include <sched.h>
-    #define NNDL_EXT_YIELD() sched_yield()
-    #endif
-    #if defined(_MSC_VER) && !defined(__clang__)
-    #define NNDL_EXT_LOAD(p) InterlockedExchangeAdd64((p), 0)
-    #define NNDL_EXT_ADD(p, n) (InterlockedExchangeAdd64((p), (n)) + (n))
-    #define NNDL_EXT_PAUSE() YieldProcessor()
-    #define NNDL_EXT_PREFETCH(p) PreFetchCacheLine(PF_TEMPORAL_LEVEL_2, (p))
-    #else
-    #define NNDL_EXT_LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
-    #define NNDL_EXT_ADD(p, n) __atomic_add_fetch((p), (n), __ATOMIC_ACQ_REL)
-    #if defined(__x86_64__) || defined(__i386__)
-    #define NNDL_EXT_PAUSE() __builtin_ia32_pause()
-    #else
-    #define NNDL_EXT_PAUSE() ((void) 0)
-    #endif
-    #define NNDL_EXT_PREFETCH(p) __builtin_prefetch((p), 0, 2)
-    #endif
-    /* Wait until all threads have come as often as this one: 1; or 0 if one never will, which abandoned the meeting. The sum
-       of arrivals only grows, so it needs no reset. Who abandons arrives nowhere after, hence the second look at the sum. */
-    static int nndl_ext_meet(int64_t *meeting, int64_t threads) {
-        int64_t *arrivals = meeting, *abandoned = meeting + 1;
-        int64_t wanted = ((NNDL_EXT_ADD(arrivals, 1) - 1) / threads + 1) * threads;
-        for (int spins = 0; NNDL_EXT_LOAD(arrivals) < wanted; spins++) {
-            if (NNDL_EXT_LOAD(abandoned)) return NNDL_EXT_LOAD(arrivals) >= wanted;
-            if (spins < 2000) NNDL_EXT_PAUSE(); else NNDL_EXT_YIELD();
-        }
-        return 1;
-    }
-    """
-    bint all_have_met "nndl_ext_meet"(int64_t *meeting, int64_t threads) noexcept nogil
-    void prefetch_line "NNDL_EXT_PREFETCH"(const void *p) noexcept nogil
+cdef inline void start(Job *job, const Layer *layers, Py_ssize_t depth, Py_ssize_t block) noexcept nogil:
+    """The job of a single thread."""
+    memset(job, 0, sizeof(Job))
+    job.layers, job.depth, job.block, job.threads = layers, depth, block, 1
 
 
-cdef inline Py_ssize_t share(Py_ssize_t count, Py_ssize_t thread, Py_ssize_t threads) noexcept nogil:
-    """Where a thread's share of ``count`` things begins; it ends where the next one's begins."""
-    return count * thread // threads
-
-
-cdef inline Py_ssize_t aligned(Py_ssize_t size) noexcept nogil:
-    return (size + VECTOR - 1) // VECTOR * VECTOR
-
-
-cdef class Scratch:
-    """Memory for one call."""
-
-    cdef char *memory
-
-    def __cinit__(self, Py_ssize_t size):
-        self.memory = <char *> malloc(size)
-        if self.memory == NULL:
-            raise MemoryError(f"no memory for {size} bytes of intermediate values")
-
-    def __dealloc__(self):
-        free(self.memory)
-
-
-cdef inline void *take(char **memory, Py_ssize_t size) noexcept nogil:
-    """The next piece of some memory, aligned; it must have VECTOR bytes more for each piece."""
-    cdef char *piece = memory[0] + (-<Py_ssize_t> memory[0] & (VECTOR - 1))
-    memory[0] = piece + size
-    return piece
-
-
-cdef Py_ssize_t total_stride(const Layer *layers, Py_ssize_t depth) noexcept nogil:
-    cdef Py_ssize_t i, total = 0
-    for i in range(depth):
-        total += layers[i].stride
-    return total
-
-
-cdef Py_ssize_t most_neighbours(const Layer *layers, Py_ssize_t depth) noexcept nogil:
-    """Neurons, with padding, of two successive layers, the inputs left out: what ``previous_deltas`` transposes, at most."""
-    cdef Py_ssize_t i, most = 0
-    for i in range(1, depth):
-        most = max(most, <Py_ssize_t> (layers[i - 1].stride + layers[i].stride))
-    return most
-
-
-cdef void convert(real *levels, const double[::1] palette) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(palette.shape[0]):
-        levels[i] = <real> palette[i]
-
-
-cdef void gather(
-    real *inputs, const number *values, const real *levels, const int64_t *rows, Py_ssize_t samples, Py_ssize_t width,
-) noexcept nogil:
-    """The samples' dense rows, one after the other."""
-    cdef Py_ssize_t s, k
-    for s in range(samples):
-        for k in range(width):
-            inputs[s * width + k] = value_at(values, rows[s] * width + k, levels)
-
-
-cdef inline void prefetch(const void *p, Py_ssize_t size) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range((size + LINE - 1) // LINE):
-        prefetch_line(<const char *> p + i * LINE)
-
-
-cdef inline void prefetch_row(
-    int64_t row, Py_ssize_t inputs, const int64_t *starts, const uint16_t *indices, const number *values,
-) noexcept nogil:
-    """Ask for a row's inputs: rows in shuffled order lie where no processor guesses, and memory answers later than a sample
-    takes to go through a small network. Inline, for GCC drops the call of a function that has no other effect."""
-    if starts == NULL:
-        prefetch(values + row * inputs, inputs * sizeof(number))
+cdef void copy_outputs(const Job *job, real *outputs) noexcept nogil:
+    cdef const Layer *last = &job.layers[job.depth - 1]
+    cdef const real *a = <const real *> job.activations + size_before(job, job.depth - 1)
+    cdef Py_ssize_t s
+    if last.across:
+        transpose(outputs, last.neurons, a, columns(job, sizeof(real)), last.neurons, job.samples)
     else:
-        prefetch(indices + starts[row], (starts[row + 1] - starts[row]) * sizeof(uint16_t))
-        prefetch(values + starts[row], (starts[row + 1] - starts[row]) * sizeof(number))
-
-
-cdef int meet(int64_t *meeting, Py_ssize_t threads) except -1 nogil:
-    """Go on when all threads have come here; a single one needs no ``meeting``."""
-    if threads > 1 and not all_have_met(meeting, threads):
-        with gil:
-            raise RuntimeError("another thread of this job has ended before its time")
-    return 0
-
-
-cdef int forward(
-    const Layer *layers, Py_ssize_t depth, const real *parameters, Py_ssize_t block, Py_ssize_t samples, Py_ssize_t thread,
-    Py_ssize_t threads, int64_t *meeting, const int64_t *rows, const int64_t *starts, const uint16_t *indices,
-    const number *values, const real *levels, real *inputs, real *activations,
-) except -1 nogil:
-    """a = sigmoid(w a + b), layer after layer (the book's equation 22). A thread does its share of every layer's neurons.
-    The inputs are sparse rows, or, where ``starts`` is NULL, dense ones, which are gathered in ``inputs``."""
-    cdef const Layer *layer
-    cdef const real *biases
-    cdef real *a = activations
-    cdef Py_ssize_t i, begin, end, lanes = VECTOR // sizeof(real), stride = layers[0].inputs
-    if starts == NULL:
-        begin, end = share(samples, thread, threads), share(samples, thread + 1, threads)
-        gather(inputs + begin * stride, values, levels, rows + begin, end - begin, stride)
-        meet(meeting, threads)
-    for i in range(depth):
-        layer = &layers[i]
-        begin, end = share(layer.stride // lanes, thread, threads), share(layer.stride // lanes, thread + 1, threads)
-        biases = parameters + layer.offset + begin * lanes
-        start_from_biases(a + begin * lanes, biases, layer.stride, samples, (end - begin) * lanes)
-        if i == 0 and starts != NULL:
-            sparse_product(a + begin * lanes, layer.stride, rows, samples, starts, indices, values, levels,
-                           biases + layer.stride, layer.stride, end - begin)
-        else:
-            dense_product(a + begin * lanes, layer.stride, inputs, stride, 1, biases + layer.stride, layer.stride,
-                          samples, layer.inputs, end - begin)
-        activate(a + begin * lanes, layer.stride, samples, (end - begin) * lanes)
-        meet(meeting, threads)
-        inputs = a
-        stride = layer.stride
-        a += block * stride
-    return 0
-
-
-cdef int backward(
-    const Layer *layers, Py_ssize_t depth, const real *parameters, Py_ssize_t block, Py_ssize_t samples, Py_ssize_t thread,
-    Py_ssize_t threads, int64_t *meeting, real factor, const real *a, real *deltas, real *transposed,
-) except -1 nogil:
-    """factor * delta of all layers, from the last to the first (BP1, BP2). ``a`` and ``deltas`` are the last layer's, the
-    others' stand before them; these deltas hold the cost's derivatives by the outputs. A thread does its share of the samples
-    at the last layer, and of the neurons at the others."""
-    cdef const Layer *layer = &layers[depth - 1]
-    cdef Py_ssize_t first = share(samples, thread, threads), last = share(samples, thread + 1, threads)
-    cdef Py_ssize_t columns = aligned(samples * sizeof(real)) // sizeof(real)
-    cdef Py_ssize_t i, begin, end, stride
-    output_deltas(deltas + first * layer.stride, a + first * layer.stride, layer, last - first)
-    meet(meeting, threads)
-    for i in range(depth - 1, 0, -1):
-        layer = &layers[i]
-        stride = layers[i - 1].stride
-        a -= block * stride
-        begin, end = share(layer.neurons, thread, threads), share(layer.neurons, thread + 1, threads)
-        memset(transposed + begin * columns, 0, (end - begin) * columns * sizeof(real))
-        transpose(transposed + begin * columns, columns, deltas + begin, layer.stride, samples, end - begin)
-        meet(meeting, threads)
-        begin, end = share(stride, thread, threads), share(stride, thread + 1, threads)
-        previous_deltas(deltas - block * stride, a, stride, transposed, columns, transposed + (layer.neurons + begin) * columns,
-                        parameters + layer.offset + layer.stride, layer, samples, begin, end)
-        meet(meeting, threads)
-        scale(deltas + first * layer.stride, factor, (last - first) * layer.stride)
-        deltas -= block * stride
-    scale(deltas + first * layers[0].stride, factor, (last - first) * layers[0].stride)
-    return 0
-
-
-cdef void update(
-    const Layer *layers, Py_ssize_t depth, real *target, Py_ssize_t block, Py_ssize_t samples, Py_ssize_t thread,
-    Py_ssize_t threads, const int64_t *rows, const int64_t *starts, const uint16_t *indices, const number *values,
-    const real *levels, const real *inputs, const real *activations, const real *deltas, char *memory,
-) noexcept nogil:
-    """target += the block's scaled gradient (BP3, BP4): each layer's inputs times its deltas, sample after sample. A thread
-    does its share of every layer. ``memory`` to regroup the inputs is NULL where that does not pay."""
-    cdef const Layer *layer
-    cdef real *biases
-    cdef real *weights
-    cdef Py_ssize_t i, begin, end, vectors, lanes = VECTOR // sizeof(real), stride = layers[0].inputs
-    for i in range(depth):
-        layer = &layers[i]
-        vectors = layer.stride // lanes
-        begin, end = share(vectors, thread, threads), share(vectors, thread + 1, threads)
-        biases = target + layer.offset + begin * lanes
-        weights = biases + layer.stride
-        add_to_biases(biases, deltas + begin * lanes, layer.stride, (end - begin) * lanes, samples)
-        if i == 0 and starts != NULL and memory != NULL:
-            regrouped_outer_product(weights, layer.stride, layer.inputs, rows, samples, starts, indices, values, levels,
-                                    deltas + begin * lanes, layer.stride, end - begin, memory)
-        elif i == 0 and starts != NULL:
-            sparse_outer_product(weights, layer.stride, rows, samples, starts, indices, values, levels,
-                                 deltas + begin * lanes, layer.stride, end - begin)
-        else:
-            begin, end = share(layer.inputs, thread, threads), share(layer.inputs, thread + 1, threads)
-            dense_product(target + layer.offset + (1 + begin) * layer.stride, layer.stride, inputs + begin, 1, stride,
-                          deltas, layer.stride, end - begin, samples, vectors)
-        inputs = activations
-        stride = layer.stride
-        activations += block * stride
-        deltas += block * stride
+        for s in range(job.samples):
+            memcpy(outputs + s * last.neurons, a + s * last.stride, last.neurons * sizeof(real))
 
 
 def feedforward(
-    const int64_t[:, ::1] layout, const real[::1] parameters, const int64_t[::1] starts, const uint16_t[::1] indices,
-    const number[::1] values, const double[::1] palette, real[:, ::1] outputs,
+    const int64_t[:, ::1] layout, const real[::1] parameters, Rows rows, Py_ssize_t first, real[:, ::1] outputs, functions,
 ):
-    """Write the network's output for every row of the data set into ``outputs``, of shape (samples, neurons)."""
-    cdef const Layer *layers = <const Layer *> &layout[0, 0]
-    cdef Py_ssize_t depth = layout.shape[0], n = outputs.shape[0], block = min(n, <Py_ssize_t> BLOCK)
-    cdef const Layer *last = &layers[depth - 1]
-    cdef const int64_t *row_starts = &starts[0] if starts.shape[0] else NULL
-    cdef const uint16_t *row_indices = &indices[0] if indices.shape[0] else NULL
-    cdef const number *row_values = &values[0] if values.shape[0] else NULL
-    cdef Py_ssize_t gathered = 0 if row_starts else block * layers[0].inputs
-    cdef Py_ssize_t width = total_stride(layers, depth)
-    cdef Scratch scratch = Scratch((gathered + block * width) * sizeof(real) + block * sizeof(int64_t) + 3 * VECTOR)
-    cdef char *memory = scratch.memory
-    cdef real *inputs = <real *> take(&memory, gathered * sizeof(real))
-    cdef real *activations = <real *> take(&memory, block * width * sizeof(real))
-    cdef int64_t *rows = <int64_t *> take(&memory, block * sizeof(int64_t))
-    cdef const real *last_activations = activations + block * (width - last.stride)
-    cdef Py_ssize_t first = 0, samples, s
-    cdef real levels[256]
+    """Write the network's output for the rows of the data set from ``first`` on into ``outputs``, of shape (samples, neurons).
+
+    ``functions`` is None, or an object that computes activations and errors that are the user's own (see ``descend``).
+    """
+    cdef Py_ssize_t n = outputs.shape[0], done = 0, s
+    cdef Job job
+    cdef int64_t places[BLOCK]
+    start(&job, <const Layer *> &layout[0, 0], layout.shape[0], min(n, <Py_ssize_t> BLOCK))
+    job.x, job.rows = rows.x, places
+    cdef Scratch scratch = Scratch(lay_out(&job, NULL, sizeof(real), 0))
+    lay_out(&job, scratch.memory, sizeof(real), 0)
     with nogil:
-        convert(levels, palette)
-        while first < n:
-            samples = min(block, n - first)
-            for s in range(samples):
-                rows[s] = first + s
-            forward(layers, depth, &parameters[0], block, samples, 0, 1, NULL, rows, row_starts, row_indices, row_values,
-                    levels, inputs, activations)
-            for s in range(samples):
-                memcpy(&outputs[first + s, 0], last_activations + s * last.stride, last.neurons * sizeof(real))
-            first += samples
+        convert(<real *> job.levels, rows.palette)
+        while done < n:
+            job.samples = min(job.block, n - done)
+            for s in range(job.samples):
+                places[s] = first + done + s
+            forward(&job, &parameters[0], functions)
+            copy_outputs(&job, &outputs[done, 0])
+            done += job.samples
 
 
-cdef Py_ssize_t memory_for_rows(const Layer *layers, Py_ssize_t depth, Py_ssize_t block, Py_ssize_t itemsize) noexcept nogil:
-    cdef Py_ssize_t size = block * layers[0].inputs + 1
-    return ((size + block * total_stride(layers, depth)) * itemsize + size * sizeof(uint16_t)
-            + 2 * (block + 1) * sizeof(int64_t) + 5 * VECTOR)
+cdef Py_ssize_t lay_out_rows(Job *job, char *memory, Py_ssize_t itemsize, char **pieces) noexcept nogil:
+    """``lay_out``, and places for the block's rows once they are sparse: their starts, indices and values."""
+    cdef Py_ssize_t size = job.block * job.x.inputs + 1
+    cdef char *end = memory + lay_out(job, memory, itemsize, 0)
+    pieces[0] = <char *> take(&end, (job.block + 1) * sizeof(int64_t))
+    pieces[1] = <char *> take(&end, size * sizeof(uint16_t))
+    pieces[2] = <char *> take(&end, size * itemsize)
+    pieces[3] = <char *> take(&end, job.block * sizeof(int64_t))
+    return end - memory + VECTOR
 
 
 cdef int feed_rows(
-    const Layer *layers, Py_ssize_t depth, const real *parameters, const real *x, real *outputs, Py_ssize_t n, char *memory,
+    Job *job, const real *parameters, const real *x, real *outputs, Py_ssize_t n, char *memory, functions,
 ) except -1 nogil:
     """The network's outputs for inputs that stand one after the other, of which only now is seen whether they are sparse."""
-    cdef Py_ssize_t inputs = layers[0].inputs, block = min(n, <Py_ssize_t> BLOCK), size = block * inputs + 1
-    cdef Py_ssize_t width = total_stride(layers, depth)
-    cdef const Layer *last = &layers[depth - 1]
-    cdef real *values = <real *> take(&memory, size * sizeof(real))
-    cdef real *activations = <real *> take(&memory, block * width * sizeof(real))
-    cdef uint16_t *indices = <uint16_t *> take(&memory, size * sizeof(uint16_t))
-    cdef int64_t *starts = <int64_t *> take(&memory, (block + 1) * sizeof(int64_t))
-    cdef int64_t *rows = <int64_t *> take(&memory, (block + 1) * sizeof(int64_t))
-    cdef const real *last_activations = activations + block * (width - last.stride)
-    cdef Py_ssize_t first = 0, samples, s
-    while first < n:
-        samples = min(block, n - first)
-        starts[0] = 0
-        for s in range(samples):
-            rows[s] = s
-            starts[s + 1] = starts[s] + compress_row(x + s * inputs, inputs, indices + starts[s], values + starts[s])
-        if 2 * starts[samples] <= samples * inputs and inputs <= MOST_SPARSE_INPUTS:
-            forward(layers, depth, parameters, block, samples, 0, 1, NULL, rows, starts, indices, values, NULL, NULL,
-                    activations)
+    cdef Py_ssize_t inputs = job.x.inputs, done = 0, s
+    cdef char *pieces[4]
+    cdef int64_t *starts
+    cdef int64_t *places
+    lay_out_rows(job, memory, sizeof(real), pieces)
+    starts, places = <int64_t *> pieces[0], <int64_t *> pieces[3]
+    job.rows, job.x.indices, starts[0] = places, <uint16_t *> pieces[1], 0
+    while done < n:
+        job.samples = min(job.block, n - done)
+        for s in range(job.samples):
+            places[s] = s
+            starts[s + 1] = starts[s] + compress_row(x + s * inputs, inputs, <uint16_t *> pieces[1] + starts[s],
+                                                     <real *> pieces[2] + starts[s])
+        if 2 * starts[job.samples] <= job.samples * inputs and inputs <= MOST_SPARSE_INPUTS:
+            job.x.starts, job.x.values = starts, pieces[2]
         else:
-            forward(layers, depth, parameters, block, samples, 0, 1, NULL, rows, NULL, indices, x, NULL, values,
-                    activations)
-        for s in range(samples):
-            memcpy(outputs + s * last.neurons, last_activations + s * last.stride, last.neurons * sizeof(real))
-        first += samples
-        x += samples * inputs
-        outputs += samples * last.neurons
+            job.x.starts, job.x.values = NULL, x
+        forward(job, parameters, functions)
+        copy_outputs(job, outputs)
+        done += job.samples
+        x += job.samples * inputs
+        outputs += job.samples * job.layers[job.depth - 1].neurons
     return 0
 
 
+cdef inline void start_with_rows(
+    Job *job, const Layer *layers, Py_ssize_t depth, Py_ssize_t n, Py_ssize_t itemsize,
+) noexcept nogil:
+    start(job, layers, depth, min(n, <Py_ssize_t> BLOCK))
+    job.x.inputs = layers[0].inputs
+    job.x.kind = FLOATS if itemsize == sizeof(float) else DOUBLES
+
+
 def feedforward_rows(
-    const int64_t[:, ::1] layout, const real[::1] parameters, const real[:, ::1] x, real[:, ::1] outputs,
+    const int64_t[:, ::1] layout, const real[::1] parameters, const real[:, ::1] x, real[:, ::1] outputs, functions,
 ):
     """``feedforward`` for inputs that are the rows of a matrix."""
-    cdef const Layer *layers = <const Layer *> &layout[0, 0]
-    cdef Py_ssize_t depth = layout.shape[0], n = outputs.shape[0]
-    cdef Scratch scratch = Scratch(memory_for_rows(layers, depth, min(n, <Py_ssize_t> BLOCK), sizeof(real)))
+    cdef Py_ssize_t n = outputs.shape[0]
+    cdef char *pieces[4]
+    cdef Job job
+    start_with_rows(&job, <const Layer *> &layout[0, 0], layout.shape[0], n, sizeof(real))
+    cdef Scratch scratch = Scratch(lay_out_rows(&job, NULL, sizeof(real), pieces))
     if n > 0:
         with nogil:
-            feed_rows(layers, depth, &parameters[0], &x[0, 0], &outputs[0, 0], n, scratch.memory)
+            feed_rows(&job, &parameters[0], &x[0, 0], &outputs[0, 0], n, scratch.memory, functions)
 
 
 def feedforward_column(layout, parameters, a, outputs):
@@ -356,9 +144,11 @@ def feedforward_column(layout, parameters, a, outputs):
     cdef Py_buffer *table = &views[2]
     cdef char enough[16384]     # for most networks; asking the system takes longer
     cdef char *memory = enough
+    cdef char *pieces[4]
     cdef Scratch scratch
     cdef const Layer *layers
-    cdef Py_ssize_t size, depth
+    cdef Py_ssize_t size
+    cdef Job job
     cdef int held = 0
     try:
         try:
@@ -369,22 +159,22 @@ def feedforward_column(layout, parameters, a, outputs):
         for array in (parameters, layout, outputs):
             PyObject_GetBuffer(array, &views[held], PyBUF_RECORDS_RO)
             held += 1
-        layers, depth = <const Layer *> table.buf, table.shape[0]
+        layers = <const Layer *> table.buf
         if (column.ndim not in (1, 2) or column.shape[0] != layers[0].inputs
                 or column.len != layers[0].inputs * flat.itemsize or strcmp(column.format, flat.format) != 0
                 or <uintptr_t> column.buf % flat.itemsize != 0 or not PyBuffer_IsContiguous(column, b"C")):
             return False
-        size = memory_for_rows(layers, depth, 1, flat.itemsize)
+        start_with_rows(&job, layers, table.shape[0], 1, flat.itemsize)
+        size = lay_out_rows(&job, NULL, flat.itemsize, pieces)
         if size > <Py_ssize_t> sizeof(enough):
             scratch = Scratch(size)
             memory = scratch.memory
         with nogil:
             if flat.itemsize == sizeof(float):
-                feed_rows(layers, depth, <const float *> flat.buf, <const float *> column.buf, <float *> views[3].buf, 1,
-                          memory)
+                feed_rows(&job, <const float *> flat.buf, <const float *> column.buf, <float *> views[3].buf, 1, memory, None)
             else:
-                feed_rows(layers, depth, <const double *> flat.buf, <const double *> column.buf, <double *> views[3].buf, 1,
-                          memory)
+                feed_rows(&job, <const double *> flat.buf, <const double *> column.buf, <double *> views[3].buf, 1, memory,
+                          None)
         return True
     finally:
         while held:
@@ -392,15 +182,68 @@ def feedforward_column(layout, parameters, a, outputs):
             PyBuffer_Release(&views[held])
 
 
-def workspace_size(const int64_t[:, ::1] layout, Py_ssize_t itemsize, Py_ssize_t mini_batch_size):
-    """The bytes that ``descend`` needs for intermediate values."""
-    cdef const Layer *layers = <const Layer *> &layout[0, 0]
-    cdef const Layer *last = &layers[layout.shape[0] - 1]
-    cdef Py_ssize_t block = min(mini_batch_size, <Py_ssize_t> BLOCK)
-    cdef Py_ssize_t activations = block * total_stride(layers, layout.shape[0])
-    cdef Py_ssize_t transposed = most_neighbours(layers, layout.shape[0]) * aligned(block)
-    cdef Py_ssize_t parameters = last.offset + (1 + last.inputs) * last.stride
-    return (2 * activations + block * layers[0].inputs + transposed + parameters) * itemsize + 5 * VECTOR
+cdef class Work:
+    """What ``descend`` is to do, for all its threads.
+
+    Parameters
+    ----------
+    layout : of int64
+        See the module.
+    itemsize : int
+        Bytes of a parameter.
+    rows : Rows
+        The inputs of all samples.
+    order : of int64
+        The samples to take, mini-batch after mini-batch.
+    mini_batch_size : int
+    cost : int
+        A ``Cost``.
+    keeps_source : bool
+        Whether parameters are changed while the mini-batch still needs them.
+    weights : of float64
+        Of each sample of the data set, or empty: all count alike.
+    rates, seed, epoch : of float64, int, int
+        Of dropout: the part of each layer's neurons to leave out, or empty; 64 bits; and what else the masks depend on.
+    costs : of float64
+        Filled with the sum of each mini-batch's costs, times their weights; or empty.
+    functions : object or None
+        Has the user's own activations and errors. ``activate(layer, z, slopes)`` puts a layer's activations in the place of its
+        weighted inputs, and fills their derivatives unless ``slopes`` is None. ``error(position, z, a, errors)`` fills the
+        output errors of the samples in ``order`` from a position on. Both for one thread only.
+    """
+
+    cdef const int64_t[:, ::1] layout
+    cdef Rows rows
+    cdef const int64_t[::1] order
+    cdef const double[::1] weights
+    cdef const double[::1] rates
+    cdef double[::1] costs
+    cdef Cost cost
+    cdef Py_ssize_t mini_batch_size
+    cdef object functions
+    cdef Scratch scratch
+    cdef Job job
+
+    def __cinit__(
+        self, layout, Py_ssize_t itemsize, Rows rows, order, Py_ssize_t mini_batch_size, Cost cost, bint keeps_source, *,
+        weights, rates, uint64_t seed, uint32_t epoch, costs, functions,
+    ):
+        cdef Py_ssize_t block = mini_batch_size if functions is not None else min(mini_batch_size, <Py_ssize_t> BLOCK)
+        cdef int needs = FOR_DELTAS
+        self.layout, self.rows, self.order, self.weights, self.rates, self.costs = layout, rows, order, weights, rates, costs
+        self.cost, self.mini_batch_size, self.functions = cost, mini_batch_size, functions
+        start(&self.job, <const Layer *> &self.layout[0, 0], self.layout.shape[0], block)
+        self.job.x = rows.x
+        if self.rates.shape[0]:
+            self.job.masks.rates = &self.rates[0]
+        self.job.masks.seed[0], self.job.masks.seed[1] = <uint32_t> seed, <uint32_t> (seed >> 32)
+        self.job.masks.epoch = epoch
+        needs |= FOR_SLOPES if functions is not None or self.rates.shape[0] else 0
+        needs |= FOR_WEIGHTED if cost == DELTA_BY_PYTHON else 0
+        needs |= FOR_SOURCE if keeps_source and mini_batch_size > block else 0
+        needs |= FOR_COSTS if self.costs.shape[0] else 0
+        self.scratch = Scratch(lay_out(&self.job, NULL, itemsize, needs))
+        lay_out(&self.job, self.scratch.memory, itemsize, needs)
 
 
 cdef Py_ssize_t look_for_signals(Py_ssize_t work) except -1 nogil:
@@ -412,171 +255,128 @@ cdef Py_ssize_t look_for_signals(Py_ssize_t work) except -1 nogil:
     return 0
 
 
+cdef double weight_of(const double *weights, const int64_t *rows, Py_ssize_t size) noexcept nogil:
+    """The sum of the samples' weights."""
+    cdef double total = 0
+    cdef Py_ssize_t s
+    if weights == NULL:
+        return size
+    for s in range(size):
+        total += weights[rows[s]]
+    return total
+
+
+cdef void fill_factors(const Job *job, real *factors, double factor, const double *weights) noexcept nogil:
+    """What each sample's error is multiplied by; that of the padding is 0."""
+    cdef Py_ssize_t s
+    if weights == NULL:
+        for s in range(columns(job, sizeof(real))):
+            factors[s] = <real> factor
+    else:
+        for s in range(columns(job, sizeof(real))):
+            factors[s] = <real> (factor * weights[job.rows[s]]) if s < job.samples else 0
+
+
+cdef double cost_of_block(const Job *job, const double *weights) noexcept nogil:
+    cdef double total = 0
+    cdef Py_ssize_t s
+    for s in range(job.samples):
+        total += (<double *> job.costs)[s] * (weights[job.rows[s]] if weights != NULL else 1)
+    return total
+
+
 def descend(
-    const int64_t[:, ::1] layout, real[::1] parameters, real[::1] target, const int64_t[::1] starts,
-    const uint16_t[::1] indices, const number[::1] values, const double[::1] palette, const real[:, ::1] y,
-    const int64_t[::1] order, Py_ssize_t mini_batch_size, double eta, cost_derivative, uint8_t[::1] workspace,
-    int64_t[::1] meeting, Py_ssize_t thread, Py_ssize_t threads,
+    Work work, real[::1] parameters, const real[:, ::1] y, real[::1] gradient, real[::1] moments, double[::1] step,
+    Py_ssize_t thread, Py_ssize_t threads, int64_t[::1] meeting,
 ):
-    """For each mini-batch, target -= eta * mean gradient of its samples' cost at ``parameters``.
+    """For each mini-batch, one step of an optimiser by the mean gradient of its samples' cost.
 
-    With ``target`` the same array as ``parameters`` this is stochastic gradient descent (the book's equations 20 and 21);
-    with another it is a gradient. ``y`` holds the desired outputs of all samples, and ``order`` the samples to take, mini-batch
-    after mini-batch. ``cost_derivative`` is None for the quadratic cost, or, on one thread only, a callable that gets a
-    position in ``order``, the outputs of the samples from there on, and the matrix of the cost's derivatives to fill.
+    ``y`` holds the desired outputs of all samples. ``step`` has the fields of ``Step``; the powers in it grow. Plain descent
+    needs no ``gradient``, nor do it and the gradient alone need ``moments``; these are empty then. The gradient alone leaves
+    ``parameters`` as they are.
 
-    All ``threads`` call this with the same arguments but ``thread``. Each takes its share of every layer's neurons, forward,
-    back and in the update, and meets the others where it needs what they have computed. The weights that it reads are mostly
-    those that it has changed itself. No sum is split, so their number changes no bit. ``workspace``
-    has the size that ``workspace_size`` says, and ``meeting`` is two zeros; a 1 in place of the second makes all threads raise
-    at their next meeting, if not all come to it. Whatever exception ends this, in descent ``target`` is left as it was
-    between two mini-batches.
+    All ``threads`` call this with the same arguments but ``thread``. No sum is split, so their number changes no bit.
+    ``meeting`` is two zeros; a 1 in place of the second makes all threads raise at their next meeting, if not all come to it.
+    Whatever exception ends this, parameters and moments are left as they were between two mini-batches.
     """
-    cdef const Layer *layers = <const Layer *> &layout[0, 0]
-    cdef Py_ssize_t depth = layout.shape[0], n = order.shape[0]
-    cdef Py_ssize_t block = min(mini_batch_size, <Py_ssize_t> BLOCK)
-    cdef const Layer *last = &layers[depth - 1]
-    cdef const int64_t *row_starts = &starts[0] if starts.shape[0] else NULL
-    cdef const uint16_t *row_indices = &indices[0] if indices.shape[0] else NULL
-    cdef const number *row_values = &values[0] if values.shape[0] else NULL
-    cdef Py_ssize_t width = total_stride(layers, depth)
-    # The blocks of one mini-batch descend from the same point, which has to be kept if the first block moves it.
-    cdef bint kept = &parameters[0] == &target[0] and mini_batch_size > block
-    cdef char *memory = <char *> &workspace[0]
-    cdef real *activations = <real *> take(&memory, block * width * sizeof(real))
-    cdef real *deltas = <real *> take(&memory, block * width * sizeof(real))
-    cdef real *inputs = <real *> take(&memory, block * layers[0].inputs * sizeof(real))
-    cdef real *transposed = <real *> take(&memory, most_neighbours(layers, depth) * aligned(block) * sizeof(real))
-    cdef real *source = <real *> take(&memory, parameters.shape[0] * sizeof(real)) if kept else &parameters[0]
-    cdef real *outputs = activations + block * (width - last.stride)
-    cdef real *derivatives = deltas + block * (width - last.stride)
+    cdef Job job = work.job
+    job.thread, job.threads, job.meeting = thread, threads, &meeting[0]
+    cdef Py_ssize_t n = work.order.shape[0], size_of_all = parameters.shape[0]
+    cdef const Layer *layers = job.layers
+    cdef const double *weights = &work.weights[0] if work.weights.shape[0] else NULL
+    cdef Step own = (<Step *> &step[0])[0]
+    cdef int optimiser = <int> own.optimiser
+    cdef bint descending = optimiser == DESCENT
+    cdef bint kept = job.source != NULL
+    cdef real *target = &parameters[0] if descending else &gradient[0]
+    cdef real *source = <real *> job.source if kept else &parameters[0]
+    cdef real *own_moments = &moments[0] if moments.shape[0] else NULL
+    cdef real *factors = <real *> job.factors
     cdef Scratch regrouped
-    cdef char *memory_of_update = NULL
-    cdef const int64_t *rows
-    cdef Py_ssize_t first = 0, last_of_batch, size, samples, begin, end, s, work = 0, phase = 0
-    cdef real factor
-    cdef bint quadratic = cost_derivative is None
-    cdef real levels[256]
-    if row_starts != NULL and block >= MANY and layers[0].stride * sizeof(real) >= WIDE * VECTOR * threads:
-        regrouped = Scratch(memory_to_regroup(layers[0].inputs, block, sizeof(real)))
-        memory_of_update = regrouped.memory
+    cdef Py_ssize_t first = 0, last_of_batch, size, s, begin, end, phase = 0, done = 0, batch = 0, to_regroup
+    cdef double weight, per, cost
+    cdef real l1, l2
+    to_regroup = memory_to_regroup(layers[0].inputs, job.block, sizeof(double))
+    if (job.x.starts != NULL and job.block >= ENOUGH_SAMPLES and to_regroup <= MOST_REGROUPED
+            and layers[0].stride * <Py_ssize_t> sizeof(real) >= ENOUGH_VECTORS * VECTOR * threads):
+        regrouped = Scratch(to_regroup)
+        job.regrouped = regrouped.memory
     try:
         with nogil:
-            convert(levels, palette)
+            if thread == 0:
+                convert(<real *> job.levels, work.rows.palette)
+            meet(&job)
             while first < n:
-                size = min(mini_batch_size, n - first)
+                size = min(work.mini_batch_size, n - first)
                 last_of_batch = first + size
-                factor = <real> (-eta / size)
-                if kept:
-                    if thread == 0:
-                        memcpy(source, &parameters[0], parameters.shape[0] * sizeof(real))
-                    meet(&meeting[0], threads)
-                while first < last_of_batch:
-                    rows = &order[first]
-                    samples = min(block, last_of_batch - first)
-                    begin, end = share(samples, thread, threads), share(samples, thread + 1, threads)
-                    phase = samples * parameters.shape[0] // threads
-                    work = look_for_signals(work + phase)
-                    for s in range(min(samples, n - first - AHEAD)):
-                        prefetch_row(rows[s + AHEAD], layers[0].inputs, row_starts, row_indices, row_values)
-                    forward(layers, depth, source, block, samples, thread, threads, &meeting[0], rows, row_starts, row_indices,
-                            row_values, levels, inputs, activations)
-                    work = look_for_signals(work + phase)
-                    if quadratic:
-                        for s in range(begin, end):
-                            quadratic_cost_derivative(derivatives + s * last.stride, outputs + s * last.stride,
-                                                      &y[rows[s], 0], last.neurons)
+                weight = weight_of(weights, &work.order[first], size)
+                per = own.per if own.per > 0 else (weight if weight > 0 else 1)
+                l1, l2 = <real> (own.l1 / per), <real> (own.l2 / per)
+                if descending:
+                    l1, l2 = <real> (own.eta * own.l1 / per), <real> (own.eta * own.l2 / per)
+                cost = 0
+                if kept or not descending:
+                    begin, end = begin_of(&job, size_of_all), end_of(&job, size_of_all)
+                    if kept:
+                        memcpy(source + begin, &parameters[begin], (end - begin) * sizeof(real))
                     else:
-                        with gil:
-                            cost_derivative(first, <real[:samples, :last.stride]> outputs,
-                                            <real[:samples, :last.stride]> derivatives)
-                    backward(layers, depth, source, block, samples, thread, threads, &meeting[0], factor, outputs, derivatives,
-                             transposed)
-                    work = look_for_signals(work + phase)
-                    meet(&meeting[0], threads)
-                    update(layers, depth, &target[0], block, samples, thread, threads, rows, row_starts, row_indices,
-                           row_values, levels, inputs, activations, deltas, memory_of_update)
-                    meet(&meeting[0], threads)
-                    first += samples
+                        memset(target + begin, 0, (end - begin) * sizeof(real))
+                    meet(&job)
+                while first < last_of_batch:
+                    job.rows = &work.order[first]
+                    job.samples = min(job.block, last_of_batch - first)
+                    phase = job.samples * size_of_all // threads
+                    done = look_for_signals(done + phase)
+                    for s in range(min(job.samples, n - first - AHEAD)):
+                        prefetch_row(&job.x, job.rows[s + AHEAD])
+                    if thread == 0:
+                        fill_factors(&job, factors, (-own.eta if descending else 1) / weight if weight > 0 else 0, weights)
+                    forward(&job, source, work.functions)
+                    done = look_for_signals(done + phase)
+                    output_errors(&job, work.cost, &y[0, 0], first, work.functions)
+                    backward(&job, source)
+                    done = look_for_signals(done + phase)
+                    meet(&job)
+                    if job.costs != NULL:
+                        cost += cost_of_block(&job, weights)
+                    add_gradient(&job, target, l1 if descending else <real> 0, l2 if descending else <real> 0)
+                    l1, l2 = (<real> 0, <real> 0) if descending else (l1, l2)     # once for a mini-batch
+                    meet(&job)
+                    first += job.samples
+                if job.costs != NULL and thread == 0:
+                    work.costs[batch] = cost
+                batch += 1
+                if not descending and optimiser != NONE:
+                    own.first_power *= own.first
+                    own.second_power *= own.second
+                    take_step(&job, &own, &parameters[0], target, own_moments, l1, l2)
+                    if thread == 0:
+                        (<Step *> &step[0])[0] = own
+                    meet(&job)
     except BaseException:
         if kept and thread == 0:
-            memcpy(&target[0], source, target.shape[0] * sizeof(real))
+            memcpy(&parameters[0], source, parameters.shape[0] * sizeof(real))
         raise
-
-
-cdef Py_ssize_t compress_row(const number *x, Py_ssize_t inputs, uint16_t *indices, number *values) noexcept nogil:
-    """Write the elements that are not zero, and their indices, and return how many they are. One place more is written to: each
-    element of a run with others than zeros is, and the next one goes over it if it is zero."""
-    cdef Py_ssize_t k = 0, i, count = 0
-    cdef uint64_t bits, word
-    while k < inputs:
-        bits = inputs - k < RUN
-        if not bits:
-            for i in range(<Py_ssize_t> (RUN * sizeof(number) // 8)):
-                memcpy(&word, <const char *> (x + k) + 8 * i, 8)
-                bits |= word
-        if bits:
-            for i in range(k, min(k + <Py_ssize_t> RUN, inputs)):
-                indices[count] = <uint16_t> i
-                values[count] = x[i]
-                count += x[i] != 0
-        k += RUN
-    return count
-
-
-def compress(const number[:, ::1] x):
-    """The rows of ``x`` as (starts, indices, values): sparse, if at most half of the elements are not zero."""
-    import numpy
-    cdef Py_ssize_t n = x.shape[0], inputs = x.shape[1], s, k, count
-    starts_array = numpy.empty(n + 1, numpy.int64)
-    cdef int64_t[::1] starts = starts_array
-    with nogil:
-        starts[0] = 0
-        for s in range(n):
-            count = 0
-            for k in range(inputs):
-                count += x[s, k] != 0
-            starts[s + 1] = starts[s] + count
-    if 2 * starts[n] > n * inputs or inputs > MOST_SPARSE_INPUTS:
-        return starts_array[:0], numpy.empty(0, numpy.uint16), numpy.asarray(x).reshape(-1)
-    indices_array = numpy.empty(starts[n] + 1, numpy.uint16)
-    values_array = numpy.empty(starts[n] + 1, numpy.asarray(x).dtype)
-    cdef uint16_t[::1] indices = indices_array
-    cdef number[::1] values = values_array
-    with nogil:
-        for s in range(n):
-            compress_row(&x[s, 0], inputs, &indices[starts[s]], &values[starts[s]])
-    return starts_array, indices_array[:starts[n]], values_array[:starts[n]]
-
-
-def enumerate_values(const real[::1] values, uint8_t[::1] positions, double[::1] palette):
-    """Write the different values into ``palette`` and the position there of each into ``positions``; return how many they are,
-    or 0 if there are more than 256, and then what was written is of no use."""
-    cdef real known[1024]               # an open hash table
-    cdef int16_t position_of[1024]
-    cdef real value
-    cdef uint64_t bits = 0
-    cdef Py_ssize_t i, slot
-    cdef int16_t count = 0
-    with nogil:
-        for slot in range(1024):
-            position_of[slot] = -1
-        for i in range(values.shape[0]):
-            value = values[i]
-            memcpy(&bits, &value, sizeof(real))
-            slot = <Py_ssize_t> (bits * <uint64_t> 0x9E3779B97F4A7C15 >> 54)
-            while position_of[slot] >= 0 and known[slot] != value:
-                slot = (slot + 1) % 1024
-            if position_of[slot] < 0:
-                if count == 256:
-                    count = 0
-                    break
-                known[slot] = value
-                position_of[slot] = count
-                palette[count] = value
-                count += 1
-            positions[i] = <uint8_t> position_of[slot]
-    return count
 
 
 def shuffle(int64_t[::1] order, Py_ssize_t remaining, const uint32_t[::1] draws):
@@ -595,17 +395,39 @@ def shuffle(int64_t[::1] order, Py_ssize_t remaining, const uint32_t[::1] draws)
     return remaining
 
 
-def sigmoid(const real[::1] z, real[::1] a):
-    """a = sigmoid(z), element by element."""
-    cdef Py_ssize_t i
-    with nogil:
-        for i in range(z.shape[0]):
-            a[i] = sigmoid_of(z[i])
+def activations(Activation kind, const real[::1] z, real[::1] a):
+    """a = f(z), element by element; not for softmax."""
+    cdef Py_ssize_t n = z.shape[0]
+    if n:
+        with nogil:
+            memcpy(&a[0], &z[0], n * sizeof(real))
+            activate(kind, &a[0], n)
 
 
 def exp(const real[::1] x, real[::1] y):
     """y = e**x, element by element."""
+    activations(EXP, x, y)
+
+
+def log(const double[::1] x, double[::1] y):
+    """y = ln(x), element by element."""
     cdef Py_ssize_t i
     with nogil:
         for i in range(x.shape[0]):
-            y[i] = exp_of(x[i])
+            y[i] = log_of(x[i])
+
+
+def costs(Cost cost, const real[:, ::1] a, const real[:, ::1] y, double[::1] totals):
+    """Each sample's cost: the sum over its outputs, in their order."""
+    cdef Py_ssize_t s, k
+    with nogil:
+        for s in range(a.shape[0]):
+            totals[s] = 0
+            for k in range(a.shape[1]):
+                totals[s] += cost_of(cost, <double> a[s, k], <double> y[s, k])
+
+
+def random_words(uint64_t seed, const uint32_t[::1] counter, uint32_t[::1] words):
+    """The generator's four words for a counter of four."""
+    memcpy(&words[0], &counter[0], 16)
+    philox(&words[0], <uint32_t> seed, <uint32_t> (seed >> 32))

@@ -1,96 +1,107 @@
 """The loops over one layer and a block of samples, each an equation of the book's chapter 2.
 
 A matrix of activations or errors has one row per sample; every row holds the layer's neurons, then padding up to whole
-vectors. Weights have one row per input.
+vectors. Weights have one row per input. A last layer of few neurons lies across: one row per neuron, of activations and errors
+with an element for each sample, of weights with one for each input.
 """
 
-cdef enum:
-    TILE = 16       # rows that are transposed together
-
-
 cdef struct Layer:          # one row of the layout that the caller passes
-    int64_t offset          # of the biases in the parameters; the weights' rows follow them
+    int64_t offset          # of the biases in the parameters, which fill whole vectors; the weights' rows follow them
     int64_t inputs
     int64_t neurons
-    int64_t stride          # elements from one row to the next: the neurons, padded to whole vectors
+    int64_t stride          # elements from one row of weights to the next: neurons, or inputs, padded to whole vectors
+    int64_t width           # elements of its biases
+    int64_t across          # whether it lies so
+    int64_t activation
 
 
-cdef void start_from_biases(
-    real *z, const real *biases, Py_ssize_t stride, Py_ssize_t samples, Py_ssize_t neurons,
-) noexcept nogil:
-    cdef Py_ssize_t s
-    for s in range(samples):
-        memcpy(z + s * stride, biases, neurons * sizeof(real))
-
-
-cdef void activate(real *z, Py_ssize_t stride, Py_ssize_t samples, Py_ssize_t neurons) noexcept nogil:
-    """a = sigmoid(z), in place."""
-    cdef Py_ssize_t s, j
-    for s in range(samples):
-        for j in range(neurons):
-            z[s * stride + j] = sigmoid_of(z[s * stride + j])
-
-
-cdef void quadratic_cost_derivative(
-    real *derivatives, const real *a, const real *y, Py_ssize_t neurons,
-) noexcept nogil:
-    """The derivative of the cost 1/2 (y - a)**2 by a, for one sample."""
-    cdef Py_ssize_t j
-    for j in range(neurons):
-        derivatives[j] = a[j] - y[j]
-
-
-cdef void times_sigmoid_prime(
-    real *deltas, const real *a, Py_ssize_t stride, Py_ssize_t samples, Py_ssize_t neurons,
-) noexcept nogil:
-    """The factor sigmoid'(z) of BP1 and BP2."""
-    cdef Py_ssize_t s, j
-    for s in range(samples):
-        for j in range(neurons):
-            deltas[s * stride + j] = normal_or_zero(deltas[s * stride + j] * sigmoid_prime(a[s * stride + j]))
-
-
-cdef void output_deltas(
-    real *deltas, const real *a, const Layer *layer, Py_ssize_t samples,
-) noexcept nogil:
-    """delta = dC/da sigmoid'(z) (BP1), in place of the cost's derivatives. The padding becomes 0."""
-    cdef Py_ssize_t s
-    for s in range(samples):
-        memset(deltas + s * layer.stride + layer.neurons, 0, (layer.stride - layer.neurons) * sizeof(real))
-    times_sigmoid_prime(deltas, a, layer.stride, samples, layer.stride)
+cdef extern from *:
+    """
+    /* Blocks of 8 x 8 float32 or 4 x 4 float64 are transposed in registers, where the compiler has the means. */
+    #if defined(__has_builtin)
+    #if __has_builtin(__builtin_shufflevector)
+    #define NNDL_EXT_SHUFFLES
+    #endif
+    #endif
+    #ifdef NNDL_EXT_SHUFFLES
+    #define NNDL_EXT_PICK __builtin_shufflevector
+    typedef float nndl_ext_floats __attribute__((vector_size(32), aligned(4), may_alias));
+    typedef double nndl_ext_doubles __attribute__((vector_size(32), aligned(8), may_alias));
+    static CYTHON_INLINE void nndl_ext_transpose_floats(float *t, Py_ssize_t t_stride, const float *x, Py_ssize_t stride) {
+        nndl_ext_floats r[8], s[8];
+        for (int i = 0; i < 8; i++) r[i] = *(const nndl_ext_floats *) (x + i * stride);
+        for (int i = 0; i < 8; i += 2) {        /* pairs of rows */
+            s[i] = NNDL_EXT_PICK(r[i], r[i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
+            s[i + 1] = NNDL_EXT_PICK(r[i], r[i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+        }
+        for (int i = 0; i < 8; i += 4)          /* fours */
+            for (int j = 0; j < 2; j++) {
+                r[i + j] = NNDL_EXT_PICK(s[i + j], s[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+                r[i + j + 2] = NNDL_EXT_PICK(s[i + j], s[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+            }
+        for (int i = 0; i < 4; i++) {           /* all eight */
+            *(nndl_ext_floats *) (t + i * t_stride) = NNDL_EXT_PICK(r[i], r[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+            *(nndl_ext_floats *) (t + (i + 4) * t_stride) = NNDL_EXT_PICK(r[i], r[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+        }
+    }
+    static CYTHON_INLINE void nndl_ext_transpose_doubles(double *t, Py_ssize_t t_stride, const double *x, Py_ssize_t stride) {
+        nndl_ext_doubles r[4], s[4];
+        for (int i = 0; i < 4; i++) r[i] = *(const nndl_ext_doubles *) (x + i * stride);
+        for (int i = 0; i < 4; i += 2) {
+            s[i] = NNDL_EXT_PICK(r[i], r[i + 1], 0, 4, 2, 6);
+            s[i + 1] = NNDL_EXT_PICK(r[i], r[i + 1], 1, 5, 3, 7);
+        }
+        for (int i = 0; i < 2; i++) {
+            *(nndl_ext_doubles *) (t + i * t_stride) = NNDL_EXT_PICK(s[i], s[i + 2], 0, 1, 4, 5);
+            *(nndl_ext_doubles *) (t + (i + 2) * t_stride) = NNDL_EXT_PICK(s[i], s[i + 2], 2, 3, 6, 7);
+        }
+    }
+    #else
+    #define NNDL_EXT_LOOPS(n) \\
+        for (int i = 0; i < (n); i++) for (int j = 0; j < (n); j++) t[j * t_stride + i] = x[i * stride + j];
+    static CYTHON_INLINE void nndl_ext_transpose_floats(float *t, Py_ssize_t t_stride, const float *x, Py_ssize_t stride) {
+        NNDL_EXT_LOOPS(8)
+    }
+    static CYTHON_INLINE void nndl_ext_transpose_doubles(double *t, Py_ssize_t t_stride, const double *x, Py_ssize_t stride) {
+        NNDL_EXT_LOOPS(4)
+    }
+    #endif
+    """
+    void transpose_floats "nndl_ext_transpose_floats"(
+        float *t, Py_ssize_t t_stride, const float *x, Py_ssize_t stride) noexcept nogil
+    void transpose_doubles "nndl_ext_transpose_doubles"(
+        double *t, Py_ssize_t t_stride, const double *x, Py_ssize_t stride) noexcept nogil
 
 
 cdef void transpose(
     real *target, Py_ssize_t target_stride, const real *matrix, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t columns,
 ) noexcept nogil:
     """Some rows after the other, so that what is written together stands together."""
-    cdef Py_ssize_t i, j, first = 0, last
+    cdef Py_ssize_t block = 32 // sizeof(real), first = 0, last, i, j, done
+    cdef real *to
+    cdef const real *of
     while first < rows:
-        last = min(first + <Py_ssize_t> TILE, rows)
-        for j in range(columns):
+        last = min(first + block, rows)
+        done = 0
+        if last - first == block:
+            while done + block <= columns:
+                to, of = target + done * target_stride + first, matrix + first * stride + done
+                if real is float:
+                    transpose_floats(to, target_stride, of, stride)
+                else:
+                    transpose_doubles(to, target_stride, of, stride)
+                done += block
+        for j in range(done, columns):
             for i in range(first, last):
                 target[j * target_stride + i] = matrix[i * stride + j]
         first = last
 
 
-cdef void previous_deltas(
-    real *previous, const real *a, Py_ssize_t stride, const real *transposed, Py_ssize_t columns, real *errors,
-    const real *weights, const Layer *layer, Py_ssize_t samples, Py_ssize_t begin, Py_ssize_t end,
-) noexcept nogil:
-    """delta = (w^T delta of the layer) * sigmoid'(z) for neurons ``begin`` to ``end`` of the layer before (BP2). Here samples
-    run across the vectors: ``transposed`` has a row of ``columns`` elements for each neuron's delta, and so has ``errors``."""
-    cdef Py_ssize_t neurons = min(end, <Py_ssize_t> layer.inputs) - begin   # the others are padding
-    memset(errors, 0, (end - begin) * columns * sizeof(real))
-    dense_product(errors, columns, weights + begin * layer.stride, layer.stride, 1, transposed, columns, neurons,
-                  layer.neurons, columns * sizeof(real) // VECTOR)
-    transpose(previous + begin, stride, errors, columns, end - begin, samples)
-    times_sigmoid_prime(previous + begin, a + begin, stride, samples, end - begin)
-
-
-cdef void scale(real *deltas, real factor, Py_ssize_t count) noexcept nogil:
+cdef void pad_with_zeros(real *matrix, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t used) noexcept nogil:
     cdef Py_ssize_t i
-    for i in range(count):
-        deltas[i] = normal_or_zero(factor * deltas[i])
+    if used < stride:
+        for i in range(rows):
+            memset(matrix + i * stride + used, 0, (stride - used) * sizeof(real))
 
 
 cdef void add_to_biases(

@@ -1,18 +1,30 @@
-"""Matrix products c += l r in which each element's sum runs in index order, one fused multiply-add at a time.
+"""Matrix products whose every sum runs in index order, one fused multiply-add at a time.
 
-They vectorise across the columns of r and c, never along a sum. A row of r or c is a whole number of vectors of ``VECTOR``
-bytes. Sizes, strides and steps count elements.
+They vectorise across the columns of c and r, never along a sum. A row of c or r is a whole number of vectors of ``VECTOR``
+bytes. Sizes, strides and steps count elements. Each product takes what BLAS's do: a matrix is a pointer, a stride and a size.
 """
 
+ctypedef fused number:      # what inputs are stored in: values, or positions in a table of levels
+    float
+    double
+    uint8_t
+
 cdef enum:
-    VECTOR = 64     # bytes: 16 float32 or 8 float64
     DEPTH = 256     # rows and vectors of the part of r that meets all rows of l before the next part does: 256 kB, to stay
     ACROSS = 16     # in the second cache
 
 
-cdef inline void add_block(
-    real *c, Py_ssize_t c_stride, const real *l, Py_ssize_t l_stride, Py_ssize_t l_step,
-    const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth,
+cdef struct Sparse:             # rows of which only the elements that are not zero are stored
+    const int64_t *rows         # which of them, NULL for all
+    Py_ssize_t count
+    const int64_t *begins       # where each one's elements begin and end
+    const int64_t *ends
+    const uint16_t *indices     # the column of each element
+
+
+cdef inline void product_tile(
+    real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const real *l, Py_ssize_t l_stride,
+    Py_ssize_t l_step, const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth,
 ) noexcept nogil:
     """``dense_product`` for one vector of columns and a constant number of rows, whose sums stay in registers."""
     cdef real sums[6][16]
@@ -20,7 +32,7 @@ cdef inline void add_block(
     cdef Py_ssize_t i, p, q
     for p in range(rows):
         for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
-            sums[p][q] = c[p * c_stride + q]
+            sums[p][q] = init[p * init_stride + q]
     for i in range(depth):
         for p in range(rows):
             factor = l[p * l_stride + i * l_step]
@@ -31,25 +43,28 @@ cdef inline void add_block(
             c[p * c_stride + q] = sums[p][q]
 
 
-cdef inline void add_blocks(
-    real *c, Py_ssize_t c_stride, const real *l, Py_ssize_t l_stride, Py_ssize_t l_step,
-    const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth, Py_ssize_t vectors,
+cdef inline void product_tiles(
+    real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const real *l, Py_ssize_t l_stride,
+    Py_ssize_t l_step, const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth, Py_ssize_t vectors,
 ) noexcept nogil:
     """``dense_product`` for a constant number of rows."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     cdef Py_ssize_t v
     for v in range(vectors):
-        add_block(c + v * lanes, c_stride, l, l_stride, l_step, r + v * lanes, r_stride, rows, depth)
+        product_tile(c + v * lanes, c_stride, init + v * lanes, init_stride, l, l_stride, l_step, r + v * lanes, r_stride, rows,
+                     depth)
 
 
 cdef void dense_product(
-    real *c, Py_ssize_t c_stride, const real *l, Py_ssize_t l_stride, Py_ssize_t l_step,
-    const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth, Py_ssize_t vectors,
+    real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const real *l, Py_ssize_t l_stride,
+    Py_ssize_t l_step, const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth, Py_ssize_t vectors,
 ) noexcept nogil:
-    """c[p, q] += sum over i < depth of l[p, i] * r[i, q], where l[p, i] stands at l[p * l_stride + i * l_step]."""
+    """c[p, q] = init[p, q] + sum over i < depth of l[p, i] * r[i, q], where l[p, i] stands at l[p * l_stride + i * l_step].
+    With an ``init_stride`` of 0 all rows start from the same one."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     cdef Py_ssize_t i = 0, j, p, terms, across
     cdef real *target
+    cdef const real *start
     cdef const real *left
     cdef const real *right
     while i < depth:
@@ -57,40 +72,51 @@ cdef void dense_product(
         j = 0
         while j < vectors:
             across = min(<Py_ssize_t> ACROSS, vectors - j)
-            target, left, right = c + j * lanes, l + i * l_step, r + i * r_stride + j * lanes
+            target, start, left, right = c + j * lanes, init + j * lanes, l + i * l_step, r + i * r_stride + j * lanes
             p = rows
             while p >= 6 and p != 8:    # 8 are 4 and 4: the sums of 2 are too few to keep a processor busy
-                add_blocks(target, c_stride, left, l_stride, l_step, right, r_stride, 6, terms, across)
-                target, left, p = target + 6 * c_stride, left + 6 * l_stride, p - 6
+                product_tiles(target, c_stride, start, init_stride, left, l_stride, l_step, right, r_stride, 6, terms, across)
+                target, start, left, p = target + 6 * c_stride, start + 6 * init_stride, left + 6 * l_stride, p - 6
             while p >= 4:
-                add_blocks(target, c_stride, left, l_stride, l_step, right, r_stride, 4, terms, across)
-                target, left, p = target + 4 * c_stride, left + 4 * l_stride, p - 4
+                product_tiles(target, c_stride, start, init_stride, left, l_stride, l_step, right, r_stride, 4, terms, across)
+                target, start, left, p = target + 4 * c_stride, start + 4 * init_stride, left + 4 * l_stride, p - 4
             if p >= 2:
-                add_blocks(target, c_stride, left, l_stride, l_step, right, r_stride, 2, terms, across)
-                target, left, p = target + 2 * c_stride, left + 2 * l_stride, p - 2
+                product_tiles(target, c_stride, start, init_stride, left, l_stride, l_step, right, r_stride, 2, terms, across)
+                target, start, left, p = target + 2 * c_stride, start + 2 * init_stride, left + 2 * l_stride, p - 2
             if p == 1:
-                add_blocks(target, c_stride, left, l_stride, l_step, right, r_stride, 1, terms, across)
+                product_tiles(target, c_stride, start, init_stride, left, l_stride, l_step, right, r_stride, 1, terms, across)
             j += across
         i += terms
+        init, init_stride = c, c_stride
 
 
-cdef inline void add_rows(
-    real *c, Py_ssize_t c_stride, const int64_t *rows, Py_ssize_t samples, const int64_t *starts, const uint16_t *indices,
-    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+cdef inline real value_at(const number *values, Py_ssize_t i, const real *levels) noexcept nogil:
+    if number is uint8_t:
+        return levels[values[i]]
+    else:
+        return <real> values[i]
+
+
+cdef inline void gathering_part(
+    real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x, const number *values,
+    const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
     """``sparse_product`` for a constant number of vectors of columns, whose sums stay in registers."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     cdef real sums[7][16]
     cdef real factor
     cdef const real *row
-    cdef Py_ssize_t i, v, q, s
-    for s in range(samples):
+    cdef Py_ssize_t i, v, q, s, begin, end
+    for s in range(x.count):
+        begin, end = x.begins[x.rows[s] if x.rows else s], x.ends[x.rows[s] if x.rows else s]
+        if begin == end and init == c:
+            continue
         for v in range(vectors):
             for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
-                sums[v][q] = c[s * c_stride + v * lanes + q]
-        for i in range(starts[rows[s]], starts[rows[s] + 1]):
+                sums[v][q] = init[s * init_stride + v * lanes + q]
+        for i in range(begin, end):
             factor = value_at(values, i, levels)
-            row = r + indices[i] * r_stride
+            row = r + x.indices[i] * r_stride
             for v in range(vectors):
                 for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
                     sums[v][q] = fma(factor, row[v * lanes + q], sums[v][q])
@@ -99,35 +125,9 @@ cdef inline void add_rows(
                 c[s * c_stride + v * lanes + q] = sums[v][q]
 
 
-cdef void sparse_product(
-    real *c, Py_ssize_t c_stride, const int64_t *rows, Py_ssize_t samples, const int64_t *starts, const uint16_t *indices,
-    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
-) noexcept nogil:
-    """c[s, q] += sum over i of x[rows[s], i] * r[i, q], where x is sparse. Some columns of r after the other: those of a large
-    one stay in a near cache for all samples."""
-    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
-    while vectors >= 7:
-        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 7)
-        c += 7 * lanes
-        r += 7 * lanes
-        vectors -= 7
-    if vectors >= 4:
-        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 4)
-        c += 4 * lanes
-        r += 4 * lanes
-        vectors -= 4
-    if vectors >= 2:
-        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 2)
-        c += 2 * lanes
-        r += 2 * lanes
-        vectors -= 2
-    if vectors:
-        add_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 1)
-
-
-cdef inline void scatter_rows(
-    real *c, Py_ssize_t c_stride, const int64_t *rows, Py_ssize_t samples, const int64_t *starts, const uint16_t *indices,
-    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+cdef inline void scattering_part(
+    real *c, Py_ssize_t c_stride, const Sparse *x, const number *values, const real *levels, const real *r,
+    Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
     """``sparse_outer_product`` for a constant number of vectors of columns, in which a row of r stays in registers."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
@@ -135,74 +135,93 @@ cdef inline void scatter_rows(
     cdef real factor
     cdef real *row
     cdef Py_ssize_t i, v, q, s
-    for s in range(samples):
+    for s in range(x.count):
         for v in range(vectors):
             for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
                 terms[v][q] = r[s * r_stride + v * lanes + q]
-        for i in range(starts[rows[s]], starts[rows[s] + 1]):
+        for i in range(x.begins[x.rows[s]], x.ends[x.rows[s]]):
             factor = value_at(values, i, levels)
-            row = c + indices[i] * c_stride
+            row = c + x.indices[i] * c_stride
             for v in range(vectors):
                 for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
                     row[v * lanes + q] = fma(factor, terms[v][q], row[v * lanes + q])
 
 
-cdef void sparse_outer_product(
-    real *c, Py_ssize_t c_stride, const int64_t *rows, Py_ssize_t samples, const int64_t *starts, const uint16_t *indices,
+cdef inline void by_parts(
+    bint scattering, real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x,
     const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """c[i, q] += sum over s of x[rows[s], i] * r[s, q], where x is sparse."""
+    """One of the sparse products, some columns after the other: those of a large r stay in a near cache for all rows."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
-    while vectors >= 7:
-        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 7)
-        c += 7 * lanes
-        r += 7 * lanes
-        vectors -= 7
-    if vectors >= 4:
-        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 4)
-        c += 4 * lanes
-        r += 4 * lanes
-        vectors -= 4
-    if vectors >= 2:
-        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 2)
-        c += 2 * lanes
-        r += 2 * lanes
-        vectors -= 2
-    if vectors:
-        scatter_rows(c, c_stride, rows, samples, starts, indices, values, levels, r, r_stride, 1)
+    cdef Py_ssize_t part
+    while vectors > 0:
+        if vectors >= 7:
+            part = 7
+            if scattering:
+                scattering_part(c, c_stride, x, values, levels, r, r_stride, 7)
+            else:
+                gathering_part(c, c_stride, init, init_stride, x, values, levels, r, r_stride, 7)
+        elif vectors >= 4:
+            part = 4
+            if scattering:
+                scattering_part(c, c_stride, x, values, levels, r, r_stride, 4)
+            else:
+                gathering_part(c, c_stride, init, init_stride, x, values, levels, r, r_stride, 4)
+        elif vectors >= 2:
+            part = 2
+            if scattering:
+                scattering_part(c, c_stride, x, values, levels, r, r_stride, 2)
+            else:
+                gathering_part(c, c_stride, init, init_stride, x, values, levels, r, r_stride, 2)
+        else:
+            part = 1
+            if scattering:
+                scattering_part(c, c_stride, x, values, levels, r, r_stride, 1)
+            else:
+                gathering_part(c, c_stride, init, init_stride, x, values, levels, r, r_stride, 1)
+        c, init, r, vectors = c + part * lanes, init + part * lanes, r + part * lanes, vectors - part
+
+
+cdef void sparse_product(
+    real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x, const number *values,
+    const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+) noexcept nogil:
+    """c[s, q] = init[s, q] + sum over i of x[s, i] * r[i, q]."""
+    by_parts(False, c, c_stride, init, init_stride, x, values, levels, r, r_stride, vectors)
+
+
+cdef void sparse_outer_product(
+    real *c, Py_ssize_t c_stride, const Sparse *x, const number *values, const real *levels, const real *r,
+    Py_ssize_t r_stride, Py_ssize_t vectors,
+) noexcept nogil:
+    """c[i, q] += sum over s of x[s, i] * r[s, q]."""
+    by_parts(True, c, c_stride, c, c_stride, x, values, levels, r, r_stride, vectors)
 
 
 cdef Py_ssize_t memory_to_regroup(Py_ssize_t inputs, Py_ssize_t samples, Py_ssize_t itemsize) noexcept nogil:
-    return samples * inputs * (itemsize + sizeof(uint16_t)) + (2 * inputs + 2) * sizeof(int64_t) + 4 * VECTOR
+    return inputs * (samples * (itemsize + sizeof(uint16_t)) + 2 * sizeof(int64_t)) + 4 * VECTOR
 
 
 cdef void regrouped_outer_product(
-    real *c, Py_ssize_t c_stride, Py_ssize_t inputs, const int64_t *rows, Py_ssize_t samples, const int64_t *starts,
-    const uint16_t *indices, const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
-    char *memory,
+    real *c, Py_ssize_t c_stride, Py_ssize_t inputs, const Sparse *x, const number *values, const real *levels,
+    const real *r, Py_ssize_t r_stride, Py_ssize_t vectors, char *memory,
 ) noexcept nogil:
     """``sparse_outer_product`` as the ``sparse_product`` of x transposed: a row of c takes what all samples add to it, then the
-    next row does. That pays for many samples and columns."""
-    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
-    cdef real *new_values = <real *> take(&memory, samples * inputs * sizeof(real))
-    cdef uint16_t *new_indices = <uint16_t *> take(&memory, samples * inputs * sizeof(uint16_t))
-    cdef int64_t *new_starts = <int64_t *> take(&memory, (inputs + 2) * sizeof(int64_t))
-    cdef int64_t *new_rows = <int64_t *> take(&memory, inputs * sizeof(int64_t))
-    cdef int64_t *place
-    cdef Py_ssize_t i, s, v
-    memset(new_starts, 0, (inputs + 2) * sizeof(int64_t))
-    for s in range(samples):
-        for i in range(starts[rows[s]], starts[rows[s] + 1]):
-            new_starts[indices[i] + 2] += 1
+    next row does. That pays for many samples and columns. Each input has room for an element of every sample."""
+    cdef number *new_values = <number *> take(&memory, inputs * x.count * sizeof(number))
+    cdef uint16_t *new_indices = <uint16_t *> take(&memory, inputs * x.count * sizeof(uint16_t))
+    cdef int64_t *begins = <int64_t *> take(&memory, inputs * sizeof(int64_t))
+    cdef int64_t *ends = <int64_t *> take(&memory, inputs * sizeof(int64_t))
+    cdef Sparse transposed
+    cdef Py_ssize_t i, s, place
     for i in range(inputs):
-        new_rows[i] = i
-        new_starts[i + 2] += new_starts[i + 1]
-    for s in range(samples):
-        for i in range(starts[rows[s]], starts[rows[s] + 1]):
-            place = &new_starts[indices[i] + 1]     # grows from where the input's elements start to where the next one's do
-            new_indices[place[0]] = <uint16_t> s
-            new_values[place[0]] = value_at(values, i, levels)
-            place[0] += 1
-    for v in range(0, vectors, 4):      # of r, so few that it stays in the first cache
-        sparse_product(c + v * lanes, c_stride, new_rows, inputs, new_starts, new_indices, new_values, levels, r + v * lanes,
-                       r_stride, min(<Py_ssize_t> 4, vectors - v))
+        begins[i] = ends[i] = i * x.count
+    for s in range(x.count):
+        for i in range(x.begins[x.rows[s]], x.ends[x.rows[s]]):
+            place = ends[x.indices[i]]
+            ends[x.indices[i]] = place + 1
+            new_indices[place] = <uint16_t> s
+            new_values[place] = values[i]
+    transposed.rows, transposed.count, transposed.begins, transposed.ends = NULL, inputs, begins, ends
+    transposed.indices = new_indices
+    sparse_product(c, c_stride, c, c_stride, &transposed, new_values, levels, r, r_stride, vectors)

@@ -25,18 +25,12 @@ _MOST_SPARSE_INPUTS = 65_536
 
 class Rows(NamedTuple):
     """The inputs as the kernels read them: ``starts`` is empty if the rows are dense, and ``palette`` if ``values`` are no
-    positions in it. See ``kernels.pyx``."""
+    positions in it. See ``rows.pxi``."""
 
     starts: np.ndarray
     indices: np.ndarray
     values: np.ndarray
     palette: np.ndarray
-
-    def between(self, begin: int, end: int, inputs: int) -> Rows:
-        """Those from ``begin`` to ``end``."""
-        if len(self.starts):
-            return self._replace(starts=self.starts[begin : end + 1])
-        return self._replace(values=self.values[begin * inputs : end * inputs])
 
 
 class Inputs(Protocol):

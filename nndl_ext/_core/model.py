@@ -1,19 +1,27 @@
-"""Layers of sigmoid neurons: their parameters, and what the kernels make of data with them. It knows nothing of epochs."""
+"""Layers of neurons and their parameters, and what the kernels make of data with them. It knows nothing of epochs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nndl_ext._core import parameters
 from nndl_ext._core.dataset import Dataset
-from nndl_ext._core.overrides import CostDerivative, by_block
+from nndl_ext._core.functions import Activation, CostDerivative, InPython, OwnCost, check_cost, error_of, numbers_of
+from nndl_ext._core.optimisers import GRADIENT_ALONE, Optimiser
 from nndl_ext._core.parameters import Parameters
 from nndl_ext._core.threads import number_of_threads, run, run_in_parts
+from nndl_ext._core.validation import real_array
 from nndl_ext._kernels import kernels
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 Gradient = tuple[list[np.ndarray], list[np.ndarray]]
 
@@ -30,8 +38,34 @@ class DivergenceError(FloatingPointError):
         return cls(f"the weights became infinite or NaN, with eta={eta:g}; the network is as it was before")
 
 
+@dataclass
+class Batches:
+    """Mini-batches of a data set.
+
+    Attributes
+    ----------
+    order : numpy.ndarray
+        The samples, mini-batch after mini-batch: int64, shape (n,).
+    size : int
+        Samples of a mini-batch; the last one takes what is left.
+    weights : numpy.ndarray
+        What each sample of the data set counts: float64, at least 0; empty if all count alike. The mean over a mini-batch is
+        weighted by them.
+    epoch : int
+        What dropout depends on beside its seed, the layer, the sample and the neuron.
+    costs : numpy.ndarray
+        If not empty, filled with the sum of the costs of each mini-batch, times the samples' weights, before its step.
+    """
+
+    order: np.ndarray
+    size: int
+    weights: np.ndarray = field(default_factory=partial(np.empty, 0))
+    epoch: int = 0
+    costs: np.ndarray = field(default_factory=partial(np.empty, 0))
+
+
 class Model:
-    """Layers of sigmoid neurons.
+    """Layers of neurons.
 
     Parameters
     ----------
@@ -41,6 +75,14 @@ class Model:
         float32 or float64.
     threads : int or None
         How many threads large jobs run on; as many as pay, if None.
+    activations : sequence of str or Activation, optional
+        Of each layer after the first; all sigmoid by default.
+    cost : str or OwnCost
+        What training makes small.
+    dropout : sequence of float, optional
+        The part of each layer's neurons that training leaves out, from 0 to below 1; 0 for the output layer.
+    seed : int
+        Of the masks of dropout: 64 bits.
 
     Attributes
     ----------
@@ -48,94 +90,153 @@ class Model:
         All weights and biases, at first 0.
     """
 
-    def __init__(self, sizes: Sequence[int], dtype: np.dtype, threads: int | None) -> None:
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        dtype: np.dtype,
+        threads: int | None,
+        *,
+        activations: Sequence[str | Activation] | None = None,
+        cost: str | OwnCost = "quadratic",
+        dropout: Sequence[float] = (),
+        seed: int = 0,
+    ) -> None:
         self.sizes = tuple(sizes)
-        self.dtype = dtype
+        self.dtype = np.dtype(dtype)
         self.threads = threads
-        self.parameters = Parameters(sizes, dtype)
+        self.activations = tuple(["sigmoid"] * (len(sizes) - 1) if activations is None else activations)
+        numbers = numbers_of(self.activations)
+        check_cost(cost, self.activations[-1])
+        self.cost = cost
+        self.dropout, self.seed = tuple(dropout), seed
+        self.parameters = Parameters(sizes, self.dtype, numbers)
+        self._own = InPython(self.activations) if min(numbers) < 0 else None
         self._number_of_weights = sum(inputs * neurons for inputs, neurons in pairwise(sizes))
         self._column = sizes[-1], 1
 
-    def outputs_of_column(self, a: np.ndarray) -> np.ndarray | None:
-        """The outputs for one input: shape (outputs, 1). None if ``a`` is not one, or not as the kernels read it."""
-        own, outputs = self.parameters, np.empty(self._column, self.dtype)
-        return outputs if kernels.feedforward_column(own.layout, own.flat(), a, outputs) else None
+    def feedforward(self, a: ArrayLike) -> np.ndarray:
+        """The outputs for one input or several, the columns of ``a``: shape (outputs, m)."""
+        if type(a) is np.ndarray and self._own is None:  # most often one column, as the kernels read it
+            own, outputs = self.parameters, np.empty(self._column, self.dtype)
+            if kernels.feedforward_column(own.layout, own.flat(), a, outputs):
+                return outputs
+        return self._outputs_of_rows(np.ascontiguousarray(self.columns(a).T, self.dtype)).T
 
-    def outputs_of_rows(self, x: np.ndarray) -> np.ndarray:
-        """The outputs for the rows of a matrix of the model's dtype: shape (n, outputs)."""
+    def columns(self, a: ArrayLike) -> np.ndarray:
+        """An input, or several, as the columns of a matrix with a row for each neuron of the first layer."""
+        columns = real_array(a, "a")
+        if columns.ndim == 1:
+            columns = columns[:, np.newaxis]
+        if columns.ndim != 2 or len(columns) != self.sizes[0]:
+            raise ValueError(f"a must have shape ({self.sizes[0]}, m), not {np.shape(a)}")
+        return columns
+
+    def _outputs_of_rows(self, x: np.ndarray) -> np.ndarray:
         layout, flat, outputs = self.parameters.layout, self.parameters.flat(), np.empty((len(x), self.sizes[-1]), self.dtype)
 
         def feed(begin: int, end: int) -> None:
-            kernels.feedforward_rows(layout, flat, x[begin:end], outputs[begin:end])
+            kernels.feedforward_rows(layout, flat, x[begin:end], outputs[begin:end], self._own)
 
         self._feed_in_parts(feed, len(x), self._number_of_weights)
         return outputs
 
     def outputs(self, data: Dataset) -> np.ndarray:
         """The outputs for a data set: shape (n, outputs). Infinities and NaN in parameters are refused: zeros may hide them."""
-        layout, flat, outputs = (
-            self.parameters.layout,
-            self.parameters.finite(),
-            np.empty((len(data), self.sizes[-1]), self.dtype),
-        )
+        flat, outputs = self.parameters.finite(), np.empty((len(data), self.sizes[-1]), self.dtype)
+        rows = kernels.Rows(data.inputs, *data.rows)
 
         def feed(begin: int, end: int) -> None:
-            kernels.feedforward(layout, flat, *data.rows.between(begin, end, data.inputs), outputs[begin:end])
+            kernels.feedforward(self.parameters.layout, flat, rows, begin, outputs[begin:end], self._own)
 
         self._feed_in_parts(feed, len(data), self._multiplications(data))
         return outputs
 
-    def gradient(self, data: Dataset, cost_derivative: CostDerivative | None) -> Gradient:
-        """The mean gradient of the samples' cost: of the quadratic one, or the one with another derivative."""
+    def costs(self, outputs: np.ndarray, desired: np.ndarray) -> np.ndarray:
+        """The cost of each sample: float64, shape (n,).
+
+        Parameters
+        ----------
+        outputs, desired : numpy.ndarray
+            Shape (n, outputs), of the model's dtype.
+        """
+        if not isinstance(self.cost, str):
+            return np.array([self.cost.fn(a[:, np.newaxis], y[:, np.newaxis]) for a, y in zip(outputs, desired, strict=True)])
+        costs = np.empty(len(outputs))
+        kernels.costs(kernels.COSTS[self.cost], outputs, desired, costs)
+        return costs
+
+    def gradient(self, data: Dataset, batches: Batches | None = None, derivative: CostDerivative | None = None) -> Gradient:
+        """The mean gradient of the samples' cost, of all samples if there are no ``batches``.
+
+        ``derivative`` gives that of another cost, of which only its derivative by a sample's outputs is known.
+        """
         gradient = parameters.zeros(self.parameters.layout, self.dtype)
-        everything = np.arange(len(data)), len(data)
-        self._add_steps(self.parameters.finite(), gradient, data, *everything, -1.0, cost_derivative)
+        batches = batches or Batches(np.arange(len(data)), len(data))
+        self._run(self.parameters.finite(), gradient, np.empty(0, self.dtype), GRADIENT_ALONE.step(), data, batches, derivative)
         return parameters.views(self.parameters.layout, gradient)
 
-    def descend(
-        self, data: Dataset, order: np.ndarray, mini_batch_size: int, eta: float, cost_derivative: CostDerivative | None
-    ) -> None:
-        """Gradient descent by mini-batches of the data in the given order. An exception on the way leaves the parameters
-        between two mini-batches.
+    def descend(self, data: Dataset, batches: Batches, optimiser: Optimiser, derivative: CostDerivative | None = None) -> None:
+        """One step of the optimiser for each mini-batch. An exception on the way leaves parameters and optimiser between two
+        mini-batches.
 
         Raises
         ------
         DivergenceError
-            If parameters become infinite or NaN. They are then as before.
+            If parameters become infinite or NaN. They and the optimiser are then as before.
         """
-        flat = parameters.copy(self.parameters.layout, self.parameters.flat())
+        layout = self.parameters.layout
+        flat, step = parameters.copy(layout, self.parameters.flat()), optimiser.step()
+        moments = parameters.zeros(layout, self.dtype, optimiser.number_of_moments)
+        if optimiser.moments.size:
+            moments[:] = optimiser.moments
+        gradient = parameters.zeros(layout, self.dtype, int(optimiser.kind != "descent"))
         try:
-            self._add_steps(flat, flat, data, order, mini_batch_size, eta, cost_derivative)
+            self._run(flat, gradient, moments, step, data, batches, derivative)
         finally:
             converged = bool(np.isfinite(flat).all())
             if converged:
                 self.parameters.adopt(flat)
+                optimiser.after(step, moments)
         if not converged:
-            raise DivergenceError.at(eta)
+            raise DivergenceError.at(optimiser.eta)
 
-    def _add_steps(
+    def _run(
         self,
         flat: np.ndarray,
-        target: np.ndarray,
+        gradient: np.ndarray,
+        moments: np.ndarray,
+        step: np.ndarray,
         data: Dataset,
-        order: np.ndarray,
-        mini_batch_size: int,
-        eta: float,
-        cost_derivative: CostDerivative | None,
+        batches: Batches,
+        derivative: CostDerivative | None,
     ) -> None:
         """Run the kernel on as many threads as pay."""
         y = data.desired_outputs(self.sizes[-1], self.dtype)
-        derivative = None if cost_derivative is None else by_block(cost_derivative, y[order])
+        cost, error = error_of(self.cost, derivative)
+        own = InPython(self.activations, error, y[batches.order] if error else None) if error or self._own else None
+        job = kernels.Work(
+            self.parameters.layout,
+            self.dtype.itemsize,
+            kernels.Rows(data.inputs, *data.rows),
+            batches.order,
+            batches.size,
+            cost,
+            step[0] == kernels.OPTIMISERS["descent"],
+            weights=batches.weights,
+            rates=np.array(self.dropout),
+            seed=self.seed,
+            epoch=batches.epoch,
+            costs=batches.costs,
+            functions=own,
+        )
         work = 3 * self._multiplications(data)
-        threads = 1 if derivative else number_of_threads(self.threads, len(order) * work, mini_batch_size * work)
-        layout = self.parameters.layout
-        workspace = np.empty(kernels.workspace_size(layout, self.dtype.itemsize, mini_batch_size), np.uint8)
-        arguments = (layout, flat, target, *data.rows, y, order, mini_batch_size, eta, derivative, workspace)
-        run(lambda thread, threads, meeting: kernels.descend(*arguments, meeting, thread, threads), threads)
+        threads = 1 if own else number_of_threads(self.threads, len(batches.order) * work, batches.size * work)
+        run(partial(kernels.descend, job, flat, y, gradient, moments, step), threads)
 
     def _feed_in_parts(self, feed: Callable[[int, int], None], count: int, multiplications: float) -> None:
         work = count * multiplications
-        run_in_parts(feed, count, number_of_threads(self.threads, work, math.inf), work)
+        threads = 1 if self._own else number_of_threads(self.threads, work, math.inf)
+        run_in_parts(feed, count, threads, work)
 
     def _multiplications(self, data: Dataset) -> float:
         """Multiplications to bring one sample of a data set, on average, through the network: zero inputs take none."""

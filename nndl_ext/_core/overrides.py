@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from nndl_ext._core.dataset import Dataset, Sample
+from nndl_ext._core.model import DivergenceError
+from nndl_ext._core.parameters import Parameters, views
 from nndl_ext._core.validation import finite, real_array, shaped
 
 Arrays = list[np.ndarray]
-
-# The cost's derivatives by one sample's outputs, of outputs and desired outputs as columns.
-CostDerivative = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def outputs_of(feedforward: Callable[[np.ndarray], Any], data: Dataset, outputs: int) -> np.ndarray:
@@ -53,13 +52,21 @@ def _gradient(given: Any, like: list[Arrays]) -> list[Arrays]:
     ]
 
 
-def by_block(cost_derivative: CostDerivative, y: np.ndarray) -> Callable[[int, Any, Any], None]:
-    """What the kernel calls for another cost: it passes on one sample after the other."""
-    outputs = y.shape[1]
+def step(
+    backprop: Callable[[Any, Any], Any], samples: Iterable[Sample], count: int, own: Parameters, eta: float
+) -> tuple[Arrays, Arrays]:
+    """Biases and weights after a step of descent by the mean gradient of ``count`` samples.
 
-    def fill(first: int, activations: Any, derivatives: Any) -> None:
-        for a, desired, derivative in zip(np.array(activations), y[first:], np.asarray(derivatives), strict=False):
-            given = cost_derivative(a[:outputs, np.newaxis], desired[:, np.newaxis])
-            derivative[:outputs] = shaped(given, (outputs, 1), "what cost_derivative returns")[:, 0]
-
-    return fill
+    Raises
+    ------
+    DivergenceError
+        If some become infinite or NaN.
+    """
+    sums = sums_of(backprop, samples, *views(own.layout, own.flat()))
+    biases, weights = (
+        [array - eta / count * total for array, total in zip(*both, strict=True)]
+        for both in zip(views(own.layout, own.flat()), sums, strict=True)  # as backprop leaves them
+    )
+    if not all(np.isfinite(array).all() for array in (*biases, *weights)):
+        raise DivergenceError.at(eta)
+    return biases, weights

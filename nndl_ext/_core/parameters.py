@@ -1,8 +1,9 @@
 """The parameters of a network: all weights and biases in one flat array, as the kernels read them.
 
-A layer with ``inputs`` inputs and ``neurons`` neurons takes ``1 + inputs`` rows of ``stride`` elements: the biases first, then
-for each input the weights with which the neurons receive it. So a kernel runs over neurons along contiguous memory. A row is
-padded with zeros up to a whole number of 64-byte vectors. The matrices that users see are views of this array.
+A layer takes a row of its biases, then a row for each input: the weights with which the neurons receive it. So a kernel runs
+over neurons along contiguous memory. A row is padded with zeros up to a whole number of 64-byte vectors. A last layer of few
+neurons, which would be padding for the most part, lies across: it has a row of weights for each neuron. The matrices that users
+see are views of this array.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ import numpy as np
 from nndl_ext._core.validation import as_dtype, finite, shaped
 
 VECTOR = 64  # bytes
+
+# The neurons up to which a last layer lies across.
+_FEW = 4
 
 Arrays = list[np.ndarray]
 
@@ -74,8 +78,29 @@ class Matrix(np.ndarray):
         return other
 
 
-def make_layout(sizes: Sequence[int], dtype: np.dtype) -> np.ndarray:
-    """Where each layer stands in the flat array.
+class _Layer(NamedTuple):
+    """One layer after the first, as the kernels read it. See ``layer.pxi``; all is counted in elements."""
+
+    offset: int
+    inputs: int
+    neurons: int
+    stride: int
+    width: int
+    across: int
+    activation: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows of weights it has."""
+        return self.neurons if self.across else self.inputs
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.width + self.rows * self.stride
+
+
+def make_layout(sizes: Sequence[int], dtype: np.dtype, activations: Sequence[int]) -> np.ndarray:
+    """Where each layer stands in the flat array, and what it computes.
 
     Parameters
     ----------
@@ -83,25 +108,27 @@ def make_layout(sizes: Sequence[int], dtype: np.dtype) -> np.ndarray:
         The number of neurons of each layer, the inputs first.
     dtype : numpy.dtype
         float32 or float64.
+    activations : sequence of int
+        The kernels' number for the activation of each layer after the first; -1 for a function in Python.
 
     Returns
     -------
     numpy.ndarray
-        int64, shape (len(sizes) - 1, 4): offset, inputs, neurons and stride of each layer after the first, counted in elements.
+        int64, shape (len(sizes) - 1, 7): a `_Layer` for each layer after the first.
     """
     lanes = VECTOR // dtype.itemsize
-    rows, offset = [], 0
-    for inputs, neurons in pairwise(sizes):
-        stride = -(-neurons // lanes) * lanes
-        rows.append((offset, inputs, neurons, stride))
-        offset += (1 + inputs) * stride
-    return np.array(rows, np.int64)
+    layers: list[_Layer] = []
+    for number, (inputs, neurons) in enumerate(pairwise(sizes)):
+        across = 0 < number == len(sizes) - 2 and neurons <= _FEW
+        width, stride = (-(-count // lanes) * lanes for count in (neurons, inputs if across else neurons))
+        offset = layers[-1].end if layers else 0
+        layers.append(_Layer(offset, inputs, neurons, stride, width, across, activations[number]))
+    return np.array(layers, np.int64)
 
 
-def zeros(layout: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """A flat array for all parameters, of zeros, whose first element is aligned to a vector."""
-    offset, inputs, _, stride = layout[-1].tolist()
-    size = (offset + (1 + inputs) * stride) * dtype.itemsize
+def zeros(layout: np.ndarray, dtype: np.dtype, count: int = 1) -> np.ndarray:
+    """A flat array for all parameters, or as many as ``count`` of them, of zeros. Its first element is aligned to a vector."""
+    size = count * _Layer(*layout[-1].tolist()).end * dtype.itemsize
     memory = np.zeros(size + VECTOR, np.uint8)
     start = -memory.ctypes.data % VECTOR
     return memory[start : start + size].view(dtype)
@@ -118,10 +145,12 @@ def views(layout: np.ndarray, flat: np.ndarray) -> tuple[Arrays, Arrays]:
     """The biases, of shape (neurons, 1), and the weights, of shape (neurons, inputs), of each layer, as views of ``flat``."""
     biases: Arrays = []
     weights: Arrays = []
-    for offset, inputs, neurons, stride in layout.tolist():
-        rows = flat[offset : offset + (1 + inputs) * stride].reshape(1 + inputs, stride)[:, :neurons]
-        biases.append(rows[:1].T)
-        weights.append(rows[1:].T.view(Matrix))
+    for row in layout.tolist():
+        layer = _Layer(*row)
+        begin = layer.offset + layer.width
+        rows = flat[begin : layer.end].reshape(layer.rows, layer.stride)
+        biases.append(flat[layer.offset : layer.offset + layer.neurons, np.newaxis])
+        weights.append((rows[:, : layer.inputs] if layer.across else rows[:, : layer.neurons].T).view(Matrix))
     return biases, weights
 
 
@@ -143,6 +172,8 @@ class Parameters:
         The number of neurons of each layer, the inputs first.
     dtype : numpy.dtype
         float32 or float64.
+    activations : sequence of int
+        See `make_layout`.
 
     Attributes
     ----------
@@ -152,9 +183,9 @@ class Parameters:
         Views of the flat array, or what the user has put in their place.
     """
 
-    def __init__(self, sizes: Sequence[int], dtype: np.dtype) -> None:
+    def __init__(self, sizes: Sequence[int], dtype: np.dtype, activations: Sequence[int]) -> None:
         self._dtype = dtype
-        self.layout = make_layout(sizes, dtype)
+        self.layout = make_layout(sizes, dtype, activations)
         self.adopt(zeros(self.layout, dtype))
 
     def adopt(self, flat: np.ndarray) -> None:

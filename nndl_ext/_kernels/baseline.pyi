@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -6,38 +5,55 @@ from numpy.typing import NDArray
 
 Real = NDArray[Any]
 
+ACTIVATIONS: dict[str, int]
+COSTS: dict[str, int]
+OPTIMISERS: dict[str, int]
+
+class Rows:
+    def __init__(
+        self, inputs: int, starts: NDArray[np.int64], indices: NDArray[np.uint16], values: Real, palette: NDArray[np.float64]
+    ) -> None: ...
+
+class Work:
+    def __init__(
+        self,
+        layout: NDArray[np.int64],
+        itemsize: int,
+        rows: Rows,
+        order: NDArray[np.int64],
+        mini_batch_size: int,
+        cost: int,
+        keeps_source: bool,
+        *,
+        weights: NDArray[np.float64],
+        rates: NDArray[np.float64],
+        seed: int,
+        epoch: int,
+        costs: NDArray[np.float64],
+        functions: object | None,
+    ) -> None: ...
+
 def feedforward(
-    layout: NDArray[np.int64],
-    parameters: Real,
-    starts: NDArray[np.int64],
-    indices: NDArray[np.uint16],
-    values: Real,
-    palette: NDArray[np.float64],
-    outputs: Real,
+    layout: NDArray[np.int64], parameters: Real, rows: Rows, first: int, outputs: Real, functions: object | None
 ) -> None: ...
 def feedforward_column(layout: NDArray[np.int64], parameters: Real, a: NDArray[Any], outputs: Real) -> bool: ...
-def feedforward_rows(layout: NDArray[np.int64], parameters: Real, x: Real, outputs: Real) -> None: ...
+def feedforward_rows(layout: NDArray[np.int64], parameters: Real, x: Real, outputs: Real, functions: object | None) -> None: ...
 def descend(
-    layout: NDArray[np.int64],
+    work: Work,
     parameters: Real,
-    target: Real,
-    starts: NDArray[np.int64],
-    indices: NDArray[np.uint16],
-    values: Real,
-    palette: NDArray[np.float64],
     y: Real,
-    order: NDArray[np.int64],
-    mini_batch_size: int,
-    eta: float,
-    cost_derivative: Callable[[int, Any, Any], None] | None,
-    workspace: NDArray[np.uint8],
-    meeting: NDArray[np.int64],
+    gradient: Real,
+    moments: Real,
+    step: NDArray[np.float64],
     thread: int,
     threads: int,
+    meeting: NDArray[np.int64],
 ) -> None: ...
-def workspace_size(layout: NDArray[np.int64], itemsize: int, mini_batch_size: int) -> int: ...
 def compress(x: Real) -> tuple[NDArray[np.int64], NDArray[np.uint16], Real]: ...
 def enumerate_values(values: Real, positions: NDArray[np.uint8], palette: NDArray[np.float64]) -> int: ...
 def shuffle(order: NDArray[np.int64], remaining: int, draws: NDArray[np.uint32]) -> int: ...
-def sigmoid(z: Real, a: Real) -> None: ...
+def activations(kind: int, z: Real, a: Real) -> None: ...
 def exp(x: Real, y: Real) -> None: ...
+def log(x: NDArray[np.float64], y: NDArray[np.float64]) -> None: ...
+def costs(cost: int, a: Real, y: Real, totals: NDArray[np.float64]) -> None: ...
+def random_words(seed: int, counter: NDArray[np.uint32], words: NDArray[np.uint32]) -> None: ...

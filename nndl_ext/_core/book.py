@@ -1,0 +1,241 @@
+"""What the networks of the book's chapters have in common: layers, weights and biases that their user sees, and files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
+
+import numpy as np
+
+from nndl_ext._core import generators, overrides, parameters
+from nndl_ext._core.dataset import Dataset, Sample
+from nndl_ext._core.model import Model
+from nndl_ext._core.threads import MOST_THREADS
+from nndl_ext._core.validation import integer, layer_sizes, real_dtype
+from nndl_ext._files import saving
+
+if TYPE_CHECKING:
+    import random
+
+    from numpy.typing import DTypeLike
+
+Data = Iterable[Sample]
+
+
+class _NoModel:
+    """In the place of the model of a network that has no layers yet."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            "the network has no layers yet: its __init__ must set self.sizes, or call super().__init__(sizes), before all else"
+        )
+
+
+_NO_MODEL: Any = _NoModel()
+
+
+class BookNetwork:
+    """Layers of neurons as the book has them. `network.Network` and `perceptron.Network` say what they are and do.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        The number of neurons of each layer: the inputs, the hidden layers, the outputs.
+    dtype : numpy.dtype, default float64
+        float64 or float32: what the network computes in.
+    seed : int, optional
+        Seeds a generator of the network's own, from which the first weights and all shuffles come: the same bits on every
+        platform. Without it they come from ``numpy.random`` and ``random``, draw for draw as in the book.
+    threads : int, optional
+        How many threads large jobs run on, at most one for each processor. Their number changes no result. Without it there are
+        as many as pay, up to the environment variable ``NNDL_EXT_NUM_THREADS``, or else the least of ``OMP_NUM_THREADS``,
+        threadpoolctl's limits and the processors at hand; and one in a thread of the user's own.
+
+    Attributes
+    ----------
+    threads : int or None
+        As given; it may be changed at any time.
+    biases : list of numpy.ndarray
+        One array of shape (neurons, 1) for each layer after the first.
+    weights : list of numpy.ndarray
+        One array of shape (neurons in the layer, neurons in the layer before) for each layer after the first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``sizes`` are not at least two positive integers, ``dtype`` is another type, or ``seed`` or ``threads`` not a natural
+        number.
+
+    """
+
+    _neuron: ClassVar[str]
+    _methods: ClassVar[dict[str, Callable[..., Any]]]  # those that a user may override, as they are here
+    _own_generator: random.Random | None = None
+    _model: Model = _NO_MODEL
+
+    def __init__(
+        self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None, threads: int | None = None
+    ) -> None:
+        model = Model(layer_sizes(sizes), real_dtype(dtype), _checked_threads(threads))
+        self._own_generator = None if seed is None else generators.source(integer(seed, "seed", least=0))
+        self._model = model
+        for array in (*self.biases, *self.weights):
+            array[:] = self._normal(array.shape)
+
+    @property
+    def sizes(self) -> list[int]:
+        """The number of neurons of each layer. It can't be changed."""
+        return list(self._model.sizes)  # a copy: the kernels rely on these numbers
+
+    @sizes.setter
+    def sizes(self, sizes: Sequence[int]) -> None:
+        checked = layer_sizes(sizes)
+        if self._model is _NO_MODEL:  # a subclass with an __init__ of its own
+            self._model = Model(checked, np.dtype(np.float64), None)
+        elif checked != self.sizes:
+            raise AttributeError(f"sizes can't be changed from {self.sizes} to {checked}: make another network")
+
+    @property
+    def num_layers(self) -> int:
+        """The number of layers, inputs included. It can't be changed."""
+        return len(self._model.sizes)
+
+    @num_layers.setter
+    def num_layers(self, number: int) -> None:
+        if self._model is not _NO_MODEL and number != self.num_layers:
+            raise AttributeError(f"num_layers can't be changed from {self.num_layers} to {number}: make another network")
+
+    @property
+    def threads(self) -> int | None:
+        """How many threads large jobs run on; None for as many as pay."""
+        return self._model.threads
+
+    @threads.setter
+    def threads(self, threads: int | None) -> None:
+        self._model.threads = _checked_threads(threads)
+
+    @property
+    def biases(self) -> list[np.ndarray]:
+        """One array of shape (neurons, 1) for each layer after the first."""
+        return self._model.parameters.biases
+
+    @biases.setter
+    def biases(self, arrays: list[np.ndarray]) -> None:
+        self._model.parameters.biases = arrays
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """One array of shape (neurons in the layer, neurons in the layer before) for each layer after the first.
+
+        ``ravel`` and ``reshape`` of such an array may have to copy it; then what they return is read-only, so that nothing
+        written to it is lost.
+        """
+        return self._model.parameters.weights
+
+    @weights.setter
+    def weights(self, arrays: list[np.ndarray]) -> None:
+        self._model.parameters.weights = arrays
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32 or float64: what the network computes in."""
+        return self._model.dtype
+
+    def feedforward(self, a: Any) -> np.ndarray:
+        """The network's output for an input, or for several, the columns of a matrix."""
+        raise NotImplementedError
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the network to a file, from which `load` makes it again to the last bit.
+
+        The file is replaced whole or not at all, whatever happens meanwhile. It is a NumPy archive, with the state of the
+        generator that ``seed`` started; or, if its name ends in ``.json``, the JSON of the book's ``network2.py``, without that
+        state and with the same numbers in float64. `nndl_ext._files.saving` says what they hold. ``threads`` and the methods of
+        a subclass are part of neither.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file's place, customarily ending in ``.npz``; nothing is added to it.
+
+        Raises
+        ------
+        PermissionError
+            If there is a file that is read-only.
+        OSError
+            If the file can't be written. What was there is unchanged.
+        TypeError, ValueError
+            If weights or biases have been replaced by what does not fit, or one is infinite or NaN, or a network of perceptrons
+            would go into JSON, which knows sigmoid neurons only.
+        """
+        saving.write(path, self._saved())
+
+    @property
+    def _generator(self) -> Any:
+        """Where shuffles come from."""
+        return self._own_generator or generators.source()
+
+    def _normal(self, shape: tuple[int, int]) -> np.ndarray:
+        if self._own_generator is None:
+            return np.random.randn(*shape)
+        return generators.normal(shape, self._own_generator)
+
+    def _saved(self, **notes: np.ndarray) -> saving.Saved:
+        """What a file of this network holds, with notes of a program."""
+        arrays = parameters.views(self._model.parameters.layout, self._model.parameters.flat())
+        generator = None if self._own_generator is None else self._own_generator.getstate()[1]
+        return saving.Saved(self.sizes, *arrays, self._neuron, generator, notes)
+
+    @classmethod
+    def _from_saved(cls, saved: saving.Saved) -> Self:
+        net = cls.__new__(cls)
+        net._model = Model(saved.sizes, saved.weights[0].dtype, None)
+        net._model.parameters.replace(saved.biases, saved.weights)
+        if saved.generator is not None:
+            net._own_generator = generators.source(0)
+            net._own_generator.setstate((3, saved.generator, None))
+        return net
+
+    def _outputs(self, data: Dataset) -> np.ndarray:
+        """The network's outputs for a data set: shape (n, outputs)."""
+        if self._overrides("feedforward"):
+            return overrides.outputs_of(self.feedforward, data, self._model.sizes[-1])
+        return self._model.outputs(data)
+
+    def _right(self, data: Dataset, name: str) -> int:
+        """How many samples the network puts into the right class."""
+        outputs, classes = self._outputs(data), data.classes(self._model.sizes[-1], name)
+        found = outputs[:, 0] >= 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+        return int(np.count_nonzero(found == classes))
+
+    def _cost(self, data: Dataset) -> float:
+        """The mean of the samples' costs. The sum is rounded once, so its bits do not depend on an order."""
+        return math.fsum(self._model.costs(self._outputs(data), data.desired_outputs(self._model.sizes[-1], self.dtype))) / len(
+            data
+        )
+
+    def _overrides(self, name: str) -> bool:
+        """Whether there is another method of this name: of a subclass, of this one network, or put into this class."""
+        return getattr(getattr(self, name), "__func__", None) is not self._methods.get(name)
+
+    def _checked(self, pairs: Data, name: str) -> Dataset:
+        """The pairs as a data set of at least one sample that fits the network."""
+        data = Dataset.from_pairs(pairs, name)
+        if not data:
+            hint = "; an iterator holds none once it has been gone through, so give a list" * isinstance(pairs, Iterator)
+            raise ValueError(f"{name} must hold at least one pair (x, y){hint}")
+        data.require(self._model.sizes[0], self._model.sizes[-1], self.dtype, name)
+        return data
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._own_generator = copy(self._own_generator)  # a copy of a network has its own, as it has arrays of its own
+        self._model = copy(self._model)
+        self._model.parameters = copy(self._model.parameters)
+
+
+def _checked_threads(threads: int | None) -> int | None:
+    return None if threads is None else integer(threads, "threads", least=1, most=MOST_THREADS)

@@ -1,0 +1,137 @@
+"""The activations and costs: their names, which go together, and those that a user brings along as functions in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from nndl_ext._core.validation import shaped
+from nndl_ext._kernels import kernels
+
+ACTIVATIONS: dict[str, int] = kernels.ACTIVATIONS
+COSTS: dict[str, int] = kernels.COSTS
+
+# The one activation of the output layer with which each of these costs goes: the error is then a - y.
+MATCHED = {"cross-entropy": "sigmoid", "log-likelihood": "softmax", "poisson": "exp"}
+
+# Activations that only the output layer can have.
+AT_THE_OUTPUT = ("softmax", "exp")
+
+_BY_PYTHON = -1
+_ERROR_BY_PYTHON, _DERIVATIVE_BY_PYTHON = -2, -1
+
+
+class Activation(Protocol):
+    """An activation of the user's own. It runs in Python, once for each mini-batch."""
+
+    def fn(self, z: np.ndarray) -> Any:
+        """The activations for weighted inputs of shape (samples, neurons)."""
+
+    def prime(self, z: np.ndarray) -> Any:
+        """The derivatives there."""
+
+
+class OwnCost(Protocol):
+    """A cost of the user's own. It runs in Python, once for each mini-batch; arrays have shape (outputs, samples)."""
+
+    def fn(self, a: np.ndarray, y: np.ndarray) -> Any:
+        """The cost of the samples together."""
+
+    def delta(self, z: np.ndarray, a: np.ndarray, y: np.ndarray) -> Any:
+        """The derivatives of each sample's cost by its weighted inputs z."""
+
+
+# The cost's derivatives by the outputs of one sample, of outputs and desired outputs as columns.
+CostDerivative = Callable[[np.ndarray, np.ndarray], Any]
+
+
+def numbers_of(activations: Sequence[str | Activation]) -> list[int]:
+    """The kernels' numbers for the activations of the layers after the first.
+
+    Raises
+    ------
+    ValueError
+        If one is not known, or has no place in its layer.
+    """
+    numbers = []
+    for layer, activation in enumerate(activations):
+        if isinstance(activation, str):
+            if activation not in ACTIVATIONS:
+                raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {activation!r}")
+            if activation in AT_THE_OUTPUT and layer < len(activations) - 1:
+                raise ValueError(f"activation {activation!r} is for the output layer, not for hidden layer {layer + 1}")
+            numbers.append(ACTIVATIONS[activation])
+        elif callable(getattr(activation, "fn", None)) and callable(getattr(activation, "prime", None)):
+            numbers.append(_BY_PYTHON)
+        else:
+            raise TypeError(f"activation must be a name, or have functions fn(z) and prime(z), not {activation!r}")
+    return numbers
+
+
+def check_cost(cost: str | OwnCost, activation: str | Activation) -> None:
+    """Refuse a cost that is not known, or does not go with the output layer's activation.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Then.
+    """
+    if not isinstance(cost, str):
+        if not (callable(getattr(cost, "fn", None)) and callable(getattr(cost, "delta", None))):
+            raise TypeError(f"cost must be a name, or have functions fn(a, y) and delta(z, a, y), not {cost!r}")
+    elif cost not in COSTS:
+        raise ValueError(f"cost must be one of {', '.join(COSTS)}, not {cost!r}")
+    elif MATCHED.get(cost, activation) != activation:
+        raise ValueError(f"cost {cost!r} goes with the output activation {MATCHED[cost]!r}, not {activation!r}")
+
+
+class InPython:
+    """What the kernels call for functions of the user's own.
+
+    Parameters
+    ----------
+    activations : sequence
+        Of the layers after the first.
+    error : callable or None
+        Gets weighted inputs, outputs and desired outputs of some samples, of shape (samples, outputs), and returns as many
+        errors; the weighted inputs are None for a cost given by its derivative by the outputs.
+    y : numpy.ndarray or None
+        The desired outputs, in the order of the samples: shape (n, outputs).
+    """
+
+    def __init__(
+        self, activations: Sequence[str | Activation], error: Callable[..., Any] | None = None, y: np.ndarray | None = None
+    ) -> None:
+        self._activations, self._error, self._y = activations, error, y
+
+    def activate(self, layer: int, z: Any, slopes: Any) -> None:
+        """Put the activations of a layer into the place of its weighted inputs, and their derivatives into ``slopes``."""
+        own: Any = self._activations[layer]
+        weighted = np.array(z)
+        if slopes is not None:
+            np.asarray(slopes)[:] = shaped(own.prime(weighted.copy()), weighted.shape, "what prime returns")
+        np.asarray(z)[:] = shaped(own.fn(weighted), weighted.shape, "what fn returns")
+
+    def error(self, position: int, z: Any, a: Any, errors: Any) -> None:
+        """Fill the output errors of the samples from a position in the order on."""
+        assert self._error is not None
+        assert self._y is not None
+        desired = self._y[position : position + len(errors)]
+        given = self._error(None if z is None else np.array(z), np.array(a), desired)
+        np.asarray(errors)[:] = shaped(given, desired.shape, "the error of a cost")
+
+
+def error_of(cost: str | OwnCost, derivative: CostDerivative | None) -> tuple[int, Callable[..., Any] | None]:
+    """The kernels' number of a cost, or of one given by its derivative by a sample's outputs, and what they call for it."""
+    if derivative is not None:
+
+        def by_sample(_: None, a: np.ndarray, y: np.ndarray) -> np.ndarray:
+            pairs = zip(a[:, :, np.newaxis], y[:, :, np.newaxis], strict=True)
+            return np.array([shaped(derivative(*pair), pair[0].shape, "what cost_derivative returns")[:, 0] for pair in pairs])
+
+        return _DERIVATIVE_BY_PYTHON, by_sample
+    if isinstance(cost, str):
+        return COSTS[cost], None
+    return _ERROR_BY_PYTHON, lambda z, a, y: np.transpose(cost.delta(z.T, a.T, y.T))

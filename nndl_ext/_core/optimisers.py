@@ -1,0 +1,133 @@
+"""The optimisers: their hyper-parameters, and what they remember of the steps taken. The steps themselves are the kernels'.
+
+A new one is a class here, and a branch in ``optimisers.pxi``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+
+from nndl_ext._kernels import kernels
+
+
+class Regularisation(NamedTuple):
+    """What is added to the cost: (l1 sum |w| + l2 / 2 sum w**2) / per, over all weights, but no biases.
+
+    ``per`` counts samples: those of the data set in the book, of the mini-batch in scikit-learn, for which it is 0.
+    """
+
+    l1: float = 0.0
+    l2: float = 0.0
+    per: float = 0.0
+
+
+@dataclass
+class Optimiser:
+    """What all optimisers have.
+
+    Attributes
+    ----------
+    eta : float
+        The learning rate of the next steps.
+    regularisation : Regularisation
+        What belongs to the cost beside the data's part.
+    moments : numpy.ndarray
+        What is remembered of each parameter: ``number_of_moments`` flat arrays as that of the parameters, one after the other;
+        empty before the first step.
+    powers : tuple of float
+        Decay rates to the power of the steps taken.
+    """
+
+    eta: float
+    regularisation: Regularisation = field(default=Regularisation(), kw_only=True)
+    moments: np.ndarray = field(default_factory=partial(np.empty, 0), init=False, repr=False)
+    powers: tuple[float, float] = field(default=(1.0, 1.0), init=False, repr=False)
+
+    kind: ClassVar[str]
+    number_of_moments: ClassVar[int] = 0
+
+    @property
+    def _name(self) -> str:
+        """The kernels' one."""
+        return self.kind
+
+    @property
+    def _rates(self) -> tuple[float, float, float]:
+        """First and second decay rate, and epsilon."""
+        return 0.0, 0.0, 0.0
+
+    def step(self) -> np.ndarray:
+        """The fields of the kernels' ``Step``."""
+        return np.array([kernels.OPTIMISERS[self._name], self.eta, *self.regularisation, *self._rates, *self.powers])
+
+    def after(self, step: np.ndarray, moments: np.ndarray) -> None:
+        """Remember the steps that have been taken."""
+        self.moments, self.powers = moments, (float(step[-2]), float(step[-1]))
+
+    def copy(self) -> Self:
+        """One that remembers the same, by itself."""
+        other = replace(self)
+        other.moments, other.powers = self.moments.copy(), self.powers
+        return other
+
+
+@dataclass
+class Descent(Optimiser):
+    """w - eta g (the book's equations 20 and 21)."""
+
+    kind = "descent"
+
+
+@dataclass
+class Momentum(Optimiser):
+    """v' = momentum v - eta g, w' = w + v' (the book's equations 107 and 108).
+
+    With ``nesterov`` w' = w + momentum v' - eta g (I. Sutskever, J. Martens, G. Dahl and G. Hinton, ICML 2013, in the form that
+    scikit-learn uses).
+    """
+
+    momentum: float = 0.9
+    nesterov: bool = False
+
+    kind = "momentum"
+    number_of_moments = 1
+
+    @property
+    def _name(self) -> str:
+        return "nesterov" if self.nesterov else "momentum"
+
+    @property
+    def _rates(self) -> tuple[float, float, float]:
+        return self.momentum, 0.0, 0.0
+
+
+@dataclass
+class Adam(Optimiser):
+    """Steps by running means of the gradient and its square (D. P. Kingma and J. Ba, ICLR 2015, in the order of computation
+    that ends its section 2)."""
+
+    eta: float = 1e-3
+    first: float = 0.9
+    second: float = 0.999
+    epsilon: float = 1e-8
+
+    kind = "adam"
+    number_of_moments = 2
+
+    @property
+    def _rates(self) -> tuple[float, float, float]:
+        return self.first, self.second, self.epsilon
+
+
+@dataclass
+class _Gradient(Optimiser):
+    """No step: the gradient is all that is wanted."""
+
+    kind = "none"
+
+
+GRADIENT_ALONE = _Gradient(1.0)

@@ -1,0 +1,95 @@
+"""The loop that all faces share: epochs of mini-batches in shuffled order, each followed by callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from nndl_ext._core import generators, parameters
+from nndl_ext._core.dataset import Dataset
+from nndl_ext._core.model import Batches, DivergenceError, Model
+from nndl_ext._core.optimisers import Optimiser
+
+
+@dataclass
+class Training:
+    """A training on its way: all that it needs to go on.
+
+    Attributes
+    ----------
+    model : Model
+        Changed after each step or epoch as a whole.
+    data : Dataset
+        What it is trained on.
+    size : int
+        Samples of a mini-batch.
+    optimiser : Optimiser
+        Its ``eta`` may be set before each epoch.
+    generator : random.Random or module random
+        Where shuffles come from.
+    order : numpy.ndarray
+        The order of the samples in the epoch before, which is shuffled in place for the next: int64, shape (n,).
+    callbacks : sequence of callable
+        Called with this object after each epoch. One that returns true ends the training.
+    go_through : callable, optional
+        Called with this object in the place of the model's own way to go through the mini-batches of an epoch.
+    weights : numpy.ndarray
+        See `Batches`.
+    epoch : int
+        The one at work, or done last.
+    """
+
+    model: Model
+    data: Dataset
+    size: int
+    optimiser: Optimiser
+    generator: Any
+    order: np.ndarray
+    callbacks: Sequence[Callable[[Training], Any]] = ()
+    go_through: Callable[[Training], None] | None = None
+    weights: np.ndarray = field(default_factory=partial(np.empty, 0))
+    epoch: int = 0
+
+    def epochs(self, numbers: Iterable[int]) -> Iterator[int]:
+        """Train for epochs of these numbers, and yield each when it is done and its callbacks have been called.
+
+        Raises
+        ------
+        DivergenceError
+            If parameters become infinite or NaN. Model and optimiser are then as they were at the start of that epoch.
+
+        Notes
+        -----
+        Whatever other exception ends it, Ctrl-C among them, leaves the model between two mini-batches, and the generator
+        between two shuffles.
+        """
+        for self.epoch in numbers:
+            generators.shuffle(self.order, self.generator)
+            before = parameters.copy(self.model.parameters.layout, self.model.parameters.flat())
+            optimiser = self.optimiser.copy()
+            try:
+                if self.go_through is None:
+                    self.descend(self.order)
+                else:
+                    self.go_through(self)
+            except DivergenceError as error:
+                self.model.parameters.adopt(before)
+                self.optimiser = optimiser
+                raise DivergenceError(f"in epoch {self.epoch} {error}") from error
+            ended = [callback(self) for callback in self.callbacks]
+            yield self.epoch
+            if any(ended):
+                return
+
+    def descend(self, order: np.ndarray, **options: Any) -> None:
+        """Take the steps for samples in an order, mini-batch after mini-batch; with options of `Model.descend`."""
+        self.model.descend(self.data, Batches(order, self.size, self.weights, self.epoch), self.optimiser, **options)
+
+    def mini_batches(self) -> Iterator[np.ndarray]:
+        """The samples of each mini-batch of the epoch."""
+        for start in range(0, len(self.order), self.size):
+            yield self.order[start : start + self.size]

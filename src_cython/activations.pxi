@@ -1,0 +1,93 @@
+"""The activations: a function of each neuron's weighted input, and its derivative, from the function's value.
+
+A new one takes a name in ``Activation``, a line in ``activate`` and one in ``times_slope``, and a line in
+``nndl_ext/_core/functions.py``. Each loop is its own, so that none has a choice inside.
+"""
+
+cdef enum Activation:
+    BY_PYTHON = -1      # a function of the user's
+    IDENTITY, SIGMOID, TANH, RELU, EXP, SOFTMAX
+
+ACTIVATIONS = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "exp": EXP, "softmax": SOFTMAX}
+
+
+cdef void activate(Activation kind, real *z, Py_ssize_t count) noexcept nogil:
+    """a = f(z), in place. Softmax, which takes a whole layer, is left to ``softmax``."""
+    cdef Py_ssize_t i
+    if kind == SIGMOID:
+        for i in range(count):
+            z[i] = sigmoid_of(z[i])
+    elif kind == TANH:
+        for i in range(count):
+            z[i] = tanh_of(z[i])
+    elif kind == RELU:
+        for i in range(count):
+            z[i] = 0 if z[i] < 0 else z[i]      # NaN stays
+    elif kind == EXP:
+        for i in range(count):
+            z[i] = exp_of(z[i])
+
+
+cdef void times_slope(Activation kind, real *deltas, const real *a, Py_ssize_t count) noexcept nogil:
+    """deltas * f'(z): a factor of BP1 and BP2. Numbers too small to be normal become 0."""
+    cdef Py_ssize_t i
+    if kind == SIGMOID:
+        for i in range(count):
+            deltas[i] = normal_or_zero(deltas[i] * fma(-a[i], a[i], a[i]))
+    elif kind == TANH:
+        for i in range(count):
+            deltas[i] = normal_or_zero(deltas[i] * fma(-a[i], a[i], <real> 1))
+    elif kind == RELU:
+        for i in range(count):
+            deltas[i] = deltas[i] if a[i] > 0 else 0
+    elif kind == EXP:
+        for i in range(count):
+            deltas[i] = normal_or_zero(deltas[i] * a[i])
+
+
+cdef inline void softmax_of_sample(real *z, Py_ssize_t neurons) noexcept nogil:
+    cdef Py_ssize_t k
+    cdef real most = z[0], total = 0
+    for k in range(1, neurons):
+        most = z[k] if z[k] > most else most
+    for k in range(neurons):
+        z[k] = exp_of(z[k] - most)
+    for k in range(neurons):
+        total += z[k]
+    for k in range(neurons):
+        z[k] = z[k] / total
+
+
+cdef inline void softmax_of_lanes(real *z, Py_ssize_t neurons, Py_ssize_t stride) noexcept nogil:
+    """As ``softmax_of_sample``, for a vector of samples at once."""
+    cdef Py_ssize_t k, q
+    cdef real most[16]
+    cdef real total[16]
+    for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
+        most[q], total[q] = z[q], 0
+    for k in range(1, neurons):
+        for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
+            most[q] = z[k * stride + q] if z[k * stride + q] > most[q] else most[q]
+    for k in range(neurons):
+        for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
+            z[k * stride + q] = exp_of(z[k * stride + q] - most[q])
+            total[q] += z[k * stride + q]
+    for k in range(neurons):
+        for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
+            z[k * stride + q] = z[k * stride + q] / total[q]
+
+
+cdef void times_softmax_slope(
+    real *deltas, const real *a, Py_ssize_t samples, Py_ssize_t sample_step, Py_ssize_t neurons, Py_ssize_t neuron_step,
+) noexcept nogil:
+    """a (delta - sum over the layer of delta a): the derivatives by z of what has the derivatives delta by softmax(z)."""
+    cdef Py_ssize_t s, k, at
+    cdef real total
+    for s in range(samples):
+        total = 0
+        for k in range(neurons):
+            at = s * sample_step + k * neuron_step
+            total = fma(deltas[at], a[at], total)
+        for k in range(neurons):
+            at = s * sample_step + k * neuron_step
+            deltas[at] = normal_or_zero(a[at] * (deltas[at] - total))

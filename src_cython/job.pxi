@@ -1,0 +1,157 @@
+"""What describes a call's work: memory, threads and where they meet, the layers and samples at work."""
+
+cdef extern from *:
+    """
+    #if defined(__i386__) && !defined(__SSE2_MATH__)
+    #error "x87 arithmetic rounds twice, which gives other bits: compile with CFLAGS='-msse2 -mfpmath=sse'"
+    #endif
+    #ifdef _WIN32
+    #define WIN32_LEAN_AND_MEAN
+    #include <windows.h>
+    #define NNDL_EXT_YIELD() SwitchToThread()
+    #else
+    #include <sched.h>
+    #define NNDL_EXT_YIELD() sched_yield()
+    #endif
+    #if defined(_MSC_VER) && !defined(__clang__)
+    #define NNDL_EXT_LOAD(p) InterlockedExchangeAdd64((p), 0)
+    #define NNDL_EXT_ADD(p, n) (InterlockedExchangeAdd64((p), (n)) + (n))
+    #define NNDL_EXT_PAUSE() YieldProcessor()
+    #define NNDL_EXT_PREFETCH(p) PreFetchCacheLine(PF_TEMPORAL_LEVEL_2, (p))
+    #else
+    #define NNDL_EXT_LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+    #define NNDL_EXT_ADD(p, n) __atomic_add_fetch((p), (n), __ATOMIC_ACQ_REL)
+    #if defined(__x86_64__) || defined(__i386__)
+    #define NNDL_EXT_PAUSE() __builtin_ia32_pause()
+    #else
+    #define NNDL_EXT_PAUSE() ((void) 0)
+    #endif
+    #define NNDL_EXT_PREFETCH(p) __builtin_prefetch((p), 0, 2)
+    #endif
+    /* Wait until all threads have come as often as this one: 1; or 0 if one never will, which abandoned the meeting. The sum
+       of arrivals only grows, so it needs no reset. Who abandons arrives nowhere after, hence the second look at the sum. */
+    static int nndl_ext_meet(int64_t *meeting, int64_t threads) {
+        int64_t *arrivals = meeting, *abandoned = meeting + 1;
+        int64_t wanted = ((NNDL_EXT_ADD(arrivals, 1) - 1) / threads + 1) * threads;
+        for (int spins = 0; NNDL_EXT_LOAD(arrivals) < wanted; spins++) {
+            if (NNDL_EXT_LOAD(abandoned)) return NNDL_EXT_LOAD(arrivals) >= wanted;
+            if (spins < 2000) NNDL_EXT_PAUSE(); else NNDL_EXT_YIELD();
+        }
+        return 1;
+    }
+    """
+    bint all_have_met "nndl_ext_meet"(int64_t *meeting, int64_t threads) noexcept nogil
+    void prefetch_line "NNDL_EXT_PREFETCH"(const void *p) noexcept nogil
+
+
+cdef struct Job:                # a call's work, as one of its threads sees it
+    const Layer *layers
+    Py_ssize_t depth
+    Inputs x
+    const int64_t *rows         # the samples at work: their places in the data set
+    Py_ssize_t samples
+    Py_ssize_t block            # samples for which there is room below
+    Py_ssize_t thread
+    Py_ssize_t threads
+    int64_t *meeting            # see ``descend``; a single thread needs none
+    Masks masks
+    char *levels                # what positions in a palette stand for
+    char *inputs                # dense rows, gathered
+    char *activations           # of all layers, one after the other
+    char *deltas                # likewise
+    char *slopes                # the activations' derivatives, where they can't be found again from the activations
+    char *weighted              # the last layer's weighted inputs, for a cost that asks for them
+    char *transposed            # of two successive layers, a row per neuron
+    char *source                # the parameters before the mini-batch, if its blocks would move them
+    char *factors               # of each sample's error
+    char *costs                 # of each sample, float64
+    char *regrouped             # see ``regrouped_outer_product``; NULL where that does not pay
+
+
+cdef struct Part:               # of a matrix: what one thread does
+    Py_ssize_t offset
+    Py_ssize_t rows
+    Py_ssize_t size             # elements of each row
+    Py_ssize_t stride
+
+
+cdef enum:                      # what a job needs memory for
+    FOR_DELTAS = 1
+    FOR_SLOPES = 2
+    FOR_WEIGHTED = 4
+    FOR_SOURCE = 8
+    FOR_COSTS = 16
+
+
+cdef inline Py_ssize_t begin_of(const Job *job, Py_ssize_t count) noexcept nogil:
+    """Where this thread's share of ``count`` things begins."""
+    return count * job.thread // job.threads
+
+
+cdef inline Py_ssize_t end_of(const Job *job, Py_ssize_t count) noexcept nogil:
+    return count * (job.thread + 1) // job.threads
+
+
+cdef inline Part vectors_of(const Job *job, Py_ssize_t rows, Py_ssize_t stride, Py_ssize_t lanes) noexcept nogil:
+    """This thread's share of the vectors of each row."""
+    cdef Py_ssize_t begin = begin_of(job, stride // lanes) * lanes, end = end_of(job, stride // lanes) * lanes
+    cdef Part part
+    part.offset, part.rows, part.size, part.stride = begin, rows, end - begin, stride
+    if end - begin == stride:
+        part.rows, part.size = 1, rows * stride
+    return part
+
+
+cdef inline Part rows_of(const Job *job, Py_ssize_t rows, Py_ssize_t stride) noexcept nogil:
+    """This thread's share of the rows."""
+    cdef Py_ssize_t begin = begin_of(job, rows)
+    cdef Part part
+    part.offset, part.rows, part.size, part.stride = begin * stride, 1, (end_of(job, rows) - begin) * stride, stride
+    return part
+
+
+cdef inline Py_ssize_t columns(const Job *job, Py_ssize_t itemsize) noexcept nogil:
+    """Elements of a row that has one for each sample, with padding."""
+    return aligned(job.samples * itemsize) // itemsize
+
+
+cdef inline Py_ssize_t size_before(const Job *job, Py_ssize_t end) noexcept nogil:
+    """Elements of the activations of the layers before ``end``, the inputs left out."""
+    cdef Py_ssize_t i, total = 0
+    for i in range(end):
+        total += job.layers[i].stride
+    return total * job.block
+
+
+cdef inline Py_ssize_t number_of_parameters(const Layer *last) noexcept nogil:
+    """Elements of the flat array, of which this is the last layer."""
+    return last.offset + last.width + (last.neurons if last.across else last.inputs) * last.stride
+
+
+cdef Py_ssize_t lay_out(Job *job, char *memory, Py_ssize_t itemsize, int needs) noexcept nogil:
+    """Give each array its place in ``memory``, and return how many bytes they take; with NULL that is all that counts."""
+    cdef const Layer *last = &job.layers[job.depth - 1]
+    cdef Py_ssize_t i, neighbours = 0, room = aligned(job.block * itemsize), size = size_before(job, job.depth - 1) * itemsize
+    cdef char *end = memory
+    size += last.neurons * room if last.across else job.block * last.stride * itemsize
+    for i in range(1, job.depth):
+        neighbours = max(neighbours, <Py_ssize_t> (job.layers[i - 1].stride + job.layers[i].neurons))
+    job.levels = <char *> take(&end, 256 * itemsize if job.x.kind == LEVELS else 0)
+    job.inputs = <char *> take(&end, job.block * job.x.inputs * itemsize if job.x.starts == NULL else 0)
+    job.activations = <char *> take(&end, size)
+    job.transposed = <char *> take(&end, neighbours * room if needs & FOR_DELTAS or last.across else 0)
+    job.deltas = <char *> take(&end, size if needs & FOR_DELTAS else 0)
+    job.factors = <char *> take(&end, room if needs & FOR_DELTAS else 0)
+    job.slopes = <char *> take(&end, size) if needs & FOR_SLOPES else NULL
+    job.weighted = <char *> take(&end, size) if needs & FOR_WEIGHTED else NULL
+    job.source = <char *> take(&end, number_of_parameters(last) * itemsize) if needs & FOR_SOURCE else NULL
+    job.costs = <char *> take(&end, job.block * sizeof(double)) if needs & FOR_COSTS else NULL
+    return end - memory + VECTOR
+
+
+cdef int meet(const Job *job) except -1 nogil:
+    """Go on when all threads have come here."""
+    if job.threads > 1 and not all_have_met(job.meeting, job.threads):
+        with gil:
+            raise RuntimeError("another thread of this job has ended before its time")
+    return 0

@@ -1,0 +1,29 @@
+"""Memory for one call, in aligned pieces."""
+
+cdef enum:
+    VECTOR = 64     # bytes: 16 float32 or 8 float64
+
+
+cdef inline Py_ssize_t aligned(Py_ssize_t size) noexcept nogil:
+    return (size + VECTOR - 1) // VECTOR * VECTOR
+
+
+cdef class Scratch:
+    """Memory for one call."""
+
+    cdef char *memory
+
+    def __cinit__(self, Py_ssize_t size):
+        self.memory = <char *> malloc(size)
+        if self.memory == NULL:
+            raise MemoryError(f"no memory for {size} bytes of intermediate values")
+
+    def __dealloc__(self):
+        free(self.memory)
+
+
+cdef inline void *take(char **memory, Py_ssize_t size) noexcept nogil:
+    """The next piece of some memory, aligned; it must have VECTOR bytes more for each piece."""
+    cdef char *piece = memory[0] + (-<Py_ssize_t> memory[0] & (VECTOR - 1))
+    memory[0] = piece + size
+    return piece

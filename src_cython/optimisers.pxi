@@ -1,0 +1,72 @@
+"""The optimisers: what a step makes of parameters and their gradient.
+
+A new one takes a name in ``Optimiser``, a branch in ``advance``, and a class in ``nndl_ext/_core/optimisers.py``.
+"""
+
+cdef enum Optimiser:
+    NONE = -1       # the gradient is all that is wanted
+    DESCENT, MOMENTUM, NESTEROV, ADAM
+
+OPTIMISERS = {"none": NONE, "descent": DESCENT, "momentum": MOMENTUM, "nesterov": NESTEROV, "adam": ADAM}
+
+
+cdef struct Step:               # all float64, as the caller's array
+    double optimiser
+    double eta
+    double l1
+    double l2
+    double per                  # samples that l1 and l2 are divided by; 0 for those of the mini-batch
+    double first                # momentum, or the decay of Adam's first moment
+    double second               # of its second moment
+    double epsilon
+    double first_power          # first and second to the power of the steps taken
+    double second_power
+
+
+cdef inline real sign(real x) noexcept nogil:
+    return 0 if x == 0 else with_sign(<real> 1, x)
+
+
+cdef void shrink(real *w, Py_ssize_t count, real l1, real l2) noexcept nogil:
+    """w - l2 w - l1 sign(w): the part of regularisation in a step of descent, which takes the other part from here."""
+    cdef Py_ssize_t i
+    cdef real kept = 1 - l2
+    if l1 == 0:
+        for i in range(count):
+            w[i] = normal_or_zero(kept * w[i])
+    else:
+        for i in range(count):
+            w[i] = normal_or_zero(fma(kept, w[i], -l1 * sign(w[i])))
+
+
+cdef inline real regularised(real g, real w, real l1, real l2) noexcept nogil:
+    return fma(l2, w, fma(l1, sign(w), g))
+
+
+cdef void advance(
+    const Step *step, real *w, const real *g, real *moments, Py_ssize_t size, Py_ssize_t count, real l1, real l2,
+) noexcept nogil:
+    """One step from w by the gradient g. The second of the moments stands ``size`` elements after the first."""
+    cdef Py_ssize_t i
+    cdef real eta = <real> step.eta, first = <real> step.first, second = <real> step.second, gradient
+    cdef real rest_of_first = <real> (1 - step.first), rest_of_second = <real> (1 - step.second)
+    cdef real epsilon = <real> step.epsilon
+    cdef real *squares = moments + size
+    cdef int kind = <int> step.optimiser
+    if kind == MOMENTUM:
+        for i in range(count):
+            gradient = regularised(g[i], w[i], l1, l2)
+            moments[i] = normal_or_zero(fma(first, moments[i], -eta * gradient))
+            w[i] = w[i] + moments[i]
+    elif kind == NESTEROV:
+        for i in range(count):
+            gradient = regularised(g[i], w[i], l1, l2)
+            moments[i] = normal_or_zero(fma(first, moments[i], -eta * gradient))
+            w[i] = w[i] + fma(first, moments[i], -eta * gradient)
+    else:
+        eta = <real> (step.eta * sqrt64(1 - step.second_power) / (1 - step.first_power))
+        for i in range(count):
+            gradient = regularised(g[i], w[i], l1, l2)
+            moments[i] = normal_or_zero(fma(first, moments[i], rest_of_first * gradient))
+            squares[i] = normal_or_zero(fma(second, squares[i], rest_of_second * (gradient * gradient)))
+            w[i] = fma(-eta, moments[i] / (root(squares[i]) + epsilon), w[i])

@@ -1,0 +1,333 @@
+"""Forward and backward through all layers, and the step that follows: the book's four equations, BP1 to BP4.
+
+A thread does its share of every layer's neurons, forward, back and in the step, and meets the others where it needs what they
+have computed. The weights that it reads are mostly those that it has changed itself.
+"""
+
+cdef enum:
+    ENOUGH_SAMPLES = 32     # and vectors of each thread's neurons, for which it pays to regroup a block's inputs,
+    ENOUGH_VECTORS = 12
+    MOST_REGROUPED = 16_777_216  # if they take no more bytes than these
+
+
+cdef object of_samples(const Job *job, Py_ssize_t i, real *matrix):
+    """A layer's matrix as Python sees it: shape (samples, neurons)."""
+    cdef const Layer *layer = &job.layers[i]
+    if layer.across:
+        return (<real[:layer.neurons, :columns(job, sizeof(real))]> matrix).T[:job.samples]
+    return (<real[:job.samples, :layer.stride]> matrix)[:, :layer.neurons]
+
+
+cdef void pad(const Job *job, Py_ssize_t i, real *matrix) noexcept nogil:
+    """Zeros where a layer's matrix has neither neurons nor samples."""
+    cdef const Layer *layer = &job.layers[i]
+    if layer.across:
+        pad_with_zeros(matrix, columns(job, sizeof(real)), layer.neurons, job.samples)
+    else:
+        pad_with_zeros(matrix, layer.stride, job.samples, layer.neurons)
+
+
+cdef void mask(const Job *job, Py_ssize_t i, real *a, real *slopes) noexcept nogil:
+    """Dropout, for this thread's share of a layer."""
+    cdef Py_ssize_t stride = job.layers[i].stride, lanes = VECTOR // sizeof(real), s
+    for s in range(job.samples):
+        drop(a + s * stride, slopes + s * stride, &job.masks, i, job.rows[s], begin_of(job, stride // lanes) * lanes,
+             end_of(job, stride // lanes) * lanes)
+
+
+cdef void activate_part(const Job *job, Py_ssize_t i, real *a, real *slopes, Part part) noexcept nogil:
+    """a = f(z) for this thread's part of a layer, and, where they are kept, the derivatives."""
+    cdef Activation kind = <Activation> job.layers[i].activation
+    cdef Py_ssize_t r, q
+    for r in range(part.rows):
+        activate(kind, a + part.offset + r * part.stride, part.size)
+        if slopes != NULL:
+            for q in range(part.size):
+                slopes[part.offset + r * part.stride + q] = 1
+            times_slope(kind, slopes + part.offset + r * part.stride, a + part.offset + r * part.stride, part.size)
+    if job.masks.rates != NULL and job.masks.rates[i] > 0:
+        mask(job, i, a, slopes)
+
+
+cdef int softmax(const Job *job, real *z) except -1 nogil:
+    """The output layer's activations, from all its weighted inputs."""
+    cdef const Layer *last = &job.layers[job.depth - 1]
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real), i
+    meet(job)
+    if last.across:
+        for i in range(begin_of(job, columns(job, sizeof(real)) // lanes), end_of(job, columns(job, sizeof(real)) // lanes)):
+            softmax_of_lanes(z + i * lanes, last.neurons, columns(job, sizeof(real)))
+    else:
+        for i in range(begin_of(job, job.samples), end_of(job, job.samples)):
+            softmax_of_sample(z + i * last.stride, last.neurons)
+    return 0
+
+
+cdef void weighted_inputs(
+    const Job *job, Py_ssize_t i, const real *parameters, const real *inputs, Py_ssize_t stride, real *z,
+) noexcept nogil:
+    """z = w a + b, for this thread's share of a layer: of its neurons, or of the samples if it lies across."""
+    cdef const Layer *layer = &job.layers[i]
+    cdef const real *biases = parameters + layer.offset
+    cdef const real *weights = biases + layer.width
+    cdef real *transposed = <real *> job.transposed
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real), begin, end, first, last, row = columns(job, sizeof(real)), k, s
+    begin = begin_of(job, (row if layer.across else layer.stride) // lanes) * lanes
+    end = end_of(job, (row if layer.across else layer.stride) // lanes) * lanes
+    if layer.across:
+        first, last = min(begin, job.samples), min(end, job.samples)
+        transpose(transposed + first, row, inputs + first * stride, stride, last - first, layer.inputs)
+        if end > last:
+            for k in range(layer.inputs):
+                memset(transposed + k * row + last, 0, (end - last) * sizeof(real))
+        for k in range(layer.neurons):
+            for s in range(begin, end):
+                z[k * row + s] = biases[k]
+        dense_product(z + begin, row, z + begin, row, weights, layer.stride, 1, transposed + begin, row, layer.neurons,
+                      layer.inputs, (end - begin) // lanes)
+    elif i == 0 and job.x.starts != NULL:
+        product_of_inputs(z + begin, biases + begin, &job.x, <const real *> job.levels, job.rows, job.samples, weights + begin,
+                          layer.stride, (end - begin) // lanes)
+    else:
+        dense_product(z + begin, layer.stride, biases + begin, 0, inputs, stride, 1, weights + begin, layer.stride, job.samples,
+                      layer.inputs, (end - begin) // lanes)
+
+
+cdef int forward(const Job *job, const real *parameters, functions) except -1 nogil:
+    """a = f(w a + b), layer after layer (the book's equation 22)."""
+    cdef const Layer *layer
+    cdef real *inputs = <real *> job.inputs
+    cdef real *a = <real *> job.activations
+    cdef real *slopes = <real *> job.slopes
+    cdef Py_ssize_t i, begin, stride = job.x.inputs, lanes = VECTOR // sizeof(real), row = columns(job, sizeof(real))
+    if job.x.starts == NULL:
+        begin = begin_of(job, job.samples)
+        gather(inputs + begin * stride, &job.x, <const real *> job.levels, job.rows + begin,
+               end_of(job, job.samples) - begin)
+        meet(job)
+    for i in range(job.depth):
+        layer = &job.layers[i]
+        weighted_inputs(job, i, parameters, inputs, stride, a)
+        if job.weighted != NULL and i == job.depth - 1:
+            memcpy(job.weighted, a, (layer.neurons * row if layer.across else job.samples * layer.stride) * sizeof(real))
+        if layer.activation == BY_PYTHON:
+            if slopes != NULL:
+                pad(job, i, slopes)
+            with gil:
+                functions.activate(i, of_samples(job, i, a), of_samples(job, i, slopes) if slopes != NULL else None)
+        elif layer.activation == SOFTMAX:
+            softmax(job, a)
+        else:
+            activate_part(job, i, a, slopes, vectors_of(job, layer.neurons if layer.across else job.samples,
+                                                        row if layer.across else layer.stride, lanes))
+        meet(job)
+        inputs, stride, a = a, layer.stride, a + job.block * layer.stride
+        slopes = slopes + job.block * layer.stride if slopes != NULL else NULL
+    return 0
+
+
+cdef void take_desired_outputs(const Job *job, real *deltas, const real *a, const real *y) noexcept nogil:
+    """Put the samples' desired outputs where their errors will stand. Padding is what comes out, so that its error is 0."""
+    cdef const Layer *last = &job.layers[job.depth - 1]
+    cdef Py_ssize_t row = columns(job, sizeof(real)), lanes = VECTOR // sizeof(real), s, k
+    cdef const real *desired
+    if last.across:
+        for s in range(begin_of(job, row // lanes) * lanes, end_of(job, row // lanes) * lanes):
+            for k in range(last.neurons):
+                deltas[k * row + s] = y[job.rows[s] * last.neurons + k] if s < job.samples else a[k * row + s]
+    else:
+        for s in range(begin_of(job, job.samples), end_of(job, job.samples)):
+            desired = y + job.rows[s] * last.neurons
+            for k in range(last.neurons):
+                deltas[s * last.stride + k] = desired[k]
+            for k in range(last.neurons, last.stride):
+                deltas[s * last.stride + k] = a[s * last.stride + k]
+
+
+cdef void costs_of_samples(const Job *job, Cost cost, const real *a, const real *y) noexcept nogil:
+    """Each sample's cost: the sum over its outputs, in their order. ``y`` lies as ``a``."""
+    cdef const Layer *last = &job.layers[job.depth - 1]
+    cdef Py_ssize_t row = columns(job, sizeof(real)), lanes = VECTOR // sizeof(real), s, k, at
+    cdef Py_ssize_t begin = begin_of(job, row // lanes) * lanes if last.across else begin_of(job, job.samples)
+    cdef Py_ssize_t end = end_of(job, row // lanes) * lanes if last.across else end_of(job, job.samples)
+    cdef double total
+    for s in range(begin, min(end, job.samples)):
+        total = 0
+        for k in range(last.neurons):
+            at = k * row + s if last.across else s * last.stride + k
+            total += cost_of(cost, <double> a[at], <double> y[at])
+        (<double *> job.costs)[s] = total
+
+
+cdef void times_factors(const Job *job, real *deltas) noexcept nogil:
+    """Each sample's output errors times its factor."""
+    cdef const Layer *last = &job.layers[job.depth - 1]
+    cdef const real *factors = <const real *> job.factors
+    cdef Py_ssize_t row = columns(job, sizeof(real)), lanes = VECTOR // sizeof(real), s, k
+    if last.across:
+        for k in range(last.neurons):
+            for s in range(begin_of(job, row // lanes) * lanes, end_of(job, row // lanes) * lanes):
+                deltas[k * row + s] = normal_or_zero(factors[s] * deltas[k * row + s])
+    else:
+        for s in range(begin_of(job, job.samples), end_of(job, job.samples)):
+            for k in range(last.stride):
+                deltas[s * last.stride + k] = normal_or_zero(factors[s] * deltas[s * last.stride + k])
+
+
+cdef int output_errors(const Job *job, Cost cost, const real *y, Py_ssize_t position, functions) except -1 nogil:
+    """The output layer's errors (BP1), each times its sample's factor."""
+    cdef const Layer *last = &job.layers[job.depth - 1]
+    cdef Py_ssize_t before = size_before(job, job.depth - 1), row = columns(job, sizeof(real)), r, k
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
+    cdef real *a = <real *> job.activations + before
+    cdef real *deltas = <real *> job.deltas + before
+    cdef const real *slopes = <const real *> job.slopes + before if job.slopes != NULL else NULL
+    cdef Activation activation = <Activation> last.activation
+    cdef Part part
+    if last.across:
+        part = vectors_of(job, last.neurons, row, lanes)
+    else:
+        part = rows_of(job, job.samples, last.stride)
+    if cost < 0:
+        with gil:
+            functions.error(
+                position, of_samples(job, job.depth - 1, <real *> job.weighted) if job.weighted != NULL else None,
+                of_samples(job, job.depth - 1, a), of_samples(job, job.depth - 1, deltas),
+            )
+        pad(job, job.depth - 1, deltas)
+    else:
+        take_desired_outputs(job, deltas, a, y)
+        if job.costs != NULL:
+            costs_of_samples(job, cost, a, deltas)
+        for r in range(part.rows):
+            errors(cost, deltas + part.offset + r * part.stride, a + part.offset + r * part.stride, part.size)
+    if is_matched(cost):
+        pass
+    elif activation == SOFTMAX and last.across:
+        k = (end_of(job, row // lanes) - begin_of(job, row // lanes)) * lanes
+        times_softmax_slope(deltas + part.offset, a + part.offset, k, 1, last.neurons, row)
+    elif activation == SOFTMAX:
+        times_softmax_slope(deltas + part.offset, a + part.offset, part.size // last.stride, last.stride, last.neurons, 1)
+    elif activation == BY_PYTHON:
+        for k in range(part.size):
+            deltas[part.offset + k] = normal_or_zero(deltas[part.offset + k] * slopes[part.offset + k])
+    else:
+        for r in range(part.rows):
+            times_slope(activation, deltas + part.offset + r * part.stride, a + part.offset + r * part.stride, part.size)
+    times_factors(job, deltas)
+    return 0
+
+
+cdef void times_slopes(const Job *job, Py_ssize_t i, real *deltas, const real *a, const real *slopes, Py_ssize_t begin,
+                       Py_ssize_t end) noexcept nogil:
+    """The factor f'(z) of BP2, for a layer's neurons from ``begin`` to ``end``."""
+    cdef Py_ssize_t stride = job.layers[i].stride, rows = job.samples, size = end - begin, s, j
+    if size == stride:
+        rows, size = 1, rows * stride
+    for s in range(rows):
+        if slopes == NULL:
+            times_slope(<Activation> job.layers[i].activation, deltas + s * stride + begin, a + s * stride + begin, size)
+        else:
+            for j in range(s * stride + begin, s * stride + begin + size):
+                deltas[j] = normal_or_zero(deltas[j] * slopes[j])
+
+
+cdef int backward(const Job *job, const real *parameters) except -1 nogil:
+    """The errors of all layers but the last, from the last one's (BP2)."""
+    cdef const Layer *layer
+    cdef const real *weights
+    cdef Py_ssize_t i, s, begin, end, stride, neurons, row = columns(job, sizeof(real)), lanes = VECTOR // sizeof(real)
+    cdef Py_ssize_t at = size_before(job, job.depth - 1)
+    cdef real *transposed = <real *> job.transposed
+    cdef real *sums
+    cdef real *deltas
+    cdef real *previous
+    for i in range(job.depth - 1, 0, -1):
+        meet(job)
+        layer = &job.layers[i]
+        stride = job.layers[i - 1].stride
+        weights = parameters + layer.offset + layer.width
+        deltas = <real *> job.deltas + at
+        at -= job.block * stride
+        previous = <real *> job.deltas + at
+        if layer.across:
+            begin, end = begin_of(job, stride // lanes) * lanes, end_of(job, stride // lanes) * lanes
+            for s in range(job.samples):
+                memset(previous + s * stride + begin, 0, (end - begin) * sizeof(real))
+            dense_product(previous + begin, stride, previous + begin, stride, deltas, 1, row, weights + begin, layer.stride,
+                          job.samples, layer.neurons, (end - begin) // lanes)
+        else:
+            # Here samples run across the vectors.
+            begin, end = begin_of(job, layer.neurons), end_of(job, layer.neurons)
+            transpose(transposed + begin * row, row, deltas + begin, layer.stride, job.samples, end - begin)
+            pad_with_zeros(transposed + begin * row, row, end - begin, job.samples)
+            meet(job)
+            begin, end = begin_of(job, stride), end_of(job, stride)
+            neurons = max(<Py_ssize_t> 0, min(end, <Py_ssize_t> layer.inputs) - begin)      # the others are padding
+            sums = transposed + (layer.neurons + begin) * row
+            memset(sums, 0, (end - begin) * row * sizeof(real))
+            dense_product(sums, row, sums, row, weights + begin * layer.stride, layer.stride, 1, transposed, row, neurons,
+                          layer.neurons, row // lanes)
+            transpose(previous + begin, stride, sums, row, end - begin, job.samples)
+        times_slopes(job, i - 1, previous, <const real *> job.activations + at,
+                     <const real *> job.slopes + at if job.slopes != NULL else NULL, begin, end)
+    return 0
+
+
+cdef void add_gradient(const Job *job, real *target, real l1, real l2) noexcept nogil:
+    """target += the block's gradient (BP3, BP4): each layer's inputs times its errors, sample after sample; before that,
+    its weights shrink as ``l1`` and ``l2`` say."""
+    cdef const Layer *layer
+    cdef const real *inputs = <const real *> job.inputs
+    cdef const real *a = <const real *> job.activations
+    cdef const real *deltas = <const real *> job.deltas
+    cdef real *biases
+    cdef real *weights
+    cdef Py_ssize_t i, begin, end, k, s, row = columns(job, sizeof(real)), stride = job.x.inputs, lanes = VECTOR // sizeof(real)
+    cdef bint shrinking = l1 != 0 or l2 != 0
+    for i in range(job.depth):
+        layer = &job.layers[i]
+        biases = target + layer.offset
+        weights = biases + layer.width
+        begin, end = begin_of(job, layer.stride // lanes) * lanes, end_of(job, layer.stride // lanes) * lanes
+        if layer.across:
+            if job.thread == 0:
+                for k in range(layer.neurons):
+                    for s in range(job.samples):
+                        biases[k] += deltas[k * row + s]
+            if shrinking:
+                for k in range(layer.neurons):
+                    shrink(weights + k * layer.stride + begin, end - begin, l1, l2)
+            dense_product(weights + begin, layer.stride, weights + begin, layer.stride, deltas, row, 1, inputs + begin, stride,
+                          layer.neurons, job.samples, (end - begin) // lanes)
+        else:
+            add_to_biases(biases + begin, deltas + begin, layer.stride, end - begin, job.samples)
+            if i == 0 and job.x.starts != NULL:
+                if shrinking:
+                    for k in range(layer.inputs):
+                        shrink(weights + k * layer.stride + begin, end - begin, l1, l2)
+                outer_product_of_inputs(weights + begin, &job.x, <const real *> job.levels, job.rows, job.samples,
+                                        deltas + begin, layer.stride, (end - begin) // lanes, job.regrouped)
+            else:
+                begin, end = begin_of(job, layer.inputs), end_of(job, layer.inputs)
+                if shrinking:
+                    shrink(weights + begin * layer.stride, (end - begin) * layer.stride, l1, l2)
+                dense_product(weights + begin * layer.stride, layer.stride, weights + begin * layer.stride, layer.stride,
+                              inputs + begin, 1, stride, deltas, layer.stride, end - begin, job.samples, layer.stride // lanes)
+        inputs, stride, a, deltas = a, layer.stride, a + job.block * layer.stride, deltas + job.block * layer.stride
+
+
+cdef void take_step(const Job *job, const Step *step, real *parameters, const real *gradient, real *moments, real l1,
+                    real l2) noexcept nogil:
+    """This thread's share of an optimiser's step. Biases are not regularised."""
+    cdef const Layer *layer
+    cdef Py_ssize_t i, begin, end, at, size = number_of_parameters(&job.layers[job.depth - 1]), lanes = VECTOR // sizeof(real)
+    for i in range(job.depth):
+        layer = &job.layers[i]
+        if job.thread == 0:
+            at = layer.offset
+            advance(step, parameters + at, gradient + at, moments + at, size, layer.width, <real> 0, <real> 0)
+        end = (layer.neurons if layer.across else layer.inputs) * layer.stride // lanes
+        begin, end = begin_of(job, end) * lanes, end_of(job, end) * lanes
+        at = layer.offset + layer.width + begin
+        advance(step, parameters + at, gradient + at, moments + at, size, end - begin, l1, l2)

@@ -1,0 +1,208 @@
+"""The inputs of a data set: dense rows, or sparse ones; numbers, or positions in a palette of levels."""
+
+cdef enum:
+    MOST_SPARSE_INPUTS = 65536  # an index of a sparse row has 16 bits
+    RUN = 8                     # elements of a row that are passed over together if all are zero
+    LINE = 64                   # bytes of a cache line
+
+
+cdef enum Kind:                 # of the values
+    FLOATS, DOUBLES, LEVELS
+
+
+cdef struct Inputs:
+    Py_ssize_t inputs           # of each sample
+    const int64_t *starts       # where each row's elements start that are not zero; NULL if all are there
+    const uint16_t *indices     # which inputs they belong to
+    const void *values
+    Kind kind
+
+
+cdef class Rows:
+    """The inputs of a data set.
+
+    Row s of a sparse one has the elements ``values[starts[s]:starts[s + 1]]``, which belong to the inputs
+    ``indices[starts[s]:starts[s + 1]]``, and zeros elsewhere; a dense one has all rows one after the other in ``values``, and
+    ``starts`` is empty. Values of type uint8 are positions in ``palette``.
+    """
+
+    cdef Inputs x
+    cdef const int64_t[::1] starts
+    cdef const uint16_t[::1] indices
+    cdef const double[::1] palette
+    cdef Py_buffer values
+
+    def __cinit__(self, Py_ssize_t inputs, starts, indices, values, palette):
+        PyObject_GetBuffer(values, &self.values, PyBUF_RECORDS_RO)
+        self.starts, self.indices, self.palette = starts, indices, palette
+        self.x.inputs = inputs
+        self.x.starts = &self.starts[0] if self.starts.shape[0] else NULL
+        self.x.indices = &self.indices[0] if self.indices.shape[0] else NULL
+        self.x.values = self.values.buf
+        self.x.kind = LEVELS if self.values.itemsize == 1 else (FLOATS if self.values.itemsize == 4 else DOUBLES)
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.values)
+
+
+cdef void convert(real *levels, const double[::1] palette) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(palette.shape[0]):
+        levels[i] = <real> palette[i]
+
+
+cdef inline void gather_values(
+    real *inputs, const number *values, const real *levels, const int64_t *rows, Py_ssize_t samples, Py_ssize_t width,
+) noexcept nogil:
+    cdef Py_ssize_t s, k
+    for s in range(samples):
+        for k in range(width):
+            inputs[s * width + k] = value_at(values, rows[s] * width + k, levels)
+
+
+cdef void gather(real *inputs, const Inputs *x, const real *levels, const int64_t *rows, Py_ssize_t samples) noexcept nogil:
+    """The samples' dense rows, one after the other."""
+    if x.kind == FLOATS:
+        gather_values(inputs, <const float *> x.values, levels, rows, samples, x.inputs)
+    elif x.kind == DOUBLES:
+        gather_values(inputs, <const double *> x.values, levels, rows, samples, x.inputs)
+    else:
+        gather_values(inputs, <const uint8_t *> x.values, levels, rows, samples, x.inputs)
+
+
+cdef inline Sparse sparse_rows(const Inputs *x, const int64_t *rows, Py_ssize_t samples) noexcept nogil:
+    cdef Sparse sparse
+    sparse.rows, sparse.count, sparse.indices = rows, samples, x.indices
+    sparse.begins, sparse.ends = x.starts, x.starts + 1
+    return sparse
+
+
+cdef void product_of_inputs(
+    real *z, const real *biases, const Inputs *x, const real *levels, const int64_t *rows, Py_ssize_t samples,
+    const real *weights, Py_ssize_t stride, Py_ssize_t vectors,
+) noexcept nogil:
+    """z = x w + b for sparse inputs."""
+    cdef Sparse sparse = sparse_rows(x, rows, samples)
+    if x.kind == FLOATS:
+        sparse_product(z, stride, biases, 0, &sparse, <const float *> x.values, levels, weights, stride, vectors)
+    elif x.kind == DOUBLES:
+        sparse_product(z, stride, biases, 0, &sparse, <const double *> x.values, levels, weights, stride, vectors)
+    else:
+        sparse_product(z, stride, biases, 0, &sparse, <const uint8_t *> x.values, levels, weights, stride, vectors)
+
+
+cdef inline void add_outer_product_of_inputs(
+    real *w, const Inputs *x, const number *values, const real *levels, const int64_t *rows, Py_ssize_t samples,
+    const real *deltas, Py_ssize_t stride, Py_ssize_t vectors, char *memory,
+) noexcept nogil:
+    cdef Sparse sparse = sparse_rows(x, rows, samples)
+    if memory != NULL:
+        regrouped_outer_product(w, stride, x.inputs, &sparse, values, levels, deltas, stride, vectors, memory)
+    else:
+        sparse_outer_product(w, stride, &sparse, values, levels, deltas, stride, vectors)
+
+
+cdef void outer_product_of_inputs(
+    real *w, const Inputs *x, const real *levels, const int64_t *rows, Py_ssize_t samples, const real *deltas,
+    Py_ssize_t stride, Py_ssize_t vectors, char *memory,
+) noexcept nogil:
+    """w += x delta for sparse inputs. ``memory`` to regroup them is NULL where that does not pay."""
+    if x.kind == FLOATS:
+        add_outer_product_of_inputs(w, x, <const float *> x.values, levels, rows, samples, deltas, stride, vectors, memory)
+    elif x.kind == DOUBLES:
+        add_outer_product_of_inputs(w, x, <const double *> x.values, levels, rows, samples, deltas, stride, vectors, memory)
+    else:
+        add_outer_product_of_inputs(w, x, <const uint8_t *> x.values, levels, rows, samples, deltas, stride, vectors, memory)
+
+
+cdef inline void prefetch(const void *p, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t skew = <Py_ssize_t> (<uintptr_t> p & (LINE - 1))
+    cdef Py_ssize_t i
+    for i in range((skew + size + LINE - 1) // LINE):
+        prefetch_line(<const char *> p - skew + i * LINE)
+
+
+cdef inline void prefetch_row(const Inputs *x, int64_t row) noexcept nogil:
+    """Ask for a row's inputs: rows in shuffled order lie where no processor guesses, and memory answers later than a sample
+    takes to go through a small network. Inline, for GCC drops the call of a function that has no other effect."""
+    cdef Py_ssize_t size = 1 if x.kind == LEVELS else (4 if x.kind == FLOATS else 8)
+    if x.starts == NULL:
+        prefetch(<const char *> x.values + row * x.inputs * size, x.inputs * size)
+    else:
+        prefetch(x.indices + x.starts[row], (x.starts[row + 1] - x.starts[row]) * sizeof(uint16_t))
+        prefetch(<const char *> x.values + x.starts[row] * size, (x.starts[row + 1] - x.starts[row]) * size)
+
+
+cdef Py_ssize_t compress_row(const number *x, Py_ssize_t inputs, uint16_t *indices, number *values) noexcept nogil:
+    """Write the elements that are not zero, and their indices, and return how many they are. One place more is written to: each
+    element of a run with others than zeros is, and the next one goes over it if it is zero."""
+    cdef Py_ssize_t k = 0, i, count = 0
+    cdef uint64_t bits, word
+    while k < inputs:
+        bits = inputs - k < RUN
+        if not bits:
+            for i in range(<Py_ssize_t> (RUN * sizeof(number) // 8)):
+                memcpy(&word, <const char *> (x + k) + 8 * i, 8)
+                bits |= word
+        if bits:
+            for i in range(k, min(k + <Py_ssize_t> RUN, inputs)):
+                indices[count] = <uint16_t> i
+                values[count] = x[i]
+                count += x[i] != 0
+        k += RUN
+    return count
+
+
+def compress(const number[:, ::1] x):
+    """The rows of ``x`` as (starts, indices, values): sparse, if at most half of the elements are not zero."""
+    import numpy
+    cdef Py_ssize_t n = x.shape[0], inputs = x.shape[1], s, k, count
+    starts_array = numpy.empty(n + 1, numpy.int64)
+    cdef int64_t[::1] starts = starts_array
+    with nogil:
+        starts[0] = 0
+        for s in range(n):
+            count = 0
+            for k in range(inputs):
+                count += x[s, k] != 0
+            starts[s + 1] = starts[s] + count
+    if 2 * starts[n] > n * inputs or inputs > MOST_SPARSE_INPUTS:
+        return starts_array[:0], numpy.empty(0, numpy.uint16), numpy.asarray(x).reshape(-1)
+    indices_array = numpy.empty(starts[n] + 1, numpy.uint16)
+    values_array = numpy.empty(starts[n] + 1, numpy.asarray(x).dtype)
+    cdef uint16_t[::1] indices = indices_array
+    cdef number[::1] values = values_array
+    with nogil:
+        for s in range(n):
+            compress_row(&x[s, 0], inputs, &indices[starts[s]], &values[starts[s]])
+    return starts_array, indices_array[:starts[n]], values_array[:starts[n]]
+
+
+def enumerate_values(const real[::1] values, uint8_t[::1] positions, double[::1] palette):
+    """Write the different values into ``palette`` and the position there of each into ``positions``; return how many they are,
+    or 0 if there are more than 256, and then what was written is of no use."""
+    cdef real known[1024]               # an open hash table
+    cdef int16_t position_of[1024]
+    cdef real value
+    cdef uint64_t bits = 0
+    cdef Py_ssize_t i, slot
+    cdef int16_t count = 0
+    with nogil:
+        for slot in range(1024):
+            position_of[slot] = -1
+        for i in range(values.shape[0]):
+            value = values[i]
+            memcpy(&bits, &value, sizeof(real))
+            slot = <Py_ssize_t> (bits * <uint64_t> 0x9E3779B97F4A7C15 >> 54)
+            while position_of[slot] >= 0 and known[slot] != value:
+                slot = (slot + 1) % 1024
+            if position_of[slot] < 0:
+                if count == 256:
+                    count = 0
+                    break
+                known[slot] = value
+                position_of[slot] = count
+                palette[count] = value
+                count += 1
+            positions[i] = <uint8_t> position_of[slot]
+    return count

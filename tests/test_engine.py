@@ -1,0 +1,383 @@
+"""The engine below the networks: activations, costs, optimisers, regularisation, dropout and weights of samples, against the
+reference, central differences, and each other."""
+
+import copy
+import hashlib
+import pickle
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nndl_ext import Dataset, DivergenceError, reference
+from nndl_ext._core import functions
+from nndl_ext._core.model import Batches, Model
+from nndl_ext._core.optimisers import Adam, Descent, Momentum, Regularisation
+
+pytestmark = pytest.mark.usefixtures("variant")
+
+HIDDEN = [name for name in functions.ACTIVATIONS if name not in functions.AT_THE_OUTPUT]
+PAIRS = [
+    (activation, cost)
+    for activation, cost in product(functions.ACTIVATIONS, functions.COSTS)
+    if functions.MATCHED.get(cost, activation) == activation
+]
+OPTIMISERS = {
+    "descent": lambda **options: Descent(0.1, **options),
+    "momentum": lambda **options: Momentum(0.05, 0.8, **options),
+    "nesterov": lambda **options: Momentum(0.05, 0.8, nesterov=True, **options),
+    "adam": lambda **options: Adam(0.01, **options),
+}
+
+
+def desired(rng, cost, n, outputs):
+    """Outputs that the cost is meant for."""
+    if cost == "cross-entropy":
+        return rng.integers(0, 2, (n, outputs)).astype(float)
+    if cost == "log-likelihood":
+        return np.eye(outputs)[rng.integers(0, outputs, n)]
+    return rng.poisson(2.0, (n, outputs)).astype(float) if cost == "poisson" else rng.standard_normal((n, outputs))
+
+
+def task(sizes, activations, cost, n=30, density=1.0, seed=0, **options):
+    """A model, the same for the reference, and data."""
+    rng = np.random.default_rng(seed)
+    model = Model(sizes, np.float64, None, activations=activations, cost=cost, **options)
+    model.parameters.replace(
+        [rng.standard_normal(b.shape) * 0.1 for b in model.parameters.biases],
+        [rng.standard_normal(w.shape) / np.sqrt(w.shape[1]) for w in model.parameters.weights],
+    )
+    x = rng.standard_normal((n, sizes[0])) * (rng.random((n, sizes[0])) < density)
+    y = desired(rng, cost, n, sizes[-1])
+    own = [[array.copy() for array in arrays] for arrays in (model.parameters.biases, model.parameters.weights)]
+    oracle = reference.Model(*own, model.activations, cost, **options)
+    return model, oracle, Dataset(x, y)
+
+
+def flat(arrays):
+    return np.concatenate([np.ravel(array) for both in arrays for array in both])
+
+
+def of(model):
+    return flat((model.parameters.biases, model.parameters.weights))
+
+
+def close(given, expected, tolerance):
+    assert np.linalg.norm(given - expected) <= tolerance * np.linalg.norm(expected), np.linalg.norm(given - expected)
+
+
+def digest(model):
+    return hashlib.sha256(of(model).astype("<f8").tobytes()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize("outputs", [1, 3, 6])
+@pytest.mark.parametrize(("activation", "cost"), PAIRS)
+def test_gradient_and_cost_of_each_output(activation, cost, outputs):
+    model, oracle, data = task([9, 7, outputs], ["tanh", activation], cost)
+    x, y = data.x.T, data.y.T
+    close(flat(model.gradient(data)), flat(oracle.gradient(x, y)), 1e-12)
+    outputs_of_all = model.outputs(data)
+    np.testing.assert_allclose(outputs_of_all, oracle.feedforward(x).T, rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(model.costs(outputs_of_all, data.y), oracle.costs(x, y), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("activation", HIDDEN)
+@given(sizes=st.lists(st.integers(1, 40), min_size=3, max_size=5), n=st.integers(1, 300), density=st.sampled_from([0.2, 1.0]))
+@settings(deadline=None, max_examples=20)
+def test_gradient_of_hidden_layers(activation, sizes, n, density):
+    model, oracle, data = task(sizes, [activation] * (len(sizes) - 2) + ["identity"], "quadratic", n, density)
+    close(flat(model.gradient(data)), flat(oracle.gradient(data.x.T, data.y.T)), 1e-12)
+
+
+@pytest.mark.parametrize(("activation", "cost"), PAIRS)
+def test_gradient_is_the_slope_of_the_cost(activation, cost):
+    model, _, data = task([4, 5, 3], ["sigmoid", activation], cost, n=6)
+    gradient, h = flat(model.gradient(data)), 1e-5
+    own, slopes = model.parameters, []
+    for array in (*own.biases, *own.weights):
+        for at in np.ndindex(array.shape):
+            costs = []
+            for shift in (h, -2 * h):
+                array[at] += shift
+                costs.append(model.costs(model.outputs(data), data.y).mean())
+            array[at] += h
+            slopes.append((costs[0] - costs[1]) / (2 * h))
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-8)
+
+
+def trained(model, data, optimiser, size=7, epochs=1, **options):
+    rng = np.random.default_rng(3)
+    for epoch in range(epochs):
+        model.descend(data, Batches(rng.permutation(len(data)), size, epoch=epoch, **options), optimiser)
+    return model
+
+
+@pytest.mark.parametrize("outputs", [3, 6])
+@pytest.mark.parametrize("dropout", [(), (0.3, 0.5, 0.0)])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("regularisation", [(), (0.0, 0.4, 30.0), (0.3, 0.2, 0.0)])
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_a_hundred_mini_batches(name, regularisation, weighted, dropout, outputs):
+    optimiser = OPTIMISERS[name](regularisation=Regularisation(*regularisation))
+    model, oracle, data = task([9, 12, 10, outputs], ["relu", "tanh", "softmax"], "log-likelihood", dropout=dropout, seed=1)
+    weights = np.random.default_rng(1).random(len(data)) * 2 if weighted else np.empty(0)
+    rng = np.random.default_rng(3)
+    for epoch in range(25):  # of four mini-batches
+        order = rng.permutation(len(data))
+        model.descend(data, Batches(order, 8, weights, epoch), optimiser)
+        for start in range(0, len(data), 8):
+            places = order[start : start + 8]
+            part = weights[places] if weighted else np.ones(len(places))
+            gradient = oracle.gradient(data.x[places].T, data.y[places].T, part, places, epoch)
+            oracle.step(gradient, optimiser, part.sum())
+    close(of(model), flat((oracle.biases, oracle.weights)), 1e-10)
+
+
+@pytest.mark.parametrize(("activation", "cost"), PAIRS)
+def test_a_hundred_mini_batches_of_each_output(activation, cost):
+    model, oracle, data = task([9, 12, 3], ["sigmoid", activation], cost)
+    optimiser = Descent(0.05)
+    rng = np.random.default_rng(3)
+    for _ in range(25):
+        order = rng.permutation(len(data))
+        model.descend(data, Batches(order, 8), optimiser)
+        for start in range(0, len(data), 8):
+            places = order[start : start + 8]
+            oracle.step(oracle.gradient(data.x[places].T, data.y[places].T), optimiser, len(places))
+    close(of(model), flat((oracle.biases, oracle.weights)), 1e-10)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_mini_batches_larger_than_a_block(name):
+    results = []
+    for weights in (np.empty(0), np.ones(300)):
+        model, oracle, data = task([9, 12, 3], ["tanh", "identity"], "quadratic", n=300)
+        optimiser = OPTIMISERS[name](regularisation=Regularisation(0.1, 0.2, 0.0))
+        trained(model, data, optimiser, 290, weights=weights)
+        results.append(of(model))
+    order = np.random.default_rng(3).permutation(300)
+    for places in (order[:290], order[290:]):
+        oracle.step(oracle.gradient(data.x[places].T, data.y[places].T), optimiser, len(places))
+    close(results[0], flat((oracle.biases, oracle.weights)), 1e-12)
+    np.testing.assert_array_equal(*results)
+
+
+def test_a_weight_counts_as_so_many_samples():
+    model, _, data = task([9, 12, 3], ["tanh", "softmax"], "log-likelihood", n=20)
+    weights = np.arange(20) % 3.0
+    often = np.repeat(np.arange(20), np.arange(20) % 3)
+    given = flat(model.gradient(data, Batches(np.arange(20), 20, weights)))
+    close(given, flat(model.gradient(Dataset(data.x[often], data.y[often]))), 1e-13)
+    nothing = flat(model.gradient(data, Batches(np.arange(20), 20, np.zeros(20))))
+    assert not nothing.any()
+
+
+@pytest.mark.parametrize("size", [7, 200])
+def test_costs_of_the_mini_batches(size):
+    model, _, data = task([9, 12, 3], ["tanh", "softmax"], "log-likelihood", n=300)
+    weights, order = np.random.default_rng(1).random(300), np.random.default_rng(2).permutation(300)
+    each = model.costs(model.outputs(data), data.y) * weights
+    costs = np.zeros(-(-300 // size))
+    model.gradient(data, Batches(order, size, weights, costs=costs))
+    np.testing.assert_allclose(costs, [each[order[i : i + size]].sum() for i in range(0, 300, size)], rtol=1e-13)
+
+
+# One task for each activation, cost, optimiser, regularisation, dropout and weights of samples.
+DIGESTS = {
+    "identity": ("identity", "identity", "quadratic", "descent", (), (), ""),
+    "sigmoid": ("sigmoid", "sigmoid", "cross-entropy", "momentum", (0.0, 0.1, 30.0), (), ""),
+    "tanh": ("tanh", "softmax", "log-likelihood", "nesterov", (0.1, 0.1, 0.0), (), ""),
+    "relu": ("relu", "exp", "poisson", "adam", (), (0.2, 0.0), ""),
+    "absolute": ("tanh", "identity", "absolute", "adam", (0.0, 0.1, 0.0), (), "weighted"),
+    "huber": ("relu", "tanh", "huber", "descent", (0.1, 0.0, 30.0), (0.5, 0.0), "weighted"),
+    "softmax": ("sigmoid", "softmax", "quadratic", "descent", (), (), ""),
+}
+
+
+def trained_by_digest(name, dtype, outputs, threads=1):
+    hidden, output, cost, optimiser, regularisation, dropout, weighted = DIGESTS[name]
+    rng = np.random.default_rng(5)
+    model = Model([20, 70, outputs], dtype, threads, activations=[hidden, output], cost=cost, dropout=dropout, seed=2**40 + 7)
+    for array in (*model.parameters.biases, *model.parameters.weights):
+        array[:] = (rng.integers(-8, 9, array.shape) / 64).astype(dtype)
+    x, weights = rng.integers(-8, 9, (60, 20)) / 8, rng.integers(1, 9, 60) / 4 if weighted else np.empty(0)
+    y = rng.integers(0, 2, (60, outputs)) / 1
+    costs = np.zeros(4)
+    step = OPTIMISERS[optimiser](regularisation=Regularisation(*regularisation))
+    for epoch in range(3):
+        batches = Batches(rng.permutation(60), 17, weights, epoch, costs)
+        model.descend(Dataset(x, y), batches, step)
+    return hashlib.sha256(of(model).astype("<f8").tobytes() + costs.astype("<f8").tobytes()).hexdigest()[:12]
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_digests(name, threads):
+    given = [trained_by_digest(name, dtype, outputs, threads) for outputs in (3, 20) for dtype in (np.float64, np.float32)]
+    assert " ".join(given) == EXPECTED[name]
+
+
+# With 3 outputs in float64 and float32, then with 20.
+EXPECTED = {
+    "identity": "bbae94d2a826 50560d675d88 53f9ed89da80 b7633c418d39",
+    "sigmoid": "f04e6aedb2b5 816f8b1887af ab1d7151b5b4 8c01bd6ef0a1",
+    "tanh": "1fc77c7eaffc a85b29eae875 778f498dc465 5775fbae9ab3",
+    "relu": "fee1c877f567 dbf0ff3a7199 568f69428e7b 10c170fc5f33",
+    "absolute": "eab6884220cd 0ff7dd559b33 1747253e3e5d 917a8b9e2faf",
+    "huber": "422c6806dde7 7699d57f8fac f4e8cb7fc8d3 7583873e3f66",
+    "softmax": "4ea5f5e8dd68 f64600f29ba0 7bd0e1e8b1ad 4365d9d4cacd",
+}
+
+
+class Softplus:
+    """ln(1 + e**z)."""
+
+    def fn(self, z):
+        return np.logaddexp(0, z)
+
+    def prime(self, z):
+        return 1 / (1 + np.exp(-z))
+
+
+class Tanh:
+    def __init__(self):
+        self.calls = []
+
+    def fn(self, z):
+        self.calls.append(z.shape)
+        return np.tanh(z)
+
+    def prime(self, z):
+        return 1 - np.tanh(z) ** 2
+
+
+class CrossEntropy:
+    def fn(self, a, y):
+        return float(np.sum(-y * np.log(a) - (1 - y) * np.log(1 - a)))
+
+    def delta(self, z, a, y):
+        assert z.shape == a.shape == y.shape
+        return 1 / (1 + np.exp(-z)) - y
+
+
+@pytest.mark.parametrize("outputs", [2, 6])
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_functions_in_python_do_what_the_kernels_do(name, outputs):
+    own = Tanh()
+    model, _, data = task([9, 12, outputs], ["tanh", "sigmoid"], "cross-entropy", n=400)
+    in_python = Model([9, 12, outputs], np.float64, None, activations=[own, "sigmoid"], cost=CrossEntropy())
+    in_python.parameters.replace(model.parameters.biases, model.parameters.weights)
+    for each in (model, in_python):
+        trained(each, data, OPTIMISERS[name](), 190)
+    assert own.calls == [(190, 12), (190, 12), (20, 12)]  # once for each mini-batch
+    close(of(in_python), of(model), 1e-13)
+    outputs_of_all = model.outputs(data)
+    np.testing.assert_allclose(in_python.outputs(data), outputs_of_all, rtol=1e-12)
+    np.testing.assert_allclose(in_python.feedforward(data.x.T), outputs_of_all.T, rtol=1e-12)
+    np.testing.assert_allclose(in_python.feedforward(data.x[0]), outputs_of_all[:1].T, rtol=1e-12)
+    np.testing.assert_allclose(in_python.costs(outputs_of_all, data.y), model.costs(outputs_of_all, data.y), rtol=1e-12)
+
+
+def test_an_activation_in_python_at_the_output():
+    for outputs in (2, 6):
+        model, _, data = task([9, 12, outputs], ["sigmoid", "tanh"], "quadratic", n=40)
+        in_python = Model([9, 12, outputs], np.float64, None, activations=["sigmoid", Tanh()])
+        in_python.parameters.replace(model.parameters.biases, model.parameters.weights)
+        close(flat(in_python.gradient(data)), flat(model.gradient(data)), 1e-13)
+
+
+def test_words_of_the_generator(variant):
+    """The known answers that come with Random123, and the reference's words for other counters."""
+    for seed, counter, expected in (
+        (0, [0] * 4, "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+        (2**64 - 1, [2**32 - 1] * 4, "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+        (
+            0x299F31D0A4093822,
+            [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344],
+            "d16cfe09 94fdcceb 5001e420 24126ea1",
+        ),
+    ):
+        words = np.empty(4, np.uint32)
+        variant.random_words(seed, np.array(counter, np.uint32), words)
+        assert " ".join(f"{word:08x}" for word in words) == expected
+        assert [int(word) for word in reference.philox(counter, seed)] == words.tolist()
+
+
+def test_dropout_leaves_out_the_rate_and_keeps_the_mean():
+    oracle = reference.Model([np.zeros((1000, 1))], [np.zeros((1000, 1))], ["identity"], "quadratic", dropout=[0.3], seed=9)
+    mask = oracle.mask(0, np.arange(200), 4)
+    assert (mask == 0).mean() == pytest.approx(0.3, abs=0.005)
+    assert mask.mean() == pytest.approx(1, abs=0.01)
+    assert np.unique(np.packbits(mask > 0, axis=0), axis=1).shape[1] == 200
+
+
+def test_a_mask_depends_on_nothing_that_came_before():
+    results = []
+    for size in (1, 5, 60):
+        model, _, data = task([9, 40, 3], ["relu", "softmax"], "log-likelihood", n=60, dropout=(0.5, 0.0), seed=3)
+        sums = sum(
+            flat(model.gradient(data, Batches(np.arange(start, start + size), size, epoch=2))) for start in range(0, 60, size)
+        )
+        results.append(sums * size / 60)
+    close(results[1], results[0], 1e-13)
+    close(results[2], results[0], 1e-13)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("kept", [copy.deepcopy, lambda made: pickle.loads(pickle.dumps(made)), lambda made: made.copy()])
+def test_an_optimiser_goes_on_from_its_state(name, kept):
+    model, _, data = task([9, 12, 3], ["tanh", "softmax"], "log-likelihood")
+    optimiser = OPTIMISERS[name]()
+    trained(model, data, optimiser, epochs=2)
+    again, other = kept(optimiser), copy.deepcopy(model)
+    for each, step in ((model, optimiser), (other, again)):
+        trained(each, data, step)
+    assert digest(model) == digest(other)
+
+
+def test_the_rate_may_change():
+    model, oracle, data = task([9, 12, 3], ["tanh", "identity"], "quadratic", n=20)
+    optimiser = Momentum(0.1)
+    for optimiser.eta in (0.1, 0.01, 0.05):
+        model.descend(data, Batches(np.arange(20), 20), optimiser)
+        oracle.step(oracle.gradient(data.x.T, data.y.T), optimiser, 20)
+    close(of(model), flat((oracle.biases, oracle.weights)), 1e-12)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_divergence_undoes_model_and_optimiser(name):
+    model, _, data = task([9, 12, 3], ["identity", "identity"], "quadratic")
+    optimiser = OPTIMISERS[name]()
+    trained(model, data, optimiser)
+    before, moments = digest(model), optimiser.moments.tobytes()
+    optimiser.eta = 1e300
+    with pytest.raises(DivergenceError, match="eta=1e"):
+        trained(model, data, optimiser, epochs=40)
+    assert (digest(model), optimiser.moments.tobytes()) == (before, moments)
+
+
+def test_moments_too_small_to_be_normal_are_0():
+    model, _, data = task([9, 12, 3], ["tanh", "identity"], "quadratic", n=20)
+    for optimiser in (Momentum(1e-300, 1e-3), Adam(1e-3, 1e-3, 1e-3)):
+        trained(model, data, optimiser)
+        assert optimiser.moments.any()
+        trained(model, data, optimiser, 1, epochs=8, weights=np.zeros(20))
+        assert not optimiser.moments.any()
+
+
+@pytest.mark.parametrize(
+    ("activations", "cost", "message"),
+    [
+        (["sin", "sigmoid"], "quadratic", "activation must be one of identity, .*softmax, not 'sin'"),
+        (["softmax", "sigmoid"], "quadratic", "activation 'softmax' is for the output layer, not for hidden layer 1"),
+        (["tanh", "tanh"], "cross-entropy", "cost 'cross-entropy' goes with the output activation 'sigmoid', not 'tanh'"),
+        (["tanh", "tanh"], "hinge", "cost must be one of quadratic, .*poisson, not 'hinge'"),
+        ([3, "tanh"], "quadratic", r"activation must be a name, or have functions fn\(z\) and prime\(z\), not 3"),
+        (["tanh", "tanh"], 3, r"cost must be a name, or have functions fn\(a, y\) and delta\(z, a, y\), not 3"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(activations, cost, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        Model([2, 3, 1], np.float64, None, activations=activations, cost=cost)
