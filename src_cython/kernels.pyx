@@ -315,7 +315,9 @@ def descend(
     cdef Scratch regrouped
     cdef Py_ssize_t first = 0, last_of_batch, size, s, begin, end, phase = 0, done = 0, batch = 0, to_regroup
     cdef double weight, per, cost
-    cdef real l1, l2
+    cdef double share = own.eta if descending else 1    # of a gradient that is added to the target
+    cdef bint regularised = own.l1 != 0 or own.l2 != 0
+    cdef real l1 = 0, l2 = 0
     to_regroup = memory_to_regroup(layers[0].inputs, job.block, sizeof(double))
     if (job.x.starts != NULL and job.block >= ENOUGH_SAMPLES and to_regroup <= MOST_REGROUPED
             and layers[0].stride * <Py_ssize_t> sizeof(real) >= ENOUGH_VECTORS * VECTOR * threads):
@@ -330,10 +332,9 @@ def descend(
                 size = min(work.mini_batch_size, n - first)
                 last_of_batch = first + size
                 weight = weight_of(weights, &work.order[first], size)
-                per = own.per if own.per > 0 else (weight if weight > 0 else 1)
-                l1, l2 = <real> (own.l1 / per), <real> (own.l2 / per)
-                if descending:
-                    l1, l2 = <real> (own.eta * own.l1 / per), <real> (own.eta * own.l2 / per)
+                if regularised:
+                    per = own.per if own.per > 0 else (weight if weight > 0 else 1)
+                    l1, l2 = <real> (share * own.l1 / per), <real> (share * own.l2 / per)
                 cost = 0
                 if kept or not descending:
                     begin, end = begin_of(&job, size_of_all), end_of(&job, size_of_all)
@@ -345,12 +346,13 @@ def descend(
                 while first < last_of_batch:
                     job.rows = &work.order[first]
                     job.samples = min(job.block, last_of_batch - first)
-                    phase = job.samples * size_of_all // threads
+                    phase = end_of(&job, job.samples * size_of_all) - begin_of(&job, job.samples * size_of_all)
                     done = look_for_signals(done + phase)
                     for s in range(min(job.samples, n - first - AHEAD)):
                         prefetch_row(&job.x, job.rows[s + AHEAD])
+                        prefetch(&y[job.rows[s + AHEAD], 0], y.shape[1] * sizeof(real))
                     if thread == 0:
-                        fill_factors(&job, factors, (-own.eta if descending else 1) / weight if weight > 0 else 0, weights)
+                        fill_factors(&job, factors, (-share if descending else share) / weight if weight > 0 else 0, weights)
                     forward(&job, source, work.functions)
                     done = look_for_signals(done + phase)
                     output_errors(&job, work.cost, &y[0, 0], first, work.functions)
@@ -359,8 +361,11 @@ def descend(
                     meet(&job)
                     if job.costs != NULL:
                         cost += cost_of_block(&job, weights)
-                    add_gradient(&job, target, l1 if descending else <real> 0, l2 if descending else <real> 0)
-                    l1, l2 = (<real> 0, <real> 0) if descending else (l1, l2)     # once for a mini-batch
+                    if descending:
+                        add_gradient(&job, target, l1, l2)
+                        l1 = l2 = 0     # they count once for a mini-batch
+                    else:
+                        add_gradient(&job, target, <real> 0, <real> 0)
                     meet(&job)
                     first += job.samples
                 if job.costs != NULL and thread == 0:
@@ -382,16 +387,17 @@ def descend(
 def shuffle(int64_t[::1] order, Py_ssize_t remaining, const uint32_t[::1] draws):
     """Go on with ``random.shuffle``: swap the element at ``remaining`` with one drawn from those up to it, and so on down, as
     far as the 32-bit ``draws`` reach; return what remains. A draw too large is passed over, as ``random.randrange`` does."""
-    cdef Py_ssize_t d, j
+    cdef Py_ssize_t d, j, taken
     cdef int shift = 0
     with nogil:
         for d in range(draws.shape[0]):
             while (remaining + 1) >> (31 - shift) == 0:     # leave as many bits as remaining + 1 has
                 shift += 1
             j = <Py_ssize_t> (draws[d] >> shift)
-            if j <= remaining:
-                order[remaining], order[j] = order[j], order[remaining]
-                remaining -= 1
+            taken = j <= remaining
+            j = j if taken else remaining       # a swap with itself costs less than a branch that nobody can foretell
+            order[remaining], order[j] = order[j], order[remaining]
+            remaining -= taken
     return remaining
 
 
