@@ -48,5 +48,5 @@ rm -rf "$folder"/{tests,tools} && cp -r tests tools pyproject.toml "$folder" && 
 libraries=/usr/lib/$machine-linux-gnu/blas:/usr/lib/$machine-linux-gnu/lapack
 emulated=("qemu-$machine" -L "$root" -E "PYTHONPATH=$site" -E "LD_LIBRARY_PATH=$libraries" "$root/usr/bin/$python")
 "${emulated[@]}" -c 'import nndl_ext, sys; nndl_ext.show_config(); print(sys.byteorder, "endian")'
-if [ $# = 0 ]; then set -- tests/test_training.py -k digest; fi
+if [ $# = 0 ]; then set -- tests/test_training.py tests/test_engine.py -k digest; fi
 "${emulated[@]}" -m pytest -vv -p no:cacheprovider "$@"
