@@ -14,14 +14,13 @@ import numpy as np
 
 from nndl_ext import perceptron
 from nndl_ext._core import overrides, threads
-from nndl_ext._core.book import BookNetwork, Data
+from nndl_ext._core.book import BookNetwork, Data, sigmoid, sigmoid_prime
 from nndl_ext._core.functions import CostDerivative
 from nndl_ext._core.model import Batches, DivergenceError, Gradient
 from nndl_ext._core.optimisers import Descent
 from nndl_ext._core.training import Training
-from nndl_ext._core.validation import finite_number, integer, real_array
+from nndl_ext._core.validation import finite_number, integer
 from nndl_ext._files import saving
-from nndl_ext._kernels import kernels
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -351,52 +350,6 @@ def load(path: str | PathLike[str]) -> BookNetwork:
     """
     saved = saving.read(path)
     return (Network if saved.neuron == "sigmoid" else perceptron.Network)._from_saved(saved)
-
-
-def sigmoid(z: ArrayLike) -> np.ndarray:
-    """1 / (1 + exp(-z)) of each element (equation 3).
-
-    Parameters
-    ----------
-    z : array_like
-        Real numbers in any shape.
-
-    Returns
-    -------
-    numpy.ndarray
-        The same shape, each element from 0 to 1, within 2 units in the last place; float32 for float32, else float64.
-
-    Raises
-    ------
-    TypeError
-        If ``z`` does not hold real numbers.
-    """
-    array = real_array(z, "z")
-    a = np.empty_like(array)
-    kernels.activations(kernels.ACTIVATIONS["sigmoid"], array.reshape(-1), a.reshape(-1))
-    return a.reshape(np.shape(z))[()]
-
-
-def sigmoid_prime(z: ArrayLike) -> np.ndarray:
-    """The derivative of the sigmoid, sigmoid(z) (1 - sigmoid(z)), of each element.
-
-    Parameters
-    ----------
-    z : array_like
-        Real numbers in any shape.
-
-    Returns
-    -------
-    numpy.ndarray
-        The same shape, each element from 0 to 1/4; float32 for float32, else float64.
-
-    Raises
-    ------
-    TypeError
-        If ``z`` does not hold real numbers.
-    """
-    a = sigmoid(z)
-    return a * (1 - a)
 
 
 # What the book's code is, whatever a program puts in its place.

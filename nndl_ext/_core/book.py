@@ -14,13 +14,14 @@ from nndl_ext._core import generators, overrides, parameters
 from nndl_ext._core.dataset import Dataset, Sample
 from nndl_ext._core.model import Model
 from nndl_ext._core.threads import MOST_THREADS
-from nndl_ext._core.validation import integer, layer_sizes, real_dtype
+from nndl_ext._core.validation import integer, layer_sizes, real_array, real_dtype
 from nndl_ext._files import saving
+from nndl_ext._kernels import kernels
 
 if TYPE_CHECKING:
     import random
 
-    from numpy.typing import DTypeLike
+    from numpy.typing import ArrayLike, DTypeLike
 
 Data = Iterable[Sample]
 
@@ -38,38 +39,7 @@ _NO_MODEL: Any = _NoModel()
 
 
 class BookNetwork:
-    """Layers of neurons as the book has them. `network.Network` and `perceptron.Network` say what they are and do.
-
-    Parameters
-    ----------
-    sizes : sequence of int
-        The number of neurons of each layer: the inputs, the hidden layers, the outputs.
-    dtype : numpy.dtype, default float64
-        float64 or float32: what the network computes in.
-    seed : int, optional
-        Seeds a generator of the network's own, from which the first weights and all shuffles come: the same bits on every
-        platform. Without it they come from ``numpy.random`` and ``random``, draw for draw as in the book.
-    threads : int, optional
-        How many threads large jobs run on, at most one for each processor. Their number changes no result. Without it there are
-        as many as pay, up to the environment variable ``NNDL_EXT_NUM_THREADS``, or else the least of ``OMP_NUM_THREADS``,
-        threadpoolctl's limits and the processors at hand; and one in a thread of the user's own.
-
-    Attributes
-    ----------
-    threads : int or None
-        As given; it may be changed at any time.
-    biases : list of numpy.ndarray
-        One array of shape (neurons, 1) for each layer after the first.
-    weights : list of numpy.ndarray
-        One array of shape (neurons in the layer, neurons in the layer before) for each layer after the first.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``sizes`` are not at least two positive integers, ``dtype`` is another type, or ``seed`` or ``threads`` not a natural
-        number.
-
-    """
+    """Layers of neurons as the book has them. `nndl_ext.network.Network` documents what they take and have."""
 
     _neuron: ClassVar[str]
     _methods: ClassVar[dict[str, Callable[..., Any]]]  # those that a user may override, as they are here
@@ -144,7 +114,7 @@ class BookNetwork:
         """float32 or float64: what the network computes in."""
         return self._model.dtype
 
-    def feedforward(self, a: Any) -> np.ndarray:
+    def feedforward(self, a: ArrayLike) -> np.ndarray:
         """The network's output for an input, or for several, the columns of a matrix."""
         raise NotImplementedError
 
@@ -239,3 +209,49 @@ class BookNetwork:
 
 def _checked_threads(threads: int | None) -> int | None:
     return None if threads is None else integer(threads, "threads", least=1, most=MOST_THREADS)
+
+
+def sigmoid(z: ArrayLike) -> np.ndarray:
+    """1 / (1 + exp(-z)) of each element (equation 3).
+
+    Parameters
+    ----------
+    z : array_like
+        Real numbers in any shape.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same shape, each element from 0 to 1, within 2 units in the last place; float32 for float32, else float64.
+
+    Raises
+    ------
+    TypeError
+        If ``z`` does not hold real numbers.
+    """
+    array = real_array(z, "z")
+    a = np.empty_like(array)
+    kernels.activations(kernels.ACTIVATIONS["sigmoid"], array.reshape(-1), a.reshape(-1))
+    return a.reshape(np.shape(z))[()]
+
+
+def sigmoid_prime(z: ArrayLike) -> np.ndarray:
+    """The derivative of the sigmoid, sigmoid(z) (1 - sigmoid(z)), of each element.
+
+    Parameters
+    ----------
+    z : array_like
+        Real numbers in any shape.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same shape, each element from 0 to 1/4; float32 for float32, else float64.
+
+    Raises
+    ------
+    TypeError
+        If ``z`` does not hold real numbers.
+    """
+    a = sigmoid(z)
+    return a * (1 - a)
