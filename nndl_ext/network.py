@@ -47,25 +47,21 @@ class Network(BookNetwork):
 
     Attributes
     ----------
-    threads : int or None
-        As given; it may be changed at any time.
-    biases : list of numpy.ndarray
-        One array of shape (neurons, 1) for each layer after the first.
-    weights : list of numpy.ndarray
-        One array of shape (neurons in the layer, neurons in the layer before) for each layer after the first.
+    biases, weights : list of numpy.ndarray
+        For each layer after the first, an array of shape (neurons, 1), and one of shape (neurons, neurons in the layer before).
 
     Raises
     ------
     TypeError, ValueError
-        If ``sizes`` are not at least two positive integers, ``dtype`` is another type, or ``seed`` or ``threads`` not a natural
-        number.
+        If ``sizes`` are not at least two positive integers, ``dtype`` is another type, or a number is not a natural one.
 
     Notes
     -----
     Biases and weights may be read, edited in place or replaced between calls. Training never changes an array: it puts new ones
     into the lists, as the book's does, so arrays kept from before keep their values. All arrays of an epoch share one memory,
-    so keep a copy of one that you need for long. Weights that are infinite or NaN are refused, except by `feedforward`, where
-    they show in the result; a weight whose input is 0 does not count there.
+    so keep a copy of one that you need for long. Whatever exception ends a training, Ctrl-C among them, leaves the network
+    between two mini-batches, and the generator between two shuffles. Weights that are infinite or NaN are refused, except by
+    `feedforward`, where they show in the result; a weight whose input is 0 does not count there.
 
     A subclass may override `cost_derivative`, `backprop`, `update_mini_batch`, `feedforward` and `evaluate`; so may an
     assignment to the class or to one network. Its ``__init__`` may do without this one's, if it sets ``sizes`` first, and then
@@ -101,14 +97,7 @@ class Network(BookNetwork):
             raise _replaced("sigmoid")
         return self._model.feedforward(a)
 
-    def SGD(
-        self,
-        training_data: Data,
-        epochs: int,
-        mini_batch_size: int,
-        eta: float,
-        test_data: Data | None = None,
-    ) -> None:
+    def SGD(self, training_data: Data, epochs: int, mini_batch_size: int, eta: float, test_data: Data | None = None) -> None:
         """Train by mini-batch stochastic gradient descent (equations 20 and 21), and print a line after each epoch.
 
         Parameters
@@ -131,11 +120,6 @@ class Network(BookNetwork):
             network is then unchanged.
         DivergenceError
             If weights or biases become infinite or NaN. The network is then as it was at the start of that epoch.
-
-        Notes
-        -----
-        Whatever exception ends it, Ctrl-C among them, leaves the network between two mini-batches, and the generator of the
-        shuffles between two of these.
         """
         for _ in self._epochs(training_data, range(integer(epochs, "epochs", least=0)), mini_batch_size, eta, test_data):
             pass
@@ -155,7 +139,7 @@ class Network(BookNetwork):
         TypeError, ValueError
             If the data do not fit the network, or a weight or bias is infinite or NaN. The network is then unchanged.
         DivergenceError
-            If weights or biases become infinite or NaN. The network is then unchanged.
+            If one would become so. The network is then unchanged.
         """
         data = self._checked(mini_batch, "mini_batch")
         eta = finite_number(eta, "eta")
@@ -164,8 +148,7 @@ class Network(BookNetwork):
             samples = mini_batch if type(mini_batch) is list else data
             self._model.parameters.replace(*overrides.step(self.backprop, samples, len(data), self._model.parameters, eta))
         else:
-            derivative = self._cost_derivative()
-            self._model.descend(data, Batches(np.arange(len(data)), len(data)), Descent(eta), derivative)
+            self._model.descend(data, Batches(np.arange(len(data)), len(data)), Descent(eta), self._cost_derivative())
 
     def backprop(self, x: ArrayLike, y: ArrayLike) -> Gradient:
         """The gradient of one sample's cost, by backpropagation (chapter 2, BP1 to BP4).
@@ -207,9 +190,7 @@ class Network(BookNetwork):
         return self._right(self._checked(test_data, "test_data"), "test_data")
 
     def cost_derivative(self, output_activations: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The derivatives of one sample's cost by the outputs: a - y, for the quadratic cost.
-
-        A subclass may override this to train on another cost.
+        """The derivatives of one sample's cost by the outputs: a - y for the quadratic cost. Override it to train on another.
 
         Parameters
         ----------
@@ -225,65 +206,16 @@ class Network(BookNetwork):
         """
         return output_activations - y
 
-    def cost(self, data: Data) -> float:
-        """The quadratic cost C = 1/(2n) sum over x of |y(x) - a|**2 of a data set (equation 6).
-
-        Parameters
-        ----------
-        data : Dataset or iterable of tuple
-            Pairs (x, y); labels count as unit vectors.
-
-        Returns
-        -------
-        float
-            At least 0. The sum is rounded once, so its bits do not depend on an order.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the data do not fit the network, or a weight or bias is infinite or NaN.
-        """
-        return self._cost(self._checked(data, "data"))
-
-    def cost_gradient(self, data: Data) -> Gradient:
-        """The gradient of the cost of a data set or a mini-batch: the mean of what ``backprop`` gives for its samples.
-
-        Parameters
-        ----------
-        data : Dataset or iterable of tuple
-            Pairs (x, y); labels count as unit vectors.
-
-        Returns
-        -------
-        nabla_b, nabla_w : list of numpy.ndarray
-            The derivatives of the cost by ``biases`` and ``weights``, in arrays of their shapes. They are those of ``cost``
-            unless ``cost_derivative`` is overridden.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the data do not fit the network, or a weight or bias is infinite or NaN.
-        """
-        return self._model.gradient(self._checked(data, "data"), None, self._cost_derivative())
-
     def _outputs(self, data: Any) -> np.ndarray:
         if sigmoid is not _SIGMOID and not self._overrides("feedforward"):
             raise _replaced("sigmoid")
         return super()._outputs(data)
 
     def _epochs(
-        self,
-        training_data: Data,
-        epochs: range,
-        mini_batch_size: int,
-        eta: float,
-        test_data: Data | None,
-        order: np.ndarray | None = None,
+        self, training_data: Data, epochs: range, mini_batch_size: int, eta: float, test_data: Data | None, order: Any = None
     ) -> Iterator[int | None]:
         """Check what `SGD` is given, and do what it does; after each epoch yield how many test samples came out right, if any.
-
-        ``order`` is that in which the epoch before has visited the samples. It is shuffled in place.
-        """
+        ``order`` is that of the samples in the epoch before, which is shuffled in place."""
         data = self._checked(training_data, "training_data")
         mini_batch_size = min(integer(mini_batch_size, "mini_batch_size", least=1), len(data))
         eta = finite_number(eta, "eta")
@@ -316,8 +248,8 @@ class Network(BookNetwork):
                 print(f"Epoch {epoch} complete" if test is None else f"Epoch {epoch}: {right} / {len(test)}", flush=True)
                 yield right
 
-        order = np.arange(len(data)) if order is None else order
-        return lines(Training(self._model, data, mini_batch_size, Descent(eta), self._generator, order, go_through=go_through))
+        places = np.arange(len(data)) if order is None else order
+        return lines(Training(self._model, data, mini_batch_size, Descent(eta), self._generator, places, go_through=go_through))
 
     def _cost_derivative(self) -> CostDerivative | None:
         """The method, for the kernels, if it is another than the book's."""
@@ -326,7 +258,7 @@ class Network(BookNetwork):
         return self.cost_derivative if self._overrides("cost_derivative") else None
 
 
-def load(path: str | PathLike[str]) -> BookNetwork:
+def load(path: str | PathLike[str]) -> Network | perceptron.Network:
     """The network of a file that `Network.save` or the book's ``network2.py`` has written, to the last bit.
 
     Parameters
@@ -337,8 +269,8 @@ def load(path: str | PathLike[str]) -> BookNetwork:
 
     Returns
     -------
-    Network
-        A `perceptron.Network` if it was one. Of a network of a subclass's, what `Network` has.
+    Network or perceptron.Network
+        As it was. Of a network of a subclass's, what `Network` has.
 
     Raises
     ------
@@ -349,7 +281,7 @@ def load(path: str | PathLike[str]) -> BookNetwork:
         takes memory in proportion to its size.
     """
     saved = saving.read(path)
-    return (Network if saved.neuron == "sigmoid" else perceptron.Network)._from_saved(saved)
+    return Network._from_saved(saved) if saved.neuron == "sigmoid" else perceptron.Network._from_saved(saved)
 
 
 # What the book's code is, whatever a program puts in its place.

@@ -90,10 +90,6 @@ class Network(BookNetwork):
         """The number of samples that the network puts into the right class, as `network.Network.evaluate`."""
         return self._right(self._checked(test_data, "test_data"), "test_data")
 
-    def cost(self, data: Data) -> float:
-        """The quadratic cost of a data set, as `network.Network.cost`."""
-        return self._cost(self._checked(data, "data"))
-
     def _refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         """A perceptron network can't be trained.
 

@@ -60,9 +60,12 @@ must_find() {
 }
 
 small_run='
+import dataclasses, itertools
 import numpy as np
 from nndl_ext import Dataset, Network
 from nndl_ext._core import threads
+from nndl_ext._core.model import Batches, Model
+from nndl_ext._core.optimisers import Adam, Descent, Momentum, Regularisation
 threads.processors = lambda: 2
 for dtype in (np.float32, np.float64):
     for sizes in ([30, 9, 7, 3], [5, 2]):
@@ -71,6 +74,14 @@ for dtype in (np.float32, np.float64):
             net = Network(sizes, dtype=dtype, seed=0, threads=2)
             net.SGD(data, 2, 5, 0.5, test_data=data)
             net.backprop(*data[0]), net.cost_gradient(data), net.feedforward(x.T), net.feedforward(x[0])
+    for outputs, optimiser in itertools.product((3, 20), (Descent(0.1), Momentum(0.1), Momentum(0.1, nesterov=True), Adam())):
+        for hidden, output, cost in (("relu", "softmax", "log-likelihood"), ("tanh", "exp", "poisson"), ("tanh", "softmax", "huber")):
+            model = Model([30, 9, outputs], dtype, 2, activations=[hidden, output], cost=cost, dropout=(0.4, 0))
+            kept = dataclasses.replace(optimiser, regularisation=Regularisation(0.1, 0.1))
+            x, y = np.arange(300 * 30.0).reshape(300, 30) % 7 - 3, np.eye(outputs)[np.arange(300) % outputs]
+            for data in (Dataset(x, y), Dataset(np.where(x > 1, x, 0), y)):
+                model.descend(data, Batches(np.arange(300), 150, np.ones(300), costs=np.zeros(2)), kept)
+                model.costs(model.outputs(data), y.astype(dtype))
 '
 
 # Long enough for two threads to meet.

@@ -12,7 +12,8 @@ import numpy as np
 
 from nndl_ext._core import generators, overrides, parameters
 from nndl_ext._core.dataset import Dataset, Sample
-from nndl_ext._core.model import Model
+from nndl_ext._core.functions import CostDerivative
+from nndl_ext._core.model import Gradient, Model
 from nndl_ext._core.threads import MOST_THREADS
 from nndl_ext._core.validation import integer, layer_sizes, real_array, real_dtype
 from nndl_ext._files import saving
@@ -118,6 +119,49 @@ class BookNetwork:
         """The network's output for an input, or for several, the columns of a matrix."""
         raise NotImplementedError
 
+    def cost(self, data: Data) -> float:
+        """The quadratic cost C = 1/(2n) sum over x of |y(x) - a|**2 of a data set (equation 6).
+
+        Parameters
+        ----------
+        data : Dataset or iterable of tuple
+            Pairs (x, y); labels count as unit vectors.
+
+        Returns
+        -------
+        float
+            At least 0. The sum is rounded once, so its bits do not depend on an order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data do not fit the network, or a weight or bias is infinite or NaN.
+        """
+        checked = self._checked(data, "data")
+        desired = checked.desired_outputs(self._model.sizes[-1], self.dtype)
+        return math.fsum(self._model.costs(self._outputs(checked), desired)) / len(checked)
+
+    def cost_gradient(self, data: Data) -> Gradient:
+        """The gradient of the cost of a data set or a mini-batch: the mean of what ``backprop`` gives for its samples.
+
+        Parameters
+        ----------
+        data : Dataset or iterable of tuple
+            Pairs (x, y); labels count as unit vectors.
+
+        Returns
+        -------
+        nabla_b, nabla_w : list of numpy.ndarray
+            The derivatives of the cost by ``biases`` and ``weights``, in arrays of their shapes. They are those of ``cost``
+            unless ``cost_derivative`` is overridden.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data do not fit the network, or a weight or bias is infinite or NaN.
+        """
+        return self._model.gradient(self._checked(data, "data"), None, self._cost_derivative())
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the network to a file, from which `load` makes it again to the last bit.
 
@@ -181,11 +225,9 @@ class BookNetwork:
         found = outputs[:, 0] >= 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
         return int(np.count_nonzero(found == classes))
 
-    def _cost(self, data: Dataset) -> float:
-        """The mean of the samples' costs. The sum is rounded once, so its bits do not depend on an order."""
-        return math.fsum(self._model.costs(self._outputs(data), data.desired_outputs(self._model.sizes[-1], self.dtype))) / len(
-            data
-        )
+    def _cost_derivative(self) -> CostDerivative | None:
+        """That of another cost than the model's, if a user has brought one."""
+        return None
 
     def _overrides(self, name: str) -> bool:
         """Whether there is another method of this name: of a subclass, of this one network, or put into this class."""
