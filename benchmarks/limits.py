@@ -1,7 +1,9 @@
-"""What the first layer takes if it is written by hand: ``python benchmarks/limits.py``, on x86-64 with AVX2 and GCC or Clang.
+"""What no code can undercut, measured: ``python benchmarks/limits.py``, with GCC or Clang.
 
-The same rows of weights for the same images, by intrinsics (limits.c), ten images at a time as in training, but in their own
-order, so that none is waited for; and how fast the cache is.
+`multiply_adds` and `bandwidth` say how many multiply-adds a core does in registers and how fast it reads and changes memory of some
+size; `seconds` makes of it a limit for a job. As a program this file measures what the first layer of the book's network takes if it is written
+by hand (limits.c): the same rows of weights for the same images, ten at a time as in training, but in their own order, so that
+none is waited for.
 """
 
 from __future__ import annotations
@@ -11,23 +13,28 @@ import os
 import subprocess
 import tempfile
 import time
-from functools import partial
+from functools import cache, partial
+from itertools import pairwise
 
 import numpy as np
 
-from nndl_ext import Dataset, mnist_loader
+MEMORY = 2**28  # bytes that no cache holds
 
 
-def compiled(folder, size, width):
+@cache
+def compiled(size, width):
     """The functions of limits.c for elements of so many bytes, and rows of so many elements."""
-    library = f"{folder}/{size}-{width}.so"
-    options = ["-O2", "-funroll-loops", "-mavx2", "-mfma", "-fPIC", "-shared", f"-DSIZE={size}", f"-DWIDTH={width}"]
+    options = ["-O3", "-funroll-loops", "-ffp-contract=fast", "-march=native", "-fPIC", "-shared"]
     source = os.path.join(os.path.dirname(__file__), "limits.c")
-    subprocess.run([os.environ.get("CC", "cc"), *options, source, "-o", library], check=True)
-    functions = ctypes.CDLL(library)
+    with tempfile.TemporaryDirectory() as folder:
+        library = f"{folder}/limits.so"
+        command = [os.environ.get("CC", "cc"), *options, f"-DSIZE={size}", f"-DWIDTH={width}", source, "-o", library]
+        subprocess.run(command, check=True)
+        functions = ctypes.CDLL(library)
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     functions.forward.argtypes = functions.update.argtypes = [number] * 2 + [pointer] * 6
     functions.sweep.argtypes = [pointer, number, number, ctypes.c_int]
+    functions.multiply_add.argtypes = [number]
     return functions
 
 
@@ -49,27 +56,70 @@ def address(array):
     return array.ctypes.data
 
 
+@cache
+def multiply_adds(dtype):
+    """How many numbers a core multiplies and adds in a second."""
+    functions, times = compiled(dtype.itemsize, 64), 1_000_000
+    at_a_time = ctypes.c_int.in_dll(functions, "multiply_adds_at_a_time").value
+    return at_a_time * times / best(partial(functions.multiply_add, times))
+
+
+@cache
+def bandwidth(size, changed=False):
+    """How many bytes a core reads, or reads and writes, in a second, if it goes through so many again and again."""
+    memory = aligned((-(-size // 256) * 64,), np.dtype("f4"))
+    times = max(1, 10_000_000 // memory.nbytes)
+    sweep = partial(compiled(4, 64).sweep, address(memory), memory.size, times, changed)
+    return times * memory.nbytes / best(sweep, 3 if size == MEMORY else 9)
+
+
+def seconds(job, data):
+    """The least time for a job: that of its multiply-adds at the peak, or of its bytes, whichever is longer.
+
+    Inputs that are zero take none, if the kernels leave them out (if four in ten or more are not zero, they do not). Inputs come
+    from memory once. Weights come once for a mini-batch forward, once back, and once to be changed, with Adam's moments and the
+    gradient beside them; but those of a sparse first layer once for each input. Sigmoids, roots and divisions count as nothing.
+    """
+    itemsize = np.dtype(job.dtype).itemsize
+    first, *others = (inputs * neurons for inputs, neurons in pairwise(job.sizes))
+    sparse = len(data.rows.starts) > 0
+    stored = len(data.rows.values) if sparse else len(data) * job.sizes[0]
+    passes, training = (3, True) if job.call == "train" else (1, False)
+    sums = (passes - training) * stored * job.sizes[1] + passes * len(data) * sum(others)
+    batches = -(-len(data) // job.batch) if training else 1
+    first_layer = stored * job.sizes[1] if sparse else batches * first
+    parameters = itemsize * (first + sum(others)) * (4 if job.optimiser == "Adam" else 1)
+    read = itemsize * (first_layer + (1 + training) * batches * sum(others))
+    changed = training * (batches * parameters if job.optimiser == "Adam" else itemsize * (first_layer + batches * sum(others)))
+    rows = stored * (data.rows.values.itemsize + data.rows.indices.itemsize * sparse)
+    moved = read / bandwidth(parameters) + changed / bandwidth(parameters, changed=True) + rows / bandwidth(MEMORY)
+    return max(sums / multiply_adds(np.dtype(job.dtype)), moved) / job.threads
+
+
 def main():
+    from nndl_ext import Dataset, mnist_loader
+
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
     starts, indices, values, palette = Dataset.from_pairs(mnist_loader.load_data_wrapper()[0]).rows
-    with tempfile.TemporaryDirectory() as folder:
-        for dtype, neurons in ((np.dtype("f8"), 30), (np.dtype("f4"), 30), (np.dtype("f4"), 100)):
-            width = -(-neurons * dtype.itemsize // 64) * 64 // dtype.itemsize
-            functions = compiled(folder, dtype.itemsize, width)
-            levels, weights, z = palette.astype(dtype), aligned((784, width), dtype), aligned((10, width), dtype)
-            data = [*map(address, (starts, indices, values, levels, weights, z))]
-            jobs = {
-                "epoch forward": partial(functions.forward, 50_000, 10, *data),
-                "epoch update": partial(functions.update, 50_000, 10, *data),
-                "10,000 images forward": partial(functions.forward, 10_000, 10, *data),
-            }
-            sweeps = {
-                name: partial(functions.sweep, data[4], weights.size, 1000, i) for i, name in enumerate(("read", "changed"))
-            }
-            print(f"{neurons} neurons, {dtype}: " + ", ".join(f"{name} {1e3 * best(job):.1f} ms" for name, job in jobs.items()))
-            rates = (f"{name} at {1e-6 * weights.nbytes / best(sweep):.0f} GB/s" for name, sweep in sweeps.items())
-            print(f"    weights of {weights.nbytes // 1000} kB, " + ", ".join(rates))
+    for dtype, neurons in ((np.dtype("f8"), 30), (np.dtype("f4"), 30), (np.dtype("f4"), 100)):
+        width = -(-neurons * dtype.itemsize // 64) * 64 // dtype.itemsize
+        functions = compiled(dtype.itemsize, width)
+        levels, weights, z = palette.astype(dtype), aligned((784, width), dtype), aligned((10, width), dtype)
+        data = [*map(address, (starts, indices, values, levels, weights, z))]
+        jobs = {
+            "epoch forward": partial(functions.forward, 50_000, 10, *data),
+            "epoch update": partial(functions.update, 50_000, 10, *data),
+            "10,000 images forward": partial(functions.forward, 10_000, 10, *data),
+        }
+        rates = bandwidth(weights.nbytes), bandwidth(weights.nbytes, changed=True), bandwidth(MEMORY)
+        print(f"{neurons} neurons, {dtype}: " + ", ".join(f"{name} {1e3 * best(job):.1f} ms" for name, job in jobs.items()))
+        print(
+            f"    weights of {weights.nbytes // 1000} kB, read at {rates[0] / 1e9:.0f} GB/s, changed at {rates[1] / 1e9:.0f} GB/s"
+        )
+        print(
+            f"    memory read at {rates[2] / 1e9:.0f} GB/s; {multiply_adds(dtype) / 1e9:.0f} thousand million multiply-adds a second"
+        )
 
 
 if __name__ == "__main__":
