@@ -1,9 +1,9 @@
 """What no code can undercut, measured: ``python benchmarks/limits.py``, with GCC or Clang.
 
-`multiply_adds` and `bandwidth` say how many multiply-adds a core does in registers and how fast it reads and changes memory of some
-size; `seconds` makes of it a limit for a job. As a program this file measures what the first layer of the book's network takes if it is written
-by hand (limits.c): the same rows of weights for the same images, ten at a time as in training, but in their own order, so that
-none is waited for.
+`multiply_adds` and `bandwidth` say how many multiply-adds a core does in registers, and how fast it reads and changes memory of
+some size; `seconds` makes of it a limit for a job. As a program this file measures what the first layer of the book's network
+takes if it is written by hand (limits.c): the same rows of weights for the same images, ten at a time as in training, but in
+their own order, so that none is waited for.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ def bandwidth(size, changed=False):
 def seconds(job, data):
     """The least time for a job: that of its multiply-adds at the peak, or of its bytes, whichever is longer.
 
-    Inputs that are zero take none, if the kernels leave them out (if four in ten or more are not zero, they do not). Inputs come
-    from memory once. Weights come once for a mini-batch forward, once back, and once to be changed, with Adam's moments and the
-    gradient beside them; but those of a sparse first layer once for each input. Sigmoids, roots and divisions count as nothing.
+    Inputs that are zero take none, where the kernels leave them out. Inputs come from memory once. Weights come once for a
+    mini-batch forward, once back, and once to be changed, with Adam's moments and the gradient beside them; but those of a sparse
+    first layer once for each input. Sigmoids, roots and divisions count as nothing.
     """
     itemsize = np.dtype(job.dtype).itemsize
     first, *others = (inputs * neurons for inputs, neurons in pairwise(job.sizes))
@@ -114,12 +114,8 @@ def main():
         }
         rates = bandwidth(weights.nbytes), bandwidth(weights.nbytes, changed=True), bandwidth(MEMORY)
         print(f"{neurons} neurons, {dtype}: " + ", ".join(f"{name} {1e3 * best(job):.1f} ms" for name, job in jobs.items()))
-        print(
-            f"    weights of {weights.nbytes // 1000} kB, read at {rates[0] / 1e9:.0f} GB/s, changed at {rates[1] / 1e9:.0f} GB/s"
-        )
-        print(
-            f"    memory read at {rates[2] / 1e9:.0f} GB/s; {multiply_adds(dtype) / 1e9:.0f} thousand million multiply-adds a second"
-        )
+        print(f"    weights of {weights.nbytes // 1000} kB, read at {rates[0] / 1e9:.0f} GB/s, changed at {rates[1] / 1e9:.0f}")
+        print(f"    memory read at {rates[2] / 1e9:.0f} GB/s; {multiply_adds(dtype) / 1e9:.0f}e9 multiply-adds a second")
 
 
 if __name__ == "__main__":

@@ -205,8 +205,8 @@ class BatchedNumPy(Peer):
 
 
 class ScikitLearn(Peer):
-    """Its estimators. MLPRegressor is the one with a quadratic cost; its outputs are linear, so the gradient of sigmoids differs
-    there, and it shows none."""
+    """Its estimators, which show no gradient. MLPRegressor is the one with a quadratic cost; its outputs are linear, so the
+    gradient differs there from that of sigmoids."""
 
     name = "scikit-learn"
     part = 5
@@ -354,8 +354,8 @@ class PyTorchCompiled(PyTorchByHand):
 
 
 class Jax(Peer):
-    """The whole epoch compiled: a ``lax.scan`` over the mini-batches, whose order NumPy has shuffled (JAX takes 25 times as long
-    for that). What is left over after the last whole mini-batch is left out."""
+    """The whole epoch compiled: a ``lax.scan`` over the mini-batches, whose order NumPy has shuffled, since JAX takes 25 times as
+    long for that. What is left over after the last whole mini-batch is left out."""
 
     name = "JAX"
 

@@ -35,7 +35,7 @@ def measure(job, repeats):
     weights = [np.ascontiguousarray(w / np.sqrt(w.shape[1]), job.dtype) for w in start.weights]
     peers, missing = [], {}
     for peer_type in PEERS:
-        if not peer_type.suits(job) or not hasattr(peer_type, job.call):
+        if not peer_type.suits(job):
             continue
         samples = max(1, job.rows // peer_type.part)
         try:
@@ -43,7 +43,9 @@ def measure(job, repeats):
         except ImportError as error:
             missing[peer_type.name] = str(error)
             continue
-        call = getattr(peer, job.call)
+        call = getattr(peer, job.call, None)
+        if call is None:
+            continue
         gradient = peer.gradient()
         if gradient is not None:
             expected = peers[0][0].gradient() if peers else gradient
