@@ -77,21 +77,21 @@ def seconds(job, data):
     """The least time for a job: that of its multiply-adds at the peak, or of its bytes, whichever is longer.
 
     Inputs that are zero take none, where the kernels leave them out. Inputs come from memory once. Weights come once for a
-    mini-batch forward, once back, and once to be changed, with Adam's moments and the gradient beside them; but those of a sparse
-    first layer once for each input. Sigmoids, roots and divisions count as nothing.
+    mini-batch forward, once back, and once to be changed, with Adam's moments and the gradient beside them; of a sparse first
+    layer only those of the inputs that are there. Sigmoids, roots and divisions count as nothing.
     """
-    itemsize = np.dtype(job.dtype).itemsize
-    first, *others = (inputs * neurons for inputs, neurons in pairwise(job.sizes))
+    itemsize, training, adam = np.dtype(job.dtype).itemsize, job.call == "train", job.optimiser == "Adam"
+    batches = -(-len(data) // job.batch) if training else 1
     sparse = len(data.rows.starts) > 0
     stored = len(data.rows.values) if sparse else len(data) * job.sizes[0]
-    passes, training = (3, True) if job.call == "train" else (1, False)
-    sums = (passes - training) * stored * job.sizes[1] + passes * len(data) * sum(others)
-    batches = -(-len(data) // job.batch) if training else 1
-    first_layer = stored * job.sizes[1] if sparse else batches * first
-    parameters = itemsize * (first + sum(others)) * (4 if job.optimiser == "Adam" else 1)
-    read = itemsize * (first_layer + (1 + training) * batches * sum(others))
-    changed = training * (batches * parameters if job.optimiser == "Adam" else itemsize * (first_layer + batches * sum(others)))
-    rows = stored * (data.rows.values.itemsize + data.rows.indices.itemsize * sparse)
+    others = sum(inputs * neurons for inputs, neurons in pairwise(job.sizes[1:]))
+    parameters = (job.sizes[0] * job.sizes[1] + others) * itemsize * (4 if adam else 1)
+
+    sums = (1 + training) * stored * job.sizes[1] + (1 + 2 * training) * len(data) * others
+    first = min(stored, batches * job.sizes[0]) * job.sizes[1]
+    read = (first + (1 + training) * batches * others) * itemsize
+    changed = training * (batches * parameters if adam else (first + batches * others) * itemsize)
+    rows = stored * (data.rows.values.itemsize + sparse * data.rows.indices.itemsize)
     moved = read / bandwidth(parameters) + changed / bandwidth(parameters, changed=True) + rows / bandwidth(MEMORY)
     return max(sums / multiply_adds(np.dtype(job.dtype)), moved) / job.threads
 

@@ -354,8 +354,8 @@ class PyTorchCompiled(PyTorchByHand):
 
 
 class Jax(Peer):
-    """The whole epoch compiled: a ``lax.scan`` over the mini-batches, whose order NumPy has shuffled, since JAX takes 25 times as
-    long for that. What is left over after the last whole mini-batch is left out."""
+    """The whole epoch compiled: a ``lax.scan`` over the mini-batches, whose order NumPy has shuffled, since JAX takes 25 times
+    as long for that. What is left over after the last whole mini-batch is left out."""
 
     name = "JAX"
 
