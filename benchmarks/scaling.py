@@ -1,0 +1,146 @@
+"""How the cost grows with the work: ``python benchmarks/scaling.py`` draws benchmarks/scaling.png. See README.md beside it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import tempfile
+import tracemalloc
+from itertools import pairwise
+from pathlib import Path
+from timeit import timeit
+
+import numpy as np
+from matplotlib import pyplot
+
+from nndl_ext import Dataset
+from nndl_ext._core import generators
+from nndl_ext._core.model import Batches, Model
+from nndl_ext._core.optimisers import Adam, Descent
+
+KINDS = {"sigmoid, descent": ("sigmoid", "#c0392b"), "relu, Adam": ("relu", "#2980b9")}
+NARROW = (8, 16, 1)
+
+
+def epoch_of(kind, sizes, batch, data, threads=1):
+    """An epoch of a new network as a function: shuffle and steps."""
+    activation = KINDS[kind][0]
+    output, optimiser = ("sigmoid", Descent(0.01)) if activation == "sigmoid" else ("identity", Adam(1e-5))
+    model = Model(sizes, np.dtype("f4"), threads, activations=[activation] * (len(sizes) - 2) + [output])
+    rng = np.random.default_rng(0)
+    weights = [rng.standard_normal((n, m), np.float32) / m**0.5 for m, n in pairwise(sizes)]
+    model.parameters.replace([np.zeros((n, 1)) for n in sizes[1:]], weights)
+    batches, generator = Batches(np.arange(len(data)), batch), random.Random(0)
+
+    def epoch():
+        generators.shuffle(batches.order, generator)
+        model.descend(data, batches, optimiser)
+
+    return epoch
+
+
+def matrices(rows, inputs, outputs):
+    rng = np.random.default_rng(0)
+    return rng.random((rows, inputs), np.float32), rng.random((rows, outputs), np.float32)
+
+
+def seconds_of_a_row(epoch, rows, least=0.3):
+    """The least time of an epoch, of several that take so many seconds together, for each row."""
+    first = timeit(epoch, number=1)  # it also makes what later ones find
+    return min(timeit(epoch, number=1) for _ in range(max(2, int(least / first)))) / rows
+
+
+def by_rows(counts):
+    """Lines of times against rows, also from a mapped file; and the most memory that the latter took, in multiples of its data."""
+    lines = {kind: [] for kind in KINDS} | {"sigmoid, descent, mapped file": []}
+    copies = []
+    for rows in counts:
+        x, y = matrices(rows, NARROW[0], NARROW[-1])
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "x"
+            x.tofile(path)
+            for line, times in lines.items():
+                mapped = np.memmap(path, np.float32, "r", shape=x.shape)
+                tracemalloc.start()
+                epoch = epoch_of(line.removesuffix(", mapped file"), NARROW, 32, Dataset(mapped if "mapped" in line else x, y))
+                if "mapped" in line:
+                    epoch()
+                    copies.append(tracemalloc.get_traced_memory()[1] / x.nbytes)
+                tracemalloc.stop()
+                times.append(seconds_of_a_row(epoch, rows))
+    return lines, copies
+
+
+def by_sizes(shapes, batch, rows):
+    """Lines of times against shapes, of dense data."""
+    lines = {kind: [] for kind in KINDS}
+    for sizes in shapes:
+        count = max(2 * batch, min(rows, 2_000_000_000 // sum(a * b for a, b in pairwise(sizes))))
+        data = Dataset(*matrices(count, sizes[0], sizes[-1]))
+        for kind, times in lines.items():
+            times.append(seconds_of_a_row(epoch_of(kind, sizes, batch, data), count))
+    return lines
+
+
+def by_threads(counts):
+    sizes, rows = (784, 1000, 1000, 10), 2_000
+    data = Dataset(*matrices(rows, sizes[0], sizes[-1]))
+    return {kind: [seconds_of_a_row(epoch_of(kind, sizes, 100, data, n), rows, 2) for n in counts] for kind in KINDS}
+
+
+def draw(axes, counts, lines, proportional, title):
+    """Lines against counts, and dashed what they would be if the cost grew (or, with threads, fell) exactly as the work."""
+    for line, times in lines.items():
+        kind = line.removesuffix(", mapped file")
+        style = {"marker": "x", "linestyle": ":"} if kind != line else {"marker": "o"}
+        axes.plot(counts, 1e6 * np.array(times), color=KINDS[kind][1], label=line, markersize=4, **style)
+        if kind == line:
+            at = len(counts) - 1 if proportional > 0 else 0
+            exact = 1e6 * times[at] * (np.array(counts) / counts[at]) ** proportional
+            axes.plot(counts, exact, color=KINDS[kind][1], linestyle="--", linewidth=0.8, alpha=0.6)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_title(title, fontsize=10)
+    axes.set_ylabel("µs for each row")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--most-rows", type=int, default=10_000_000, help="(%(default)s)")
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("scaling.png"), help="(%(default)s)")
+    arguments = parser.parse_args()
+    rows = [
+        n
+        for n in (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
+        if n <= arguments.most_rows
+    ]
+    neurons = [1, 4, 16, 64, 128, 256, 512, 1024, 2048, 4096]
+    layers = [1, 2, 5, 10, 20, 50, 100]
+    threads = list(range(1, (os.cpu_count() or 1) + 1))
+    figure, axes = pyplot.subplots(2, 2, figsize=(11, 8), layout="constrained")
+    lines, copies = by_rows(rows)
+    print("memory, in multiples of the mapped file:", *(f"{n:,} rows {c:.2f};" for n, c in zip(rows, copies, strict=True)))
+    draw(axes[0, 0], rows, lines, 0, f"rows, {[*NARROW]}, mini-batches of 32")
+    draw(
+        axes[0, 1],
+        neurons,
+        by_sizes([(100, n, 10) for n in neurons], 32, 20_000),
+        1,
+        "hidden neurons, [100, n, 10], mini-batches of 32",
+    )
+    draw(
+        axes[1, 0],
+        layers,
+        by_sizes([(64,) * (n + 1) + (10,) for n in layers], 32, 20_000),
+        1,
+        "hidden layers of 64, mini-batches of 32",
+    )
+    draw(axes[1, 1], threads, by_threads(threads), -1, "threads, [784, 1000, 1000, 10] dense, mini-batches of 100")
+    figure.savefig(arguments.output, dpi=110)
+
+
+if __name__ == "__main__":
+    main()
