@@ -2,45 +2,66 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from statistics import median
 
+from jobs import JAX
 from matplotlib import pyplot
 
-COLOURS = {
-    "nndl-ext": "#c0392b",
-    "the book's NumPy": "#7f8c8d",
-    "NumPy, batched": "#2980b9",
-    "scikit-learn": "#f39c12",
-    "PyTorch": "#8e44ad",
-    "PyTorch, by hand": "#bb8fce",
-    "PyTorch, compiled": "#d7bde2",
-    "JAX": "#27ae60",
+STYLES = {  # colour and marker, in the order of the legend
+    "JAX": ("#27ae60", "o"),
+    "NumPy, batched": ("#2980b9", "s"),
+    "PyTorch, by hand": ("#8e44ad", "<"),
+    "PyTorch, compiled": ("#bb8fce", ">"),
+    "PyTorch": ("#5b2c6f", "D"),
+    "scikit-learn": ("#f39c12", "^"),
+    "the book's NumPy": ("#7f8c8d", "X"),
 }
+OURS = "#c0392b"
 
 
 def draw(results, path):
-    """Write the chart of the jobs' medians to ``path``."""
-    figure, axes = pyplot.subplots(figsize=(10, 1.3 * len(results) + 1), layout="constrained")
-    position, ticks, labels = 0.0, [], []
-    for result in results:
-        medians = {name: median(times) for name, times in result["seconds"].items()}
-        ordered = sorted(medians.items(), key=lambda item: item[1])
-        ticks.append(position + (len(ordered) - 1) / 2)
-        labels.append(result["name"])
-        for name, seconds in ordered:
-            ratio = seconds / medians["nndl-ext"]
-            axes.barh(position, ratio, color=COLOURS[name], height=0.9)
-            axes.text(ratio * 1.05, position, f"{name}  {ratio:.3g}", va="center", fontsize=7)
-            position += 1
-        position += 1
-    axes.axvline(1, color=COLOURS["nndl-ext"], linewidth=0.8)
+    """Write the chart of the jobs' medians to ``path``, a panel for each group of jobs."""
+    groups = {group: list(members) for group, members in groupby(results, lambda result: result["group"])}
+    rows = [len(members) for members in groups.values()]
+    figure, panels = pyplot.subplots(
+        len(groups),
+        figsize=(10.5, 0.24 * sum(rows) + 0.5 * len(groups) + 1),
+        height_ratios=[count + 1 for count in rows],
+        sharex=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for axes, (group, members) in zip(panels[:, 0], groups.items(), strict=True):
+        for row, result in enumerate(members):
+            _draw_job(axes, row, result)
+        axes.axvspan(1e-2, 1, color=OURS, alpha=0.08, linewidth=0)
+        axes.axvline(1, color=OURS, linewidth=1.2)
+        axes.set_yticks(range(len(members)), [result["label"] for result in members], fontsize=8)
+        axes.set_ylim(len(members) - 0.4, -0.6)
+        axes.set_title(f"{group[0].upper()}{group[1:]}", fontsize=10, loc="left", fontweight="bold")
+        axes.grid(axis="x", which="both", alpha=0.2)
+        axes.spines[["top", "right"]].set_visible(False)
     axes.set_xscale("log")
-    axes.set_xlim(0.5, axes.get_xlim()[1] * 4)
-    axes.set_xticks([1, 10, 100], ["1", "10", "100"])
-    axes.set_yticks(ticks, labels, fontsize=8)
-    axes.margins(y=0.01)
-    axes.invert_yaxis()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlabel("time, in multiples of nndl-ext's (medians, logarithmic; shorter is faster)")
-    axes.set_title("One job after another, all packages side by side in one run")
+    axes.set_xlim(0.4, 200)
+    ticks = [0.5, 1, 2, 5, 10, 20, 50, 100]
+    axes.set_xticks(ticks, map(str, ticks))
+    axes.set_xlabel("time, in multiples of nndl-ext's (medians, logarithmic; right of the red line is slower than nndl-ext)")
+    for name, (colour, marker) in STYLES.items():
+        axes.plot([], [], marker, color=colour, label=name)
+    axes.plot([], [], "|", color="black", markersize=9, label="goal for JAX")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=8, fontsize=8, frameon=False)
     figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+def _draw_job(axes, row, result):
+    medians = {name: median(times) for name, times in result["seconds"].items()}
+    ours = medians.pop("nndl-ext")
+    axes.axhline(row, color="black", linewidth=0.4, alpha=0.15)
+    for name, seconds in medians.items():
+        colour, marker = STYLES[name]
+        axes.plot(seconds / ours, row, marker, color=colour, markersize=6.5 if name == JAX else 5, alpha=0.9)
+    for against, wanted in result["goals"]:
+        if against == JAX:
+            axes.plot(wanted, row, "|", color="black", markersize=9)

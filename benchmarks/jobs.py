@@ -31,20 +31,19 @@ class Job:
 
     @property
     def group(self):
-        """The part of the tables to which it belongs."""
+        """The table to which it belongs."""
         return f"{self.hidden} and {self.optimiser}, {self.dtype}" if self.call == "train" else "evaluation"
+
+    def __str__(self):
+        return f"{self.group}: {self.label}"
 
     @property
     def label(self):
-        """The name, where the group is known."""
+        """What the job is within its group."""
         what = {"train": f"m {self.batch}, {self.rows:,}", "predict": f"feedforward {self.rows:,}"}
-        data = self.data if self.output in ("sigmoid", "identity") else f"{self.data}, {self.output}"
-        cores = "" if self.threads == 1 else f", {self.threads} cores"
-        return f"{[*self.sizes]} {what.get(self.call, f'{self.call} {self.rows:,}')} {data}{cores}"
-
-    @property
-    def name(self):
-        return f"{self.label}, {self.dtype}"
+        parts = [f"{[*self.sizes]} {what.get(self.call, f'{self.call} {self.rows:,}')} {self.data}"]
+        parts += [self.output] * (self.output == "softmax") + [self.dtype] * (self.call != "train")
+        return ", ".join(parts + [f"{self.threads} cores"] * (self.threads > 1))
 
 
 def against_jax(least, sizes, batch, rows, **options):

@@ -75,7 +75,7 @@ def in_a_process(job, repeats):
     command = [sys.executable, __file__, "--job", str(JOBS.index(job)), "--repeats", str(repeats)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")} | settings
     result = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-    described = {"name": job.name, "label": job.label, "group": job.group, **asdict(job)}
+    described = {"name": str(job), "label": job.label, "group": job.group, **asdict(job)}
     return described | json.loads(result.stdout.splitlines()[-1])
 
 
@@ -126,9 +126,7 @@ def _alternate(ours, theirs, repeats, inside=False):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5, help="of which the medians count (%(default)s)")
-    parser.add_argument(
-        "--only", metavar="PATTERN", help="measure the jobs with this regular expression in 'group: name' alone"
-    )
+    parser.add_argument("--only", metavar="PATTERN", help="measure the jobs with this regular expression in their name alone")
     parser.add_argument("--list", action="store_true", help="print the jobs, and measure nothing")
     parser.add_argument(
         "--markdown", action="store_true", help="write README.md's tables from results.json, and measure nothing"
@@ -137,14 +135,14 @@ def main():
     parser.add_argument("--job", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     file = arguments.output / "results.json"
-    jobs = [job for job in JOBS if re.search(arguments.only or "", f"{job.group}: {job.name}")]
+    jobs = [job for job in JOBS if re.search(arguments.only or "", str(job))]
     if arguments.job is not None:
         job = JOBS[arguments.job]
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: job.threads])
         print(json.dumps(measure(job, arguments.repeats)))
     elif arguments.list:
-        print(*(f"{job.group}: {job.name}" for job in jobs), sep="\n")
+        print(*(str(job) for job in jobs), sep="\n")
     elif arguments.markdown:
         write_tables(json.loads(file.read_text()))
     else:

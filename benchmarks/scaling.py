@@ -21,6 +21,7 @@ from nndl_ext._core.optimisers import Adam, Descent
 
 KINDS = {"sigmoid, descent": ("sigmoid", "#c0392b"), "relu, Adam": ("relu", "#2980b9")}
 NARROW = (8, 16, 1)
+MAPPED = ", from a mapped file"
 
 
 def epoch_of(kind, sizes, batch, data, threads=1):
@@ -45,15 +46,15 @@ def matrices(rows, inputs, outputs):
     return rng.random((rows, inputs), np.float32), rng.random((rows, outputs), np.float32)
 
 
-def seconds_of_a_row(epoch, rows, least=0.3):
+def seconds_of_a_row(epoch, rows, least=0.5):
     """The least time of an epoch, of several that take so many seconds together, for each row."""
     first = timeit(epoch, number=1)  # it also makes what later ones find
     return min(timeit(epoch, number=1) for _ in range(max(2, int(least / first)))) / rows
 
 
 def by_rows(counts):
-    """Lines of times against rows, also from a mapped file; and the most memory that the latter took, in multiples of its data."""
-    lines = {kind: [] for kind in KINDS} | {"sigmoid, descent, mapped file": []}
+    """Lines of times against rows, also from a mapped file; and the most memory that the latter took, in multiples of the file."""
+    lines = {kind: [] for kind in KINDS} | {f"sigmoid, descent{MAPPED}": []}
     copies = []
     for rows in counts:
         x, y = matrices(rows, NARROW[0], NARROW[-1])
@@ -63,8 +64,9 @@ def by_rows(counts):
             for line, times in lines.items():
                 mapped = np.memmap(path, np.float32, "r", shape=x.shape)
                 tracemalloc.start()
-                epoch = epoch_of(line.removesuffix(", mapped file"), NARROW, 32, Dataset(mapped if "mapped" in line else x, y))
-                if "mapped" in line:
+                data = Dataset(mapped if line.endswith(MAPPED) else x, y)
+                epoch = epoch_of(line.removesuffix(MAPPED), NARROW, 32, data)
+                if line.endswith(MAPPED):
                     epoch()
                     copies.append(tracemalloc.get_traced_memory()[1] / x.nbytes)
                 tracemalloc.stop()
@@ -89,20 +91,32 @@ def by_threads(counts):
     return {kind: [seconds_of_a_row(epoch_of(kind, sizes, 100, data, n), rows, 2) for n in counts] for kind in KINDS}
 
 
-def draw(axes, counts, lines, proportional, title):
-    """Lines against counts, and dashed what they would be if the cost grew (or, with threads, fell) exactly as the work."""
+def draw(axes, counts, lines, power, title):
+    """Lines against counts on logarithmic scales, and dashed what they would be if the cost grew exactly as that power."""
+    anchor = -1 if power > 0 else 0
     for line, times in lines.items():
-        kind = line.removesuffix(", mapped file")
-        style = {"marker": "x", "linestyle": ":"} if kind != line else {"marker": "o"}
-        axes.plot(counts, 1e6 * np.array(times), color=KINDS[kind][1], label=line, markersize=4, **style)
-        if kind == line:
-            at = len(counts) - 1 if proportional > 0 else 0
-            exact = 1e6 * times[at] * (np.array(counts) / counts[at]) ** proportional
-            axes.plot(counts, exact, color=KINDS[kind][1], linestyle="--", linewidth=0.8, alpha=0.6)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+        colour = KINDS[line][1]
+        exact = 1e6 * times[anchor] * (np.array(counts) / counts[anchor]) ** power
+        axes.loglog(counts, 1e6 * np.array(times), "o-", color=colour, label=line, markersize=4)
+        axes.loglog(counts, exact, "--", color=colour, linewidth=0.8)
+    axes.plot([], [], "--", color="grey", linewidth=0.8, label="in proportion")
+    finish(axes, "µs for each row", title)
+
+
+def draw_rows(axes, counts, lines):
+    """Lines against rows, which should be level: the time on a scale from 0."""
+    for line, times in lines.items():
+        kind = line.removesuffix(MAPPED)
+        axes.semilogx(
+            counts, 1e9 * np.array(times), "o-" if kind == line else "x:", color=KINDS[kind][1], label=line, markersize=5
+        )
+    axes.set_ylim(0, 1.25e9 * max(map(max, lines.values())))
+    finish(axes, "ns for each row", f"rows, {[*NARROW]}, mini-batches of 32")
+
+
+def finish(axes, unit, title):
     axes.set_title(title, fontsize=10)
-    axes.set_ylabel("µs for each row")
+    axes.set_ylabel(unit)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
 
@@ -122,23 +136,15 @@ def main():
     threads = list(range(1, (os.cpu_count() or 1) + 1))
     figure, axes = pyplot.subplots(2, 2, figsize=(11, 8), layout="constrained")
     lines, copies = by_rows(rows)
-    print("memory, in multiples of the mapped file:", *(f"{n:,} rows {c:.2f};" for n, c in zip(rows, copies, strict=True)))
-    draw(axes[0, 0], rows, lines, 0, f"rows, {[*NARROW]}, mini-batches of 32")
-    draw(
-        axes[0, 1],
-        neurons,
-        by_sizes([(100, n, 10) for n in neurons], 32, 20_000),
-        1,
-        "hidden neurons, [100, n, 10], mini-batches of 32",
-    )
-    draw(
-        axes[1, 0],
-        layers,
-        by_sizes([(64,) * (n + 1) + (10,) for n in layers], 32, 20_000),
-        1,
-        "hidden layers of 64, mini-batches of 32",
-    )
+    print("most memory, in multiples of the mapped file:", *(f"{n:,} rows {c:.2f};" for n, c in zip(rows, copies, strict=True)))
+    draw_rows(axes[0, 0], rows, lines)
+    lines = by_sizes([(100, n, 10) for n in neurons], 32, 20_000)
+    draw(axes[0, 1], neurons, lines, 1, "hidden neurons, [100, n, 10], mini-batches of 32")
+    lines = by_sizes([(64,) * (n + 1) + (10,) for n in layers], 32, 20_000)
+    draw(axes[1, 0], layers, lines, 1, "hidden layers of 64, mini-batches of 32")
     draw(axes[1, 1], threads, by_threads(threads), -1, "threads, [784, 1000, 1000, 10] dense, mini-batches of 100")
+    axes[1, 1].set_xticks(threads, map(str, threads))
+    axes[1, 1].minorticks_off()
     figure.savefig(arguments.output, dpi=110)
 
 
