@@ -37,7 +37,7 @@ def ratio_to(against, medians):
 def show(result):
     """Print what was measured of a job."""
     medians = medians_of(result)
-    print(f"\n{result['group']}: {result['name']}")
+    print(f"\n{result['name']}")
     for name, seconds in medians.items():
         print(f"    {name:20}{readable(seconds):>10}  +- {spread(result['seconds'][name])}")
     for name, reason in result["missing"].items():
@@ -53,9 +53,7 @@ def tables(results):
     """The tables of all results, in Markdown."""
     lines = []
     jobs = [result for result in results if "sizes" in result]
-    for group, members in groupby(
-        sorted(jobs, key=lambda result: result["group"], reverse=True), lambda result: result["group"]
-    ):
+    for group, members in groupby(jobs, lambda result: result["group"]):
         lines += [
             f"**{group[0].upper()}{group[1:]}**",
             "",

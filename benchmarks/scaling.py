@@ -53,7 +53,7 @@ def seconds_of_a_row(epoch, rows, least=0.5):
 
 
 def by_rows(counts):
-    """Lines of times against rows, also from a mapped file; and the most memory that the latter took, in multiples of the file."""
+    """Lines of times against rows, also from a mapped file; and the most memory that this took, in multiples of the file."""
     lines = {kind: [] for kind in KINDS} | {f"sigmoid, descent{MAPPED}": []}
     copies = []
     for rows in counts:
