@@ -93,7 +93,7 @@ def by_threads(counts):
 
 def draw(axes, counts, lines, power, title):
     """Lines against counts on logarithmic scales, and dashed what they would be if the cost grew exactly as that power."""
-    anchor = -1 if power > 0 else 0
+    anchor = len(counts) // 2 if power > 0 else 0
     for line, times in lines.items():
         colour = KINDS[line][1]
         exact = 1e6 * times[anchor] * (np.array(counts) / counts[anchor]) ** power
@@ -137,6 +137,8 @@ def main():
     figure, axes = pyplot.subplots(2, 2, figsize=(11, 8), layout="constrained")
     lines, copies = by_rows(rows)
     print("most memory, in multiples of the mapped file:", *(f"{n:,} rows {c:.2f};" for n, c in zip(rows, copies, strict=True)))
+    if copies[-1] >= 2:
+        raise SystemExit("the mapped file was copied more than once")
     draw_rows(axes[0, 0], rows, lines)
     lines = by_sizes([(100, n, 10) for n in neurons], 32, 20_000)
     draw(axes[0, 1], neurons, lines, 1, "hidden neurons, [100, n, 10], mini-batches of 32")
