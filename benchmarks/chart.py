@@ -10,6 +10,7 @@ from matplotlib import pyplot
 
 STYLES = {  # colour and marker, in the order of the legend
     "JAX": ("#27ae60", "o"),
+    "JAX, sparse": ("#145a32", "P"),
     "NumPy, batched": ("#2980b9", "s"),
     "PyTorch, by hand": ("#8e44ad", "<"),
     "PyTorch, compiled": ("#bb8fce", ">"),
