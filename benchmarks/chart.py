@@ -44,14 +44,14 @@ def draw(results, path):
         axes.grid(axis="x", which="both", alpha=0.2)
         axes.spines[["top", "right"]].set_visible(False)
     axes.set_xscale("log")
-    axes.set_xlim(0.4, 200)
-    ticks = [0.5, 1, 2, 5, 10, 20, 50, 100]
+    axes.set_xlim(0.4, 500)
+    ticks = [0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500]
     axes.set_xticks(ticks, map(str, ticks))
-    axes.set_xlabel("time, in multiples of nndl-ext's (medians, logarithmic; right of the red line is slower than nndl-ext)")
+    axes.set_xlabel("time, in multiples of nndl-ext's (medians, logarithmic): right of the red line is slower than nndl-ext")
     for name, (colour, marker) in STYLES.items():
         axes.plot([], [], marker, color=colour, label=name)
     axes.plot([], [], "|", color="black", markersize=9, label="goal for JAX")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=8, fontsize=8, frameon=False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=5, fontsize=8, frameon=False)
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
 
@@ -62,7 +62,15 @@ def _draw_job(axes, row, result):
     axes.axhline(row, color="black", linewidth=0.4, alpha=0.15)
     for name, seconds in medians.items():
         colour, marker = STYLES[name]
-        axes.plot(seconds / ours, row, marker, color=colour, markersize=6.5 if name == JAX else 5, alpha=0.9)
+        axes.plot(
+            seconds / ours,
+            row,
+            marker,
+            color=colour,
+            markersize=6.5 if name == JAX else 5,
+            alpha=0.9,
+            zorder=3 if name == JAX else 2,
+        )
     for against, wanted in result["goals"]:
         if against == JAX:
             axes.plot(wanted, row, "|", color="black", markersize=9)

@@ -57,7 +57,7 @@ def tables(results):
         lines += [
             f"**{group[0].upper()}{group[1:]}**",
             "",
-            "| job | nndl-ext | limit | JAX | fastest other | the book's NumPy | goal |",
+            "| job | nndl-ext | of the limit | JAX | fastest other | the book's NumPy | goal |",
         ]
         lines += ["|---|---|---|---|---|---|---|", *map(_line, members), ""]
     lines += ["**Whole processes**", "", "| what | nndl-ext | the other | ratio | goal |", "|---|---|---|---|---|"]
@@ -80,7 +80,7 @@ def _line(result):
     goals = []
     for against, wanted in result["goals"]:
         measured = ratio_to(against, medians)
-        verdict = "" if measured is None else " held" if measured[1] >= wanted else f" **missed** ({measured[1]:.2f})"
+        verdict = "" if measured is None else f": {'held' if measured[1] >= wanted else '**missed**'}, {measured[1]:.2f}"
         goals.append(f"{against} {wanted}{verdict}")
     return f"| {result['label']} | {readable(medians[OURS])} | {limit} | {jax} | {other} | {reference} | {'; '.join(goals)} |"
 

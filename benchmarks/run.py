@@ -128,9 +128,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=5, help="of which the medians count (%(default)s)")
     parser.add_argument("--only", metavar="PATTERN", help="measure the jobs with this regular expression in their name alone")
     parser.add_argument("--list", action="store_true", help="print the jobs, and measure nothing")
-    parser.add_argument(
-        "--markdown", action="store_true", help="write README.md's tables from results.json, and measure nothing"
-    )
+    parser.add_argument("--markdown", action="store_true", help="write README.md's tables and chart from results.json alone")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results"), help="for results.json and results.png")
     parser.add_argument("--job", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -144,7 +142,9 @@ def main():
     elif arguments.list:
         print(*(str(job) for job in jobs), sep="\n")
     elif arguments.markdown:
-        write_tables(json.loads(file.read_text()))
+        results = json.loads(file.read_text())
+        write_tables(results)
+        draw(results, Path(__file__).with_name("results.png"))
     else:
         arguments.output.mkdir(parents=True, exist_ok=True)
         results = []
