@@ -25,6 +25,7 @@ MEMORY = 2**28  # bytes that no cache holds
 def compiled(size, width):
     """The functions of limits.c for elements of so many bytes, and rows of so many elements."""
     options = ["-O3", "-funroll-loops", "-ffp-contract=fast", "-march=native", "-fPIC", "-shared"]
+    options += os.environ.get("CFLAGS", "").split()
     source = os.path.join(os.path.dirname(__file__), "limits.c")
     with tempfile.TemporaryDirectory() as folder:
         library = f"{folder}/limits.so"
