@@ -172,8 +172,7 @@ class BatchedNumPy(Peer):
     def adapt(self, gradients):
         """Adam's step."""
         self.steps += 1
-        root = (1 - SECOND**self.steps) ** 0.5
-        rate = RATE * root / (1 - FIRST**self.steps)
+        rate = RATE * (1 - SECOND**self.steps) ** 0.5 / (1 - FIRST**self.steps)
         for p, g, (first, second) in zip(self.weights + self.biases, gradients, self.moments, strict=True):
             first *= FIRST
             first += (1 - FIRST) * g
@@ -182,7 +181,7 @@ class BatchedNumPy(Peer):
             second *= SECOND
             second += g
             np.sqrt(second, out=g)
-            g += EPSILON * root
+            g += EPSILON
             np.divide(first, g, out=g)
             g *= rate
             p -= g
@@ -394,11 +393,10 @@ class Jax(Peer):
         def adapt(state, gradient):
             parameters, first, second, powers = state
             powers = powers * decay
-            root = jnp.sqrt(1 - powers[1])
-            rate, epsilon = RATE * root / (1 - powers[0]), EPSILON * root
+            rate = RATE * jnp.sqrt(1 - powers[1]) / (1 - powers[0])
             first = jax.tree.map(lambda m, g: FIRST * m + (1 - FIRST) * g, first, gradient)
             second = jax.tree.map(lambda v, g: SECOND * v + (1 - SECOND) * g * g, second, gradient)
-            new = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + epsilon), parameters, first, second)
+            new = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + EPSILON), parameters, first, second)
             return new, first, second, powers
 
         def epoch(state, x, y, order):
