@@ -71,7 +71,7 @@ def in_a_process(job, repeats):
     """``measure`` in a process of its own, held to the job's number of cores before any package starts its threads."""
     threads = str(job.threads)
     settings = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NNDL_EXT_NUM_THREADS"), threads)
-    settings["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={str(job.threads > 1).lower()}"
+    settings["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen={str(job.threads > 1).lower()}"
     command = [sys.executable, __file__, "--job", str(JOBS.index(job)), "--repeats", str(repeats)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")} | settings
     result = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
