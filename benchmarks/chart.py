@@ -49,7 +49,8 @@ def draw(results, path):
     axes.set_xticks(ticks, map(str, ticks))
     axes.set_xlabel("time, in multiples of nndl-ext's (medians, logarithmic): right of the red line is slower than nndl-ext")
     for name, (colour, marker) in STYLES.items():
-        axes.plot([], [], marker, color=colour, label=name)
+        if any(name in result["seconds"] for result in results):
+            axes.plot([], [], marker, color=colour, label=name)
     axes.plot([], [], "|", color="black", markersize=9, label="goal for JAX")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=5, fontsize=8, frameon=False)
     figure.savefig(path, dpi=120)
