@@ -60,29 +60,32 @@ def tables(results):
             "| job | nndl-ext | of the limit | JAX | fastest other | the book's NumPy | goal |",
         ]
         lines += ["|---|---|---|---|---|---|---|", *map(_line, members), ""]
-    lines += ["**Whole processes**", "", "| what | nndl-ext | the other | ratio | goal |", "|---|---|---|---|---|"]
-    for result in results:
-        if "sizes" not in result:
-            ours, other = (median(times) for times in result["seconds"].values())
-            lines.append(
-                f"| {result['name']} | {readable(ours)} | {readable(other)} | {other / ours:.2f} | {result['goal']:.2f} |"
-            )
+    others = [result for result in results if "sizes" not in result]
+    if others:
+        lines += ["**Whole processes**", "", "| what | nndl-ext | the other | ratio | goal |", "|---|---|---|---|---|"]
+    for result in others:
+        ours, other = (median(times) for times in result["seconds"].values())
+        lines.append(f"| {result['name']} | {readable(ours)} | {readable(other)} | {other / ours:.2f} | {result['goal']:.2f} |")
     return "\n".join(lines) + "\n"
 
 
 def _line(result):
     """A job's line of a table: the times of others in multiples of ours, ours in multiples of the limit."""
     medians = medians_of(result)
-    limit = f"{medians[OURS] / result['limit']:.1f}" if result["limit"] else ""
-    jax, reference = ("" if name not in medians else f"{medians[name] / medians[OURS]:.3g}" for name in (JAX, REFERENCE))
+    limit = _digits(medians[OURS] / result["limit"]) if result["limit"] else ""
+    jax, reference = ("" if name not in medians else _digits(medians[name] / medians[OURS]) for name in (JAX, REFERENCE))
     found = ratio_to(FASTEST, {name: seconds for name, seconds in medians.items() if name != JAX})
-    other = f"{found[0]} {found[1]:.3g}" if found else ""
+    other = f"{found[0]} {_digits(found[1])}" if found else ""
     goals = []
     for against, wanted in result["goals"]:
         measured = ratio_to(against, medians)
         verdict = "" if measured is None else f": {'held' if measured[1] >= wanted else '**missed**'}, {measured[1]:.2f}"
         goals.append(f"{against} {wanted}{verdict}")
     return f"| {result['label']} | {readable(medians[OURS])} | {limit} | {jax} | {other} | {reference} | {'; '.join(goals)} |"
+
+
+def _digits(ratio):
+    return f"{ratio:.{2 if ratio < 10 else 1 if ratio < 100 else 0}f}"
 
 
 def write_tables(results):
