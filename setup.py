@@ -11,7 +11,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-VARIANTS = ["baseline", "x86_64_v3"]
+VARIANTS = ["baseline", "x86_64_v3", "x86_64_v4"]
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 # No option here may change a result: no part of -ffast-math that does, and no contraction but the fma that is written out.
@@ -23,15 +23,20 @@ INLINE = "inline __attribute__((always_inline))"
 CLANG = ["-O3", "-mllvm", "-unroll-threshold=1000", *GCC_AND_CLANG]
 VECTORISE = ["-O2", "-ftree-vectorize", "-ftree-slp-vectorize", "-funroll-loops", "-fno-tree-loop-distribute-patterns"]
 VECTORISE += ["-fgcse-las", "-fgcse-sm"]
+X86_64 = {
+    "x86_64_v3": ["-mavx2", "-mfma"],
+    "x86_64_v4": ["-mavx2", "-mfma", "-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mprefer-vector-width=512"],
+}
 OPTIONS = {
-    "gcc": {"kernels": [*GCC_AND_CLANG, *VECTORISE], "x86_64_v3": ["-mavx2", "-mfma"], "inline": INLINE},
-    "clang": {"kernels": CLANG, "x86_64_v3": ["-mavx2", "-mfma"], "inline": INLINE},
-    "clang-cl": {
-        "kernels": [f"/clang:{option}" for option in CLANG],
-        "x86_64_v3": ["-mavx2", "-mfma"],
-        "inline": INLINE,
+    "gcc": {"kernels": [*GCC_AND_CLANG, *VECTORISE], **X86_64, "inline": INLINE},
+    "clang": {"kernels": CLANG, **X86_64, "inline": INLINE},
+    "clang-cl": {"kernels": [f"/clang:{option}" for option in CLANG], **X86_64, "inline": INLINE},
+    "msvc": {
+        "kernels": ["/O2", "/fp:precise"],
+        "x86_64_v3": ["/arch:AVX2"],
+        "x86_64_v4": ["/arch:AVX512"],
+        "inline": "__forceinline",
     },
-    "msvc": {"kernels": ["/O2", "/fp:precise"], "x86_64_v3": ["/arch:AVX2"], "inline": "__forceinline"},
 }
 
 # By setuptools' name of the platform. Clang's own choice for 32-bit processors is x87 arithmetic, which rounds twice.
@@ -90,7 +95,7 @@ class BuildExt(build_ext):
         if self.compiler.compiler_type == "msvc":
             use_clang_cl(self.compiler, self.plat_name)
         compiler, x86_64 = compiler_and_target(self.compiler, self.plat_name)
-        self.extensions = [ext for ext in self.extensions if x86_64 or not ext.name.endswith(".x86_64_v3")]
+        self.extensions = [ext for ext in self.extensions if x86_64 or ".x86_64_" not in ext.name]
         options = OPTIONS[compiler]
         for ext in self.extensions:
             variant = ext.name.rpartition(".")[2]

@@ -14,6 +14,18 @@ cdef enum:
     ACROSS = 16     # in the second cache
 
 
+cdef extern from *:
+    """
+    /* Vectors of columns in a tile: as many registers as sums need for none to wait for another, and no more than there are. */
+    #ifdef __AVX512F__
+    #define NNDL_EXT_TILE 2
+    #else
+    #define NNDL_EXT_TILE 1
+    #endif
+    """
+    const Py_ssize_t TILE "NNDL_EXT_TILE"
+
+
 cdef struct Sparse:             # rows of which only the elements that are not zero are stored
     const int64_t *rows         # which of them, NULL for all
     Py_ssize_t count
@@ -24,22 +36,23 @@ cdef struct Sparse:             # rows of which only the elements that are not z
 
 cdef inline void product_tile(
     real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const real *l, Py_ssize_t l_stride,
-    Py_ssize_t l_step, const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth,
+    Py_ssize_t l_step, const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth, Py_ssize_t vectors,
 ) noexcept nogil:
-    """``dense_product`` for one vector of columns and a constant number of rows, whose sums stay in registers."""
-    cdef real sums[6][16]
+    """``dense_product`` for constant numbers of vectors of columns and of rows, whose sums stay in registers."""
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
+    cdef real sums[6][32]
     cdef real factor
     cdef Py_ssize_t i, p, q
     for p in range(rows):
-        for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
+        for q in range(vectors * lanes):
             sums[p][q] = init[p * init_stride + q]
     for i in range(depth):
         for p in range(rows):
             factor = l[p * l_stride + i * l_step]
-            for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
+            for q in range(vectors * lanes):
                 sums[p][q] = fma(factor, r[i * r_stride + q], sums[p][q])
     for p in range(rows):
-        for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
+        for q in range(vectors * lanes):
             c[p * c_stride + q] = sums[p][q]
 
 
@@ -49,10 +62,15 @@ cdef inline void product_tiles(
 ) noexcept nogil:
     """``dense_product`` for a constant number of rows."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
-    cdef Py_ssize_t v
-    for v in range(vectors):
+    cdef Py_ssize_t v = 0
+    while TILE > 1 and v + TILE <= vectors:
         product_tile(c + v * lanes, c_stride, init + v * lanes, init_stride, l, l_stride, l_step, r + v * lanes, r_stride, rows,
-                     depth)
+                     depth, TILE)
+        v += TILE
+    while v < vectors:
+        product_tile(c + v * lanes, c_stride, init + v * lanes, init_stride, l, l_stride, l_step, r + v * lanes, r_stride, rows,
+                     depth, 1)
+        v += 1
 
 
 cdef void dense_product(

@@ -11,15 +11,15 @@ from nndl_ext._kernels import cpu
 if TYPE_CHECKING:
     from nndl_ext._kernels import baseline as kernels
 
-# Best first. The names of the modules, and what each needs of the processor.
-_VARIANTS = {"x86-64-v3": ("x86_64_v3", cpu.has_x86_64_v3), "baseline": ("baseline", lambda: True)}
+# Best first. The names of the modules, and the version of x86-64 that each needs.
+_VARIANTS = {"x86-64-v4": ("x86_64_v4", 4), "x86-64-v3": ("x86_64_v3", 3), "baseline": ("baseline", 0)}
 
 
 def _available() -> list[str]:
     return [
         name
-        for name, (module, runs_here) in _VARIANTS.items()
-        if util.find_spec(f"{__name__}.{module}") is not None and runs_here()
+        for name, (module, level) in _VARIANTS.items()
+        if util.find_spec(f"{__name__}.{module}") is not None and cpu.x86_64_level() >= level
     ]
 
 
