@@ -112,3 +112,33 @@ cdef void add_to_biases(
     for s in range(samples):
         for j in range(neurons):
             biases[j] += deltas[s * stride + j]
+
+
+cdef inline void errors_before(
+    real *previous, Py_ssize_t stride, const real *deltas, Py_ssize_t row, const real *weights, const Layer *layer,
+    Py_ssize_t samples, Py_ssize_t size, Py_ssize_t neurons,
+) noexcept nogil:
+    """``errors_before_few`` for a constant number of neurons."""
+    cdef Py_ssize_t s, j, k
+    cdef real total
+    for s in range(samples):
+        for j in range(size):
+            total = deltas[s] * weights[j]
+            for k in range(1, neurons):
+                total = fma(deltas[k * row + s], weights[k * layer.stride + j], total)
+            previous[s * stride + j] = total
+
+
+cdef void errors_before_few(
+    real *previous, Py_ssize_t stride, const real *deltas, Py_ssize_t row, const real *weights, const Layer *layer,
+    Py_ssize_t samples, Py_ssize_t size,
+) noexcept nogil:
+    """w^T delta of a layer that lies across (BP2), for ``size`` of the neurons before it."""
+    if layer.neurons == 1:
+        errors_before(previous, stride, deltas, row, weights, layer, samples, size, 1)
+    elif layer.neurons == 2:
+        errors_before(previous, stride, deltas, row, weights, layer, samples, size, 2)
+    elif layer.neurons == 3:
+        errors_before(previous, stride, deltas, row, weights, layer, samples, size, 3)
+    else:
+        errors_before(previous, stride, deltas, row, weights, layer, samples, size, 4)

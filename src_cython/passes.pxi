@@ -236,7 +236,7 @@ cdef int backward(const Job *job, const real *parameters) except -1 nogil:
     """The errors of all layers but the last, from the last one's (BP2)."""
     cdef const Layer *layer
     cdef const real *weights
-    cdef Py_ssize_t i, s, begin, end, stride, neurons, row = columns(job, sizeof(real)), lanes = VECTOR // sizeof(real)
+    cdef Py_ssize_t i, begin, end, stride, neurons, row = columns(job, sizeof(real)), lanes = VECTOR // sizeof(real)
     cdef Py_ssize_t at = size_before(job, job.depth - 1)
     cdef real *transposed = <real *> job.transposed
     cdef real *sums
@@ -252,10 +252,7 @@ cdef int backward(const Job *job, const real *parameters) except -1 nogil:
         previous = <real *> job.deltas + at
         if layer.across:
             begin, end = begin_of(job, stride // lanes) * lanes, end_of(job, stride // lanes) * lanes
-            for s in range(job.samples):
-                memset(previous + s * stride + begin, 0, (end - begin) * sizeof(real))
-            dense_product(previous + begin, stride, previous + begin, stride, deltas, 1, row, weights + begin, layer.stride,
-                          job.samples, layer.neurons, (end - begin) // lanes)
+            errors_before_few(previous + begin, stride, deltas, row, weights + begin, layer, job.samples, end - begin)
         else:
             # Here samples run across the vectors.
             begin, end = begin_of(job, layer.neurons), end_of(job, layer.neurons)

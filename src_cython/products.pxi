@@ -40,7 +40,7 @@ cdef inline void product_tile(
 ) noexcept nogil:
     """``dense_product`` for constant numbers of vectors of columns and of rows, whose sums stay in registers."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
-    cdef real sums[6][32]
+    cdef real sums[6][64]
     cdef real factor
     cdef Py_ssize_t i, p, q
     for p in range(rows):
@@ -63,6 +63,10 @@ cdef inline void product_tiles(
     """``dense_product`` for a constant number of rows."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     cdef Py_ssize_t v = 0
+    while rows == 1 and v + 4 <= vectors:       # sums enough for none to wait for another
+        product_tile(c + v * lanes, c_stride, init + v * lanes, init_stride, l, l_stride, l_step, r + v * lanes, r_stride, rows,
+                     depth, 4)
+        v += 4
     while TILE > 1 and v + TILE <= vectors:
         product_tile(c + v * lanes, c_stride, init + v * lanes, init_stride, l, l_stride, l_step, r + v * lanes, r_stride, rows,
                      depth, TILE)

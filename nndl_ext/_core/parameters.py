@@ -18,7 +18,7 @@ from nndl_ext._core.validation import as_dtype, finite, shaped
 
 VECTOR = 64  # bytes
 
-# The neurons up to which a last layer lies across.
+# The neurons up to which a last layer lies across; `errors_before_few` in ``layer.pxi`` takes no more.
 _FEW = 4
 
 Arrays = list[np.ndarray]
