@@ -120,12 +120,13 @@ def _softmax(z: np.ndarray) -> np.ndarray:
     return e / e.sum(axis=0)
 
 
-# For each activation: its value at z, and the derivatives of a cost by z, from those by a.
+# For each activation: its value at z; and the cost's derivatives by z, given z, the value a and the derivatives by a.
 ACTIVATIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "identity": (lambda z: z, lambda _z, _a, by_a: by_a),
     "sigmoid": (sigmoid, lambda _z, a, by_a: by_a * a * (1 - a)),
     "tanh": (np.tanh, lambda _z, a, by_a: by_a * (1 - a**2)),
     "relu": (lambda z: np.maximum(z, 0), lambda z, _a, by_a: by_a * (z > 0)),
+    "softplus": (lambda z: np.logaddexp(0, z), lambda z, _a, by_a: by_a * sigmoid(z)),
     "exp": (np.exp, lambda _z, a, by_a: by_a * a),
     "softmax": (_softmax, lambda _z, a, by_a: a * (by_a - (by_a * a).sum(axis=0))),
 }

@@ -1,14 +1,17 @@
 """The activations: a function of each neuron's weighted input, and its derivative, from the function's value.
 
-A new one takes a name in ``Activation``, a line in ``activate`` and one in ``times_slope``, and a line in
-``nndl_ext/_core/functions.py``. Each loop is its own, so that none has a choice inside.
+A new one takes a name in ``Activation`` and in ``ACTIVATIONS``, a loop in ``activate`` and one in ``times_slope``, a line in
+``nndl_ext/reference.py``, with which the tests compare it, and a digest in ``tests/test_engine.py``. One that only the output
+layer can have, or that a cost asks for, is named in ``nndl_ext/_core/functions.py``, too. The derivative must follow from the
+value alone, since z is not kept. Each loop is its own, so that none has a choice inside.
 """
 
 cdef enum Activation:
     BY_PYTHON = -1      # a function of the user's
-    IDENTITY, SIGMOID, TANH, RELU, EXP, SOFTMAX
+    IDENTITY, SIGMOID, TANH, RELU, EXP, SOFTMAX, SOFTPLUS   # pickles hold the numbers: new ones come last
 
-ACTIVATIONS = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "exp": EXP, "softmax": SOFTMAX}
+ACTIVATIONS = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softplus": SOFTPLUS, "exp": EXP,
+               "softmax": SOFTMAX}
 
 
 cdef void activate(Activation kind, real *z, Py_ssize_t count) noexcept nogil:
@@ -23,6 +26,9 @@ cdef void activate(Activation kind, real *z, Py_ssize_t count) noexcept nogil:
     elif kind == RELU:
         for i in range(count):
             z[i] = 0 if z[i] < 0 else z[i]      # NaN stays
+    elif kind == SOFTPLUS:
+        for i in range(count):
+            z[i] = softplus_of(z[i])
     elif kind == EXP:
         for i in range(count):
             z[i] = exp_of(z[i])
@@ -39,10 +45,16 @@ cdef void times_slope(Activation kind, real *deltas, const real *a, Py_ssize_t c
             deltas[i] = normal_or_zero(deltas[i] * fma(-a[i], a[i], <real> 1))
     elif kind == RELU:
         for i in range(count):
-            deltas[i] = deltas[i] if a[i] > 0 else 0
+            deltas[i] = normal_or_zero(deltas[i]) if a[i] > 0 else 0
+    elif kind == SOFTPLUS:
+        for i in range(count):
+            deltas[i] = normal_or_zero(deltas[i] * softplus_slope_of(a[i]))
     elif kind == EXP:
         for i in range(count):
             deltas[i] = normal_or_zero(deltas[i] * a[i])
+    else:
+        for i in range(count):
+            deltas[i] = normal_or_zero(deltas[i])
 
 
 cdef inline void softmax_of_sample(real *z, Py_ssize_t neurons) noexcept nogil:

@@ -3,10 +3,11 @@
 Each function is a fixed sequence of correctly rounded operations, so that its bits depend on its arguments alone. ``fma``
 and the square root are all that is taken from libm: IEEE 754 leaves them no freedom.
 
-Bare constants are float64 in C, and what they meet becomes so: ``one`` and its like are of the right type.
+A bare constant such as 1.0 is a float64 in C and would make a float32 expression float64, so constants are cast or stand in
+variables of the right type.
 
-Results below the smallest normal number are 0. Elsewhere exp and log are within 1 unit in the last place, sigmoid and tanh
-within 2.
+Results below the smallest normal number are 0. Elsewhere exp and log are within 1 unit in the last place, sigmoid, tanh and
+softplus within 2.
 """
 
 from libc.math cimport INFINITY, copysign, copysignf, fabs, fabsf, fma as fma64, fmaf as fma32, sqrt as sqrt64, sqrtf as sqrt32
@@ -93,8 +94,8 @@ cdef inline real least_exponent(real x) noexcept nogil:
 
 
 cdef inline real exp_minus_one(real x, real *n) noexcept nogil:
-    """p, and the pushed integer n, with which e**x = (1 + p) * 2**n, |p| < 0.42. The polynomial is the one whose largest
-    relative error is least."""
+    """With e**x = (1 + p) * 2**n: p, |p| < 0.42, while n is set, pushed. Around 0 n is 0, and p is e**x - 1 without
+    cancellation. The polynomial is the one whose largest relative error is least."""
     cdef real r, q, lost
     n[0] = pushed(x * <real> 1.4426950408889634)
     if real is float:
@@ -148,7 +149,7 @@ cdef inline real tanh_of(real z) noexcept nogil:
     """-t / (2 + t) for t = e**(-2 |z|) - 1, with z's sign. The last step puts back what t, the sum and the quotient have
     lost."""
     cdef real one = 1, two = 2, n, p, power, t, lost, q
-    p = exp_minus_one(clamp(-two * magnitude(z), <real> 60), &n)
+    p = exp_minus_one(clamp(-two * magnitude(z), <real> 60), &n)      # beyond, tanh is 1, and 2**n still a normal number
     power = power_of_two(n)
     t = fma(power, p, power - one)
     lost = fma(power, p, power - one - t)
@@ -197,3 +198,19 @@ cdef inline real normal_or_zero(real x) noexcept nogil:
         return 0 if magnitude(x) < 1.1754943508222875e-38 else x
     else:
         return 0 if magnitude(x) < 2.2250738585072014e-308 else x
+
+
+cdef inline real softplus_of(real z) noexcept nogil:
+    """ln(1 + e**z) = max(z, 0) + ln(1 + e) for e = e**-|z|, in float64 for either type. ln(1 + e) is that of the rounded sum u,
+    and what the sum has lost, divided by u."""
+    cdef double x = z, e = exp_of(-fabs(x)), u = 1 + e
+    x = (x if x > 0 else 0) + (log_of(u) + (e - (u - 1)) / u)
+    return normal_or_zero(<real> x)
+
+
+cdef inline real softplus_slope_of(real a) noexcept nogil:
+    """1 - e**-a for a >= 0: the sigmoid of z, from a = ln(1 + e**z)."""
+    cdef real one = 1, n, p, power
+    p = exp_minus_one(clamp(-a, <real> 60), &n)
+    power = power_of_two(n)
+    return fma(-power, p, one - power)

@@ -1,6 +1,8 @@
 """The costs: what a sample's outputs a are worth beside the desired ones y, and the derivative by a or z.
 
-A new one takes a name in ``Cost``, a line in ``cost_of`` and one in ``errors``, and a line in ``nndl_ext/_core/functions.py``.
+A new one takes a name in ``Cost`` and in ``COSTS``, a line in ``cost_of``, a branch in ``errors`` if its derivative is not
+a - y, a line in ``nndl_ext/reference.py``, and a digest in ``tests/test_engine.py``. One that goes with a single activation
+comes after ``CROSS_ENTROPY``, and into ``MATCHED`` in ``nndl_ext/_core/functions.py``.
 """
 
 cdef enum Cost:

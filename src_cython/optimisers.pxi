@@ -1,6 +1,7 @@
 """The optimisers: what a step makes of parameters and their gradient.
 
-A new one takes a name in ``Optimiser``, a branch in ``advance``, and a class in ``nndl_ext/_core/optimisers.py``.
+A new one takes a name in ``Optimiser`` and in ``OPTIMISERS``, a branch in ``advance``, a class in
+``nndl_ext/_core/optimisers.py``, a branch in ``nndl_ext/reference.py``, and a line and a digest in ``tests/test_engine.py``.
 """
 
 cdef enum Optimiser:

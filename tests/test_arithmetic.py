@@ -1,4 +1,4 @@
-"""The kernels' exp and sigmoid, against NumPy's in a longer format."""
+"""The kernels' exp, log, sigmoid, tanh and softplus, against NumPy's in a longer format."""
 
 import numpy as np
 import pytest
@@ -46,6 +46,37 @@ def test_exp_is_exact_to_an_ulp(variant, dtype):
     with np.errstate(over="ignore", under="ignore"):
         exact = np.exp(x.astype(EXACT[dtype]))
     assert error_in_ulps(y, exact, dtype) <= 1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("name", "function"), [("tanh", np.tanh), ("softplus", lambda z: np.logaddexp(0, z))])
+def test_tanh_and_softplus_are_exact_to_two_ulps(variant, name, function, dtype):
+    z = points(dtype)
+    a = np.empty_like(z)
+    variant.activations(variant.ACTIVATIONS[name], z, a)
+    with np.errstate(under="ignore"):
+        exact = function(z.astype(EXACT[dtype]))
+    assert error_in_ulps(a, exact, dtype) <= 2
+
+
+@needs_long_double
+def test_log_is_exact_to_an_ulp(variant):
+    x = points(np.float64)
+    x = np.concatenate([np.abs(x), np.exp(x[np.abs(x) < 700]), 1 + x[np.abs(x) < 0.1], [5e-324, 1e-310]])
+    y = np.empty_like(x)
+    variant.log(x, y)
+    assert error_in_ulps(y, np.log(x.astype(np.longdouble)), np.float64) <= 1
+    ends = np.empty(5)
+    variant.log(np.array([0, 1, np.inf, np.nan, 2.0]), ends)
+    np.testing.assert_array_equal(ends, [-np.inf, 0, np.inf, np.nan, np.log(2)])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_softplus_at_the_ends(variant, dtype):
+    z = np.array([-np.inf, -1000, 0, 1000, np.inf, np.nan], dtype)
+    a = np.empty_like(z)
+    variant.activations(variant.ACTIVATIONS["softplus"], z, a)
+    np.testing.assert_array_equal(a, np.array([0, 0, np.log(2), 1000, np.inf, np.nan], dtype))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

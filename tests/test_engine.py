@@ -190,6 +190,7 @@ DIGESTS = {
     "sigmoid": ("sigmoid", "sigmoid", "cross-entropy", "momentum", (0.0, 0.1, 30.0), (), ""),
     "tanh": ("tanh", "softmax", "log-likelihood", "nesterov", (0.1, 0.1, 0.0), (), ""),
     "relu": ("relu", "exp", "poisson", "adam", (), (0.2, 0.0), ""),
+    "softplus": ("softplus", "softplus", "quadratic", "momentum", (), (0.3, 0.0), ""),
     "absolute": ("tanh", "identity", "absolute", "adam", (0.0, 0.1, 0.0), (), "weighted"),
     "huber": ("relu", "tanh", "huber", "descent", (0.1, 0.0, 30.0), (0.5, 0.0), "weighted"),
     "softmax": ("sigmoid", "softmax", "quadratic", "descent", (), (), ""),
@@ -225,20 +226,11 @@ EXPECTED = {
     "sigmoid": "f04e6aedb2b5 372103343f91 ab1d7151b5b4 593f4a1110bb",
     "tanh": "1fc77c7eaffc 9629b508c4bb 778f498dc465 a9ae2e964d94",
     "relu": "fee1c877f567 dbf0ff3a7199 568f69428e7b 10c170fc5f33",
+    "softplus": "8268383c6d06 e12a80d3e885 47d27382ac1c 90c2217709e1",
     "absolute": "eab6884220cd 211a1f74c6f8 1747253e3e5d 814306940e8b",
     "huber": "422c6806dde7 d34af85b62fe f4e8cb7fc8d3 5c0781db434e",
     "softmax": "4ea5f5e8dd68 a4b8b7b3f5ab 7bd0e1e8b1ad 72d6668e2918",
 }
-
-
-class Softplus:
-    """ln(1 + e**z)."""
-
-    def fn(self, z):
-        return np.logaddexp(0, z)
-
-    def prime(self, z):
-        return 1 / (1 + np.exp(-z))
 
 
 class Tanh:

@@ -58,7 +58,7 @@ done
 heading 'A build by Clang'
 if command -v clang; then
     CC=clang python -m build -q --wheel --outdir "$folder/clang"
-    tools/test_wheel.sh python3 "$folder/clang" tests/test_training.py -k digest
+    tools/test_wheel.sh python3 "$folder/clang" tests/test_training.py tests/test_engine.py -k digest
 else
     echo 'Clang is not on this machine'
 fi

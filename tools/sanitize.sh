@@ -109,7 +109,8 @@ asan)
 tsan)
     prepare && build tsan
     with_tsan .venv/bin/python -c "$threaded_run"
-    with_tsan .venv/bin/python -m pytest tests/test_threads.py tests/test_training.py -k "thread or large"
+    with_tsan .venv/bin/python -m pytest tests/test_threads.py tests/test_training.py tests/test_engine.py \
+        -k "thread or large or digests"
     ;;
 valgrind)
     prepare && build ""

@@ -16,7 +16,7 @@ COSTS: dict[str, int] = kernels.COSTS
 # The one activation of the output layer with which each of these costs goes: the error is then a - y.
 MATCHED = {"cross-entropy": "sigmoid", "log-likelihood": "softmax", "poisson": "exp"}
 
-# Activations that only the output layer can have.
+# Activations that only the output layer can have: softmax takes all of it, and exp grows without bound.
 AT_THE_OUTPUT = ("softmax", "exp")
 
 _BY_PYTHON = -1
