@@ -92,14 +92,18 @@ def by_threads(counts):
 
 
 def draw(axes, counts, lines, power, title):
-    """Lines against counts on logarithmic scales, and dashed what they would be if the cost grew exactly as that power."""
+    """Lines against counts, and dashed what they would be if the cost grew exactly as that power; on logarithmic scales if it
+    grows."""
+    plot = axes.loglog if power > 0 else axes.plot
     anchor = len(counts) // 2 if power > 0 else 0
     for line, times in lines.items():
         colour = KINDS[line][1]
         exact = 1e6 * times[anchor] * (np.array(counts) / counts[anchor]) ** power
-        axes.loglog(counts, 1e6 * np.array(times), "o-", color=colour, label=line, markersize=4)
-        axes.loglog(counts, exact, "--", color=colour, linewidth=0.8)
+        plot(counts, 1e6 * np.array(times), "o-", color=colour, label=line, markersize=4)
+        plot(counts, exact, "--", color=colour, linewidth=0.8)
     axes.plot([], [], "--", color="grey", linewidth=0.8, label="in proportion")
+    if power < 0:
+        axes.set_ylim(bottom=0)
     finish(axes, "µs for each row", title)
 
 
