@@ -201,6 +201,7 @@ def many(monkeypatch):
 def test_the_environment_limits_the_threads(many, environment, expected):
     for name, value in environment.items():
         many.setenv(name, value)
+    many.delitem(sys.modules, "threadpoolctl", raising=False)  # which scikit-learn imports
     assert threads.number_of_threads(None, LARGE, LARGE) == expected
 
 
