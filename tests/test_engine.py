@@ -4,6 +4,7 @@ reference, central differences, and each other."""
 import copy
 import hashlib
 import pickle
+import random
 from itertools import product
 
 import numpy as np
@@ -12,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nndl_ext import Dataset, DivergenceError, reference
-from nndl_ext._core import functions
+from nndl_ext._core import functions, generators
 from nndl_ext._core.model import Batches, Model
 from nndl_ext._core.optimisers import Adam, Descent, Momentum, Regularisation
+from nndl_ext._core.training import Training
 
 pytestmark = pytest.mark.usefixtures("variant")
 
@@ -182,6 +184,33 @@ def test_costs_of_the_mini_batches(size):
     costs = np.zeros(-(-300 // size))
     model.gradient(data, Batches(order, size, weights, costs=costs))
     np.testing.assert_allclose(costs, [each[order[i : i + size]].sum() for i in range(0, 300, size)], rtol=1e-13)
+
+
+def test_costs_of_mini_batches_are_refused_where_they_are_not_known():
+    _, _, data = task([9, 12, 3], ["tanh", "sigmoid"], "cross-entropy")
+    model = Model([9, 12, 3], np.float64, None, activations=["tanh", "sigmoid"], cost=CrossEntropy())
+    with pytest.raises(ValueError, match="costs of mini-batches can't be recorded for a cost in Python"):
+        model.descend(data, Batches(np.arange(30), 30, costs=np.zeros(1)), Descent(0.1))
+
+
+def test_callbacks_follow_each_epoch_and_end_the_training():
+    model, _, data = task([9, 12, 3], ["tanh", "softmax"], "log-likelihood")
+    seen = []
+
+    def watch(training):
+        seen.append((training.epoch, digest(training.model)))
+        return training.epoch == 2
+
+    training = Training(model, data, 7, Adam(), random.Random(0), np.arange(30), [watch, lambda _: None])
+    assert list(training.epochs(range(9))) == [0, 1, 2]
+    assert [epoch for epoch, _ in seen] == [0, 1, 2]
+    assert len({bits for _, bits in seen}) == 3
+    again, _, _ = task([9, 12, 3], ["tanh", "softmax"], "log-likelihood")
+    optimiser, order, generator = Adam(), np.arange(30), random.Random(0)
+    for epoch in range(3):
+        generators.shuffle(order, generator)
+        again.descend(data, Batches(order, 7, epoch=epoch), optimiser)
+    assert digest(again) == seen[-1][1]
 
 
 # One task for each activation, cost, optimiser, regularisation, dropout and weights of samples.

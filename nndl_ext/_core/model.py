@@ -54,7 +54,8 @@ class Batches:
     epoch : int
         What dropout depends on beside its seed, the layer, the sample and the neuron.
     costs : numpy.ndarray
-        If not empty, filled with the sum of the costs of each mini-batch, times the samples' weights, before its step.
+        If not empty, filled with the sum of the costs of each mini-batch, times the samples' weights, before its step; not for
+        a cost in Python.
     """
 
     order: np.ndarray
@@ -213,6 +214,8 @@ class Model:
         """Run the kernel on as many threads as pay."""
         y = data.desired_outputs(self.sizes[-1], self.dtype)
         cost, error = error_of(self.cost, derivative)
+        if error and len(batches.costs):
+            raise ValueError("the costs of mini-batches can't be recorded for a cost in Python: kernels know its errors only")
         own = InPython(self.activations, error, y[batches.order] if error else None) if error or self._own else None
         job = kernels.Work(
             self.parameters.layout,
