@@ -100,7 +100,7 @@ cdef int feed_rows(
             places[s] = s
             starts[s + 1] = starts[s] + compress_row(x + s * inputs, inputs, <uint16_t *> pieces[1] + starts[s],
                                                      <real *> pieces[2] + starts[s])
-        if 2 * starts[job.samples] <= job.samples * inputs and inputs <= MOST_SPARSE_INPUTS:
+        if 2 * starts[job.samples] <= job.samples * inputs and inputs <= MOST_COMPRESSED:
             job.x.starts, job.x.values = starts, pieces[2]
         else:
             job.x.starts, job.x.values = NULL, x

@@ -9,6 +9,10 @@ ctypedef fused number:      # what inputs are stored in: values, or positions in
     double
     uint8_t
 
+ctypedef fused index:       # of an element of a sparse row
+    uint16_t
+    uint32_t
+
 cdef enum:
     DEPTH = 256     # rows and vectors of the part of r that meets all rows of l before the next part does: 256 kB, to stay
     ACROSS = 16     # in the second cache
@@ -31,7 +35,6 @@ cdef struct Sparse:             # rows of which only the elements that are not z
     Py_ssize_t count
     const int64_t *begins       # where each one's elements begin and end
     const int64_t *ends
-    const uint16_t *indices     # the column of each element
 
 
 cdef inline void product_tile(
@@ -120,8 +123,8 @@ cdef inline real value_at(const number *values, Py_ssize_t i, const real *levels
 
 
 cdef inline void gathering_part(
-    real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x, const number *values,
-    const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+    real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x, const index *indices,
+    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
     """``sparse_product`` for a constant number of vectors of columns, whose sums stay in registers."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
@@ -138,7 +141,7 @@ cdef inline void gathering_part(
                 sums[v][q] = init[s * init_stride + v * lanes + q]
         for i in range(begin, end):
             factor = value_at(values, i, levels)
-            row = r + x.indices[i] * r_stride
+            row = r + indices[i] * r_stride
             for v in range(vectors):
                 for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
                     sums[v][q] = fma(factor, row[v * lanes + q], sums[v][q])
@@ -148,8 +151,8 @@ cdef inline void gathering_part(
 
 
 cdef inline void scattering_part(
-    real *c, Py_ssize_t c_stride, const Sparse *x, const number *values, const real *levels, const real *r,
-    Py_ssize_t r_stride, Py_ssize_t vectors,
+    real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values, const real *levels,
+    const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
     """``sparse_outer_product`` for a constant number of vectors of columns, in which a row of r stays in registers."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
@@ -163,7 +166,7 @@ cdef inline void scattering_part(
                 terms[v][q] = r[s * r_stride + v * lanes + q]
         for i in range(x.begins[x.rows[s]], x.ends[x.rows[s]]):
             factor = value_at(values, i, levels)
-            row = c + x.indices[i] * c_stride
+            row = c + indices[i] * c_stride
             for v in range(vectors):
                 for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
                     row[v * lanes + q] = fma(factor, terms[v][q], row[v * lanes + q])
@@ -171,7 +174,7 @@ cdef inline void scattering_part(
 
 cdef inline void by_parts(
     bint scattering, real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x,
-    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+    const index *indices, const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
     """One of the sparse products, some columns after the other: those of a large r stay in a near cache for all rows."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
@@ -180,44 +183,44 @@ cdef inline void by_parts(
         if vectors >= 7:
             part = 7
             if scattering:
-                scattering_part(c, c_stride, x, values, levels, r, r_stride, 7)
+                scattering_part(c, c_stride, x, indices, values, levels, r, r_stride, 7)
             else:
-                gathering_part(c, c_stride, init, init_stride, x, values, levels, r, r_stride, 7)
+                gathering_part(c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, 7)
         elif vectors >= 4:
             part = 4
             if scattering:
-                scattering_part(c, c_stride, x, values, levels, r, r_stride, 4)
+                scattering_part(c, c_stride, x, indices, values, levels, r, r_stride, 4)
             else:
-                gathering_part(c, c_stride, init, init_stride, x, values, levels, r, r_stride, 4)
+                gathering_part(c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, 4)
         elif vectors >= 2:
             part = 2
             if scattering:
-                scattering_part(c, c_stride, x, values, levels, r, r_stride, 2)
+                scattering_part(c, c_stride, x, indices, values, levels, r, r_stride, 2)
             else:
-                gathering_part(c, c_stride, init, init_stride, x, values, levels, r, r_stride, 2)
+                gathering_part(c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, 2)
         else:
             part = 1
             if scattering:
-                scattering_part(c, c_stride, x, values, levels, r, r_stride, 1)
+                scattering_part(c, c_stride, x, indices, values, levels, r, r_stride, 1)
             else:
-                gathering_part(c, c_stride, init, init_stride, x, values, levels, r, r_stride, 1)
+                gathering_part(c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, 1)
         c, init, r, vectors = c + part * lanes, init + part * lanes, r + part * lanes, vectors - part
 
 
 cdef void sparse_product(
-    real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x, const number *values,
-    const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+    real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x, const index *indices,
+    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
     """c[s, q] = init[s, q] + sum over i of x[s, i] * r[i, q]."""
-    by_parts(False, c, c_stride, init, init_stride, x, values, levels, r, r_stride, vectors)
+    by_parts(False, c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, vectors)
 
 
 cdef void sparse_outer_product(
-    real *c, Py_ssize_t c_stride, const Sparse *x, const number *values, const real *levels, const real *r,
-    Py_ssize_t r_stride, Py_ssize_t vectors,
+    real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values, const real *levels,
+    const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
     """c[i, q] += sum over s of x[s, i] * r[s, q]."""
-    by_parts(True, c, c_stride, c, c_stride, x, values, levels, r, r_stride, vectors)
+    by_parts(True, c, c_stride, c, c_stride, x, indices, values, levels, r, r_stride, vectors)
 
 
 cdef Py_ssize_t memory_to_regroup(Py_ssize_t inputs, Py_ssize_t samples, Py_ssize_t itemsize) noexcept nogil:
@@ -225,8 +228,8 @@ cdef Py_ssize_t memory_to_regroup(Py_ssize_t inputs, Py_ssize_t samples, Py_ssiz
 
 
 cdef void regrouped_outer_product(
-    real *c, Py_ssize_t c_stride, Py_ssize_t inputs, const Sparse *x, const number *values, const real *levels,
-    const real *r, Py_ssize_t r_stride, Py_ssize_t vectors, char *memory,
+    real *c, Py_ssize_t c_stride, Py_ssize_t inputs, const Sparse *x, const index *indices, const number *values,
+    const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors, char *memory,
 ) noexcept nogil:
     """``sparse_outer_product`` as the ``sparse_product`` of x transposed: a row of c takes what all samples add to it, then the
     next row does. That pays for many samples and columns. Each input has room for an element of every sample."""
@@ -240,10 +243,10 @@ cdef void regrouped_outer_product(
         begins[i] = ends[i] = i * x.count
     for s in range(x.count):
         for i in range(x.begins[x.rows[s]], x.ends[x.rows[s]]):
-            place = ends[x.indices[i]]
-            ends[x.indices[i]] = place + 1
+            place = ends[indices[i]]
+            ends[indices[i]] = place + 1
             new_indices[place] = <uint16_t> s
             new_values[place] = values[i]
     transposed.rows, transposed.count, transposed.begins, transposed.ends = NULL, inputs, begins, ends
-    transposed.indices = new_indices
-    sparse_product(c, c_stride, c, c_stride, &transposed, new_values, levels, r, r_stride, vectors)
+    sparse_product(c, c_stride, c, c_stride, &transposed, <const uint16_t *> new_indices, new_values, levels, r, r_stride,
+                   vectors)

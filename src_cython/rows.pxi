@@ -1,7 +1,7 @@
 """The inputs of a data set: dense rows, or sparse ones; numbers, or positions in a palette of levels."""
 
 cdef enum:
-    MOST_SPARSE_INPUTS = 65536  # an index of a sparse row has 16 bits
+    MOST_COMPRESSED = 65536     # inputs of a row that is made sparse here: 16 bits for an index, and twice as many when given
     RUN = 8                     # elements of a row that are passed over together if all are zero
     LINE = 64                   # bytes of a cache line
 
@@ -13,7 +13,8 @@ cdef enum Kind:                 # of the values
 cdef struct Inputs:
     Py_ssize_t inputs           # of each sample
     const int64_t *starts       # where each row's elements start that are not zero; NULL if all are there
-    const uint16_t *indices     # which inputs they belong to
+    const void *indices         # which inputs they belong to: uint32 if ``wide``, else uint16
+    bint wide
     const void *values
     Kind kind
 
@@ -28,20 +29,22 @@ cdef class Rows:
 
     cdef Inputs x
     cdef const int64_t[::1] starts
-    cdef const uint16_t[::1] indices
     cdef const double[::1] palette
+    cdef Py_buffer indices
     cdef Py_buffer values
 
     def __cinit__(self, Py_ssize_t inputs, starts, indices, values, palette):
+        PyObject_GetBuffer(indices, &self.indices, PyBUF_RECORDS_RO)
         PyObject_GetBuffer(values, &self.values, PyBUF_RECORDS_RO)
-        self.starts, self.indices, self.palette = starts, indices, palette
+        self.starts, self.palette = starts, palette
         self.x.inputs = inputs
         self.x.starts = &self.starts[0] if self.starts.shape[0] else NULL
-        self.x.indices = &self.indices[0] if self.indices.shape[0] else NULL
+        self.x.indices, self.x.wide = self.indices.buf, self.indices.itemsize == sizeof(uint32_t)
         self.x.values = self.values.buf
         self.x.kind = LEVELS if self.values.itemsize == 1 else (FLOATS if self.values.itemsize == 4 else DOUBLES)
 
     def __dealloc__(self):
+        PyBuffer_Release(&self.indices)
         PyBuffer_Release(&self.values)
 
 
@@ -72,9 +75,20 @@ cdef void gather(real *inputs, const Inputs *x, const real *levels, const int64_
 
 cdef inline Sparse sparse_rows(const Inputs *x, const int64_t *rows, Py_ssize_t samples) noexcept nogil:
     cdef Sparse sparse
-    sparse.rows, sparse.count, sparse.indices = rows, samples, x.indices
+    sparse.rows, sparse.count = rows, samples
     sparse.begins, sparse.ends = x.starts, x.starts + 1
     return sparse
+
+
+cdef inline void product_of_values(
+    real *z, const real *biases, const Inputs *x, const number *values, const real *levels, const int64_t *rows,
+    Py_ssize_t samples, const real *weights, Py_ssize_t stride, Py_ssize_t vectors,
+) noexcept nogil:
+    cdef Sparse sparse = sparse_rows(x, rows, samples)
+    if x.wide:
+        sparse_product(z, stride, biases, 0, &sparse, <const uint32_t *> x.indices, values, levels, weights, stride, vectors)
+    else:
+        sparse_product(z, stride, biases, 0, &sparse, <const uint16_t *> x.indices, values, levels, weights, stride, vectors)
 
 
 cdef void product_of_inputs(
@@ -82,24 +96,33 @@ cdef void product_of_inputs(
     const real *weights, Py_ssize_t stride, Py_ssize_t vectors,
 ) noexcept nogil:
     """z = x w + b for sparse inputs."""
-    cdef Sparse sparse = sparse_rows(x, rows, samples)
     if x.kind == FLOATS:
-        sparse_product(z, stride, biases, 0, &sparse, <const float *> x.values, levels, weights, stride, vectors)
+        product_of_values(z, biases, x, <const float *> x.values, levels, rows, samples, weights, stride, vectors)
     elif x.kind == DOUBLES:
-        sparse_product(z, stride, biases, 0, &sparse, <const double *> x.values, levels, weights, stride, vectors)
+        product_of_values(z, biases, x, <const double *> x.values, levels, rows, samples, weights, stride, vectors)
     else:
-        sparse_product(z, stride, biases, 0, &sparse, <const uint8_t *> x.values, levels, weights, stride, vectors)
+        product_of_values(z, biases, x, <const uint8_t *> x.values, levels, rows, samples, weights, stride, vectors)
 
 
-cdef inline void add_outer_product_of_inputs(
-    real *w, const Inputs *x, const number *values, const real *levels, const int64_t *rows, Py_ssize_t samples,
-    const real *deltas, Py_ssize_t stride, Py_ssize_t vectors, char *memory,
+cdef inline void add_outer_product(
+    real *w, const Inputs *x, const index *indices, const number *values, const real *levels, const int64_t *rows,
+    Py_ssize_t samples, const real *deltas, Py_ssize_t stride, Py_ssize_t vectors, char *memory,
 ) noexcept nogil:
     cdef Sparse sparse = sparse_rows(x, rows, samples)
     if memory != NULL:
-        regrouped_outer_product(w, stride, x.inputs, &sparse, values, levels, deltas, stride, vectors, memory)
+        regrouped_outer_product(w, stride, x.inputs, &sparse, indices, values, levels, deltas, stride, vectors, memory)
     else:
-        sparse_outer_product(w, stride, &sparse, values, levels, deltas, stride, vectors)
+        sparse_outer_product(w, stride, &sparse, indices, values, levels, deltas, stride, vectors)
+
+
+cdef inline void add_outer_product_of_values(
+    real *w, const Inputs *x, const number *values, const real *levels, const int64_t *rows, Py_ssize_t samples,
+    const real *deltas, Py_ssize_t stride, Py_ssize_t vectors, char *memory,
+) noexcept nogil:
+    if x.wide:
+        add_outer_product(w, x, <const uint32_t *> x.indices, values, levels, rows, samples, deltas, stride, vectors, memory)
+    else:
+        add_outer_product(w, x, <const uint16_t *> x.indices, values, levels, rows, samples, deltas, stride, vectors, memory)
 
 
 cdef void outer_product_of_inputs(
@@ -108,11 +131,11 @@ cdef void outer_product_of_inputs(
 ) noexcept nogil:
     """w += x delta for sparse inputs. ``memory`` to regroup them is NULL where that does not pay."""
     if x.kind == FLOATS:
-        add_outer_product_of_inputs(w, x, <const float *> x.values, levels, rows, samples, deltas, stride, vectors, memory)
+        add_outer_product_of_values(w, x, <const float *> x.values, levels, rows, samples, deltas, stride, vectors, memory)
     elif x.kind == DOUBLES:
-        add_outer_product_of_inputs(w, x, <const double *> x.values, levels, rows, samples, deltas, stride, vectors, memory)
+        add_outer_product_of_values(w, x, <const double *> x.values, levels, rows, samples, deltas, stride, vectors, memory)
     else:
-        add_outer_product_of_inputs(w, x, <const uint8_t *> x.values, levels, rows, samples, deltas, stride, vectors, memory)
+        add_outer_product_of_values(w, x, <const uint8_t *> x.values, levels, rows, samples, deltas, stride, vectors, memory)
 
 
 cdef inline void prefetch(const void *p, Py_ssize_t size) noexcept nogil:
@@ -126,10 +149,11 @@ cdef inline void prefetch_row(const Inputs *x, int64_t row) noexcept nogil:
     """Ask for a row's inputs: rows in shuffled order lie where no processor guesses, and memory answers later than a sample
     takes to go through a small network. Inline, for GCC drops the call of a function that has no other effect."""
     cdef Py_ssize_t size = 1 if x.kind == LEVELS else (4 if x.kind == FLOATS else 8)
+    cdef Py_ssize_t size_of_index = sizeof(uint32_t) if x.wide else sizeof(uint16_t)
     if x.starts == NULL:
         prefetch(<const char *> x.values + row * x.inputs * size, x.inputs * size)
     else:
-        prefetch(x.indices + x.starts[row], (x.starts[row + 1] - x.starts[row]) * sizeof(uint16_t))
+        prefetch(<const char *> x.indices + x.starts[row] * size_of_index, (x.starts[row + 1] - x.starts[row]) * size_of_index)
         prefetch(<const char *> x.values + x.starts[row] * size, (x.starts[row + 1] - x.starts[row]) * size)
 
 
@@ -166,7 +190,7 @@ def compress(const number[:, ::1] x):
             for k in range(inputs):
                 count += x[s, k] != 0
             starts[s + 1] = starts[s] + count
-    if 2 * starts[n] > n * inputs or inputs > MOST_SPARSE_INPUTS:
+    if 2 * starts[n] > n * inputs or inputs > MOST_COMPRESSED:
         return starts_array[:0], numpy.empty(0, numpy.uint16), numpy.asarray(x).reshape(-1)
     indices_array = numpy.empty(starts[n] + 1, numpy.uint16)
     values_array = numpy.empty(starts[n] + 1, numpy.asarray(x).dtype)

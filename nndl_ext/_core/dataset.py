@@ -33,7 +33,7 @@ class Dataset(Sequence[Sample]):
     ----------
     x : array_like, data frame or sparse matrix
         Shape (n, inputs): one input a row. float32 and float64 are kept as they are, other real numbers become float64. A
-        sparse matrix of SciPy's, of any kind and with at most 65,536 columns, stays sparse.
+        sparse matrix of SciPy's, of any kind, stays sparse.
     y : array_like
         Shape (n, outputs): one desired output a row; or shape (n,): labels, as whole numbers of any type.
     palette : array_like, optional

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 # Values that are as fast to read as they are.
 _FIT_A_CACHE = 100_000
 
-# An index of a sparse row has 16 bits.
-_MOST_SPARSE_INPUTS = 65_536
+# An index of a sparse row has 16 bits if they suffice, else 32.
+_NARROW, _MOST_SPARSE_INPUTS = 2**16, 2**32
 
 
 class Rows(NamedTuple):
@@ -133,7 +133,8 @@ class Sparse:
     @cached_property
     def rows(self) -> Rows:
         matrix = self.matrix
-        starts, indices = matrix.indptr.astype(np.int64), matrix.indices.astype(np.uint16)
+        index = np.uint16 if self.shape[1] <= _NARROW else np.uint32
+        starts, indices = matrix.indptr.astype(np.int64), matrix.indices.astype(index)
         return Rows(locked(starts), locked(indices), matrix.data, locked(np.empty(0)))
 
     def row(self, index: int) -> np.ndarray:

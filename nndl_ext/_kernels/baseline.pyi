@@ -11,7 +11,12 @@ OPTIMISERS: dict[str, int]
 
 class Rows:
     def __init__(
-        self, inputs: int, starts: NDArray[np.int64], indices: NDArray[np.uint16], values: Real, palette: NDArray[np.float64]
+        self,
+        inputs: int,
+        starts: NDArray[np.int64],
+        indices: NDArray[np.uint16] | NDArray[np.uint32],
+        values: Real,
+        palette: NDArray[np.float64],
     ) -> None: ...
 
 class Work:
