@@ -30,10 +30,14 @@ cdef enum:
     BETWEEN_LOOKS = 50_000_000  # multiply-adds between two looks for signals: some hundredths of a second, at most
 
 
+cdef double LEAST_SCALE = 0.001  # of weights that shrink by a common factor, before each is multiplied by it
+
+
 cdef inline void start(Job *job, const Layer *layers, Py_ssize_t depth, Py_ssize_t block) noexcept nogil:
     """The job of a single thread."""
     memset(job, 0, sizeof(Job))
     job.layers, job.depth, job.block, job.threads = layers, depth, block, 1
+    job.scale = job.scale_after = 1
 
 
 cdef void copy_outputs(const Job *job, real *outputs) noexcept nogil:
@@ -318,6 +322,8 @@ def descend(
     cdef double share = own.eta if descending else 1    # of a gradient that is added to the target
     cdef bint regularised = own.l1 != 0 or own.l2 != 0
     cdef real l1 = 0, l2 = 0
+    cdef double kept_by_l2 = 1 - share * own.l2 / own.per if own.per > 0 else 0
+    cdef bint scaling = descending and job.x.starts != NULL and own.l1 == 0 and 0.5 <= kept_by_l2 < 1
     to_regroup = memory_to_regroup(layers[0].inputs, job.block, sizeof(double))
     if (job.x.starts != NULL and job.block >= ENOUGH_SAMPLES and to_regroup <= MOST_REGROUPED
             and layers[0].stride * <Py_ssize_t> sizeof(real) >= ENOUGH_VECTORS * VECTOR * threads):
@@ -335,6 +341,8 @@ def descend(
                 if regularised:
                     per = own.per if own.per > 0 else (weight if weight > 0 else 1)
                     l1, l2 = <real> (share * own.l1 / per), <real> (share * own.l2 / per)
+                if scaling:
+                    job.scale_after = job.scale * kept_by_l2
                 cost = 0
                 if kept or not descending:
                     begin, end = begin_of(&job, size_of_all), end_of(&job, size_of_all)
@@ -368,6 +376,10 @@ def descend(
                         add_gradient(&job, target, <real> 0, <real> 0)
                     meet(&job)
                     first += job.samples
+                job.scale = job.scale_after
+                if job.scale < LEAST_SCALE:
+                    apply_scale(&job, target)
+                    meet(&job)
                 if job.costs != NULL and thread == 0:
                     work.costs[batch] = cost
                 batch += 1
@@ -378,9 +390,15 @@ def descend(
                     if thread == 0:
                         (<Step *> &step[0])[0] = own
                     meet(&job)
+            if scaling:
+                apply_scale(&job, target)
     except BaseException:
-        if kept and thread == 0:
-            memcpy(&parameters[0], source, parameters.shape[0] * sizeof(real))
+        if thread == 0:
+            if kept:
+                memcpy(&parameters[0], source, parameters.shape[0] * sizeof(real))
+            if scaling:
+                job.threads = 1
+                apply_scale(&job, target)
         raise
 
 

@@ -85,9 +85,17 @@ cdef void weighted_inputs(
                 z[k * row + s] = biases[k]
         dense_product(z + begin, row, z + begin, row, weights, layer.stride, 1, transposed + begin, row, layer.neurons,
                       layer.inputs, (end - begin) // lanes)
+    elif i == 0 and job.x.starts != NULL and job.scale == 1:
+        product_of_inputs(z + begin, biases + begin, 0, &job.x, <const real *> job.levels, job.rows, job.samples,
+                          weights + begin, layer.stride, (end - begin) // lanes)
     elif i == 0 and job.x.starts != NULL:
-        product_of_inputs(z + begin, biases + begin, &job.x, <const real *> job.levels, job.rows, job.samples, weights + begin,
-                          layer.stride, (end - begin) // lanes)
+        for s in range(job.samples):
+            memset(z + s * layer.stride + begin, 0, (end - begin) * sizeof(real))
+        product_of_inputs(z + begin, z + begin, layer.stride, &job.x, <const real *> job.levels, job.rows, job.samples,
+                          weights + begin, layer.stride, (end - begin) // lanes)
+        for s in range(job.samples):
+            for k in range(begin, end):
+                z[s * layer.stride + k] = fma(<real> job.scale, z[s * layer.stride + k], biases[k])
     else:
         dense_product(z + begin, layer.stride, biases + begin, 0, inputs, stride, 1, weights + begin, layer.stride, job.samples,
                       layer.inputs, (end - begin) // lanes)
@@ -271,13 +279,23 @@ cdef int backward(const Job *job, const real *parameters) except -1 nogil:
     return 0
 
 
+cdef void multiply(real *x, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t size, real factor) noexcept nogil:
+    cdef Py_ssize_t i, k
+    for i in range(rows):
+        for k in range(size):
+            x[i * stride + k] = normal_or_zero(factor * x[i * stride + k])
+
+
 cdef void add_gradient(const Job *job, real *target, real l1, real l2) noexcept nogil:
     """target += the block's gradient (BP3, BP4): each layer's inputs times its errors, sample after sample; before that,
-    its weights shrink as ``l1`` and ``l2`` say."""
+    its weights shrink as ``l1`` and ``l2`` say.
+
+    Of a sparse first layer most weights get nothing from a mini-batch. Shrinking them would take longer than all else, so where
+    L2 multiplies them by the same factor each time, that goes into ``scale_after``."""
     cdef const Layer *layer
     cdef const real *inputs = <const real *> job.inputs
     cdef const real *a = <const real *> job.activations
-    cdef const real *deltas = <const real *> job.deltas
+    cdef real *deltas = <real *> job.deltas
     cdef real *biases
     cdef real *weights
     cdef Py_ssize_t i, begin, end, k, s, row = columns(job, sizeof(real)), stride = job.x.inputs, lanes = VECTOR // sizeof(real)
@@ -300,7 +318,9 @@ cdef void add_gradient(const Job *job, real *target, real l1, real l2) noexcept 
         else:
             add_to_biases(biases + begin, deltas + begin, layer.stride, end - begin, job.samples)
             if i == 0 and job.x.starts != NULL:
-                if shrinking:
+                if job.scale_after != 1:
+                    multiply(deltas + begin, layer.stride, job.samples, end - begin, <real> (1 / job.scale_after))
+                elif shrinking:
                     for k in range(layer.inputs):
                         shrink(weights + k * layer.stride + begin, end - begin, l1, l2)
                 outer_product_of_inputs(weights + begin, &job.x, <const real *> job.levels, job.rows, job.samples,
@@ -312,6 +332,14 @@ cdef void add_gradient(const Job *job, real *target, real l1, real l2) noexcept 
                 dense_product(weights + begin * layer.stride, layer.stride, weights + begin * layer.stride, layer.stride,
                               inputs + begin, 1, stride, deltas, layer.stride, end - begin, job.samples, layer.stride // lanes)
         inputs, stride, a, deltas = a, layer.stride, a + job.block * layer.stride, deltas + job.block * layer.stride
+
+
+cdef void apply_scale(Job *job, real *parameters) noexcept nogil:
+    """Multiply this thread's share of a sparse first layer's weights, so that they stand for themselves."""
+    cdef const Layer *layer = &job.layers[0]
+    cdef Part part = vectors_of(job, layer.inputs, layer.stride, VECTOR // sizeof(real))
+    multiply(parameters + layer.offset + layer.width + part.offset, part.stride, part.rows, part.size, <real> job.scale)
+    job.scale = job.scale_after = 1
 
 
 cdef void take_step(const Job *job, const Step *step, real *parameters, const real *gradient, real *moments, real l1,

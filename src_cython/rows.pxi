@@ -81,27 +81,32 @@ cdef inline Sparse sparse_rows(const Inputs *x, const int64_t *rows, Py_ssize_t 
 
 
 cdef inline void product_of_values(
-    real *z, const real *biases, const Inputs *x, const number *values, const real *levels, const int64_t *rows,
-    Py_ssize_t samples, const real *weights, Py_ssize_t stride, Py_ssize_t vectors,
+    real *z, const real *init, Py_ssize_t init_stride, const Inputs *x, const number *values, const real *levels,
+    const int64_t *rows, Py_ssize_t samples, const real *weights, Py_ssize_t stride, Py_ssize_t vectors,
 ) noexcept nogil:
     cdef Sparse sparse = sparse_rows(x, rows, samples)
     if x.wide:
-        sparse_product(z, stride, biases, 0, &sparse, <const uint32_t *> x.indices, values, levels, weights, stride, vectors)
+        sparse_product(z, stride, init, init_stride, &sparse, <const uint32_t *> x.indices, values, levels, weights, stride,
+                       vectors)
     else:
-        sparse_product(z, stride, biases, 0, &sparse, <const uint16_t *> x.indices, values, levels, weights, stride, vectors)
+        sparse_product(z, stride, init, init_stride, &sparse, <const uint16_t *> x.indices, values, levels, weights, stride,
+                       vectors)
 
 
 cdef void product_of_inputs(
-    real *z, const real *biases, const Inputs *x, const real *levels, const int64_t *rows, Py_ssize_t samples,
-    const real *weights, Py_ssize_t stride, Py_ssize_t vectors,
+    real *z, const real *init, Py_ssize_t init_stride, const Inputs *x, const real *levels, const int64_t *rows,
+    Py_ssize_t samples, const real *weights, Py_ssize_t stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """z = x w + b for sparse inputs."""
+    """z = init + x w for sparse inputs."""
     if x.kind == FLOATS:
-        product_of_values(z, biases, x, <const float *> x.values, levels, rows, samples, weights, stride, vectors)
+        product_of_values(z, init, init_stride, x, <const float *> x.values, levels, rows, samples, weights, stride,
+                          vectors)
     elif x.kind == DOUBLES:
-        product_of_values(z, biases, x, <const double *> x.values, levels, rows, samples, weights, stride, vectors)
+        product_of_values(z, init, init_stride, x, <const double *> x.values, levels, rows, samples, weights, stride,
+                          vectors)
     else:
-        product_of_values(z, biases, x, <const uint8_t *> x.values, levels, rows, samples, weights, stride, vectors)
+        product_of_values(z, init, init_stride, x, <const uint8_t *> x.values, levels, rows, samples, weights, stride,
+                          vectors)
 
 
 cdef inline void add_outer_product(

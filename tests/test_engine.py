@@ -1,6 +1,7 @@
 """The engine below the networks: activations, costs, optimisers, regularisation, dropout and weights of samples, against the
 reference, central differences, and each other."""
 
+import contextlib
 import copy
 import hashlib
 import pickle
@@ -166,6 +167,40 @@ def test_mini_batches_larger_than_a_block(name):
     np.testing.assert_array_equal(*results)
 
 
+@pytest.mark.parametrize("l2", [0.1, 60.0, 400.0, 900.0, -60.0])
+@pytest.mark.parametrize("size", [7, 290])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_sparse_inputs_whose_weights_shrink(threads, size, l2):
+    """By a common factor, which is applied in the end or when it has become small; or one by one."""
+    model, oracle, data = task([20, 12, 3], ["tanh", "identity"], "quadratic", n=300, density=0.2)
+    model.threads = threads
+    optimiser = Descent(0.1, regularisation=Regularisation(0.0, l2, 100.0))
+    trained(model, data, optimiser, size)
+    order = np.random.default_rng(3).permutation(300)
+    for start in range(0, 300, size):
+        places = order[start : start + size]
+        oracle.step(oracle.gradient(data.x[places].T, data.y[places].T), optimiser, len(places))
+    close(of(model), flat((oracle.biases, oracle.weights)), 1e-10)
+
+
+def test_weights_that_shrink_stand_for_themselves_when_a_call_is_interrupted():
+    class Interrupting(Tanh):
+        def fn(self, z):
+            if len(self.calls) == 20:
+                raise KeyboardInterrupt
+            return super().fn(z)
+
+    optimiser, results = Descent(0.5, regularisation=Regularisation(0.0, 6.0, 100.0)), []
+    for own, n in ((Interrupting(), 300), (Tanh(), 20 * 7)):
+        model, _, data = task([20, 12, 3], ["tanh", "identity"], "quadratic", n=300, density=0.2)
+        model_in_python = Model([20, 12, 3], np.float64, None, activations=[own, "identity"], cost="quadratic")
+        model_in_python.parameters.replace(*model.parameters.given())
+        with contextlib.suppress(KeyboardInterrupt):
+            model_in_python.descend(data, Batches(np.arange(n), 7), optimiser)
+        results.append(of(model_in_python))
+    np.testing.assert_array_equal(*results)
+
+
 def test_a_weight_counts_as_so_many_samples():
     model, _, data = task([9, 12, 3], ["tanh", "softmax"], "log-likelihood", n=20)
     weights = np.arange(20) % 3.0
@@ -223,16 +258,18 @@ DIGESTS = {
     "absolute": ("tanh", "identity", "absolute", "adam", (0.0, 0.1, 0.0), (), "weighted"),
     "huber": ("relu", "tanh", "huber", "descent", (0.1, 0.0, 30.0), (0.5, 0.0), "weighted"),
     "softmax": ("sigmoid", "softmax", "quadratic", "descent", (), (), ""),
+    "sparse": ("sigmoid", "sigmoid", "cross-entropy", "descent", (0.0, 2.0, 20.0), (), "sparse"),
 }
 
 
 def trained_by_digest(name, dtype, outputs, threads=1):
-    hidden, output, cost, optimiser, regularisation, dropout, weighted = DIGESTS[name]
+    hidden, output, cost, optimiser, regularisation, dropout, kind = DIGESTS[name]
     rng = np.random.default_rng(5)
     model = Model([20, 70, outputs], dtype, threads, activations=[hidden, output], cost=cost, dropout=dropout, seed=2**40 + 7)
     for array in (*model.parameters.biases, *model.parameters.weights):
         array[:] = (rng.integers(-8, 9, array.shape) / 64).astype(dtype)
-    x, weights = rng.integers(-8, 9, (60, 20)) / 8, rng.integers(1, 9, 60) / 4 if weighted else np.empty(0)
+    x, weights = rng.integers(-8, 9, (60, 20)) / 8, rng.integers(1, 9, 60) / 4 if kind == "weighted" else np.empty(0)
+    x *= x > 0.25 if kind == "sparse" else 1
     y = rng.integers(0, 2, (60, outputs)) / 1
     costs = np.zeros(4)
     step = OPTIMISERS[optimiser](regularisation=Regularisation(*regularisation))
@@ -259,6 +296,7 @@ EXPECTED = {
     "absolute": "eab6884220cd 211a1f74c6f8 1747253e3e5d 814306940e8b",
     "huber": "422c6806dde7 d34af85b62fe f4e8cb7fc8d3 5c0781db434e",
     "softmax": "4ea5f5e8dd68 a4b8b7b3f5ab 7bd0e1e8b1ad 72d6668e2918",
+    "sparse": "757b898e4ba8 55ddf7284a4a 04b769b98f38 0c98b75ee80c",
 }
 
 
