@@ -58,8 +58,8 @@ class Network(BookNetwork):
     Notes
     -----
     Biases and weights may be read, edited in place or replaced between calls. Training never changes an array: it puts new ones
-    into the lists, as the book's does, so arrays kept from before keep their values. All arrays of an epoch share one memory,
-    so keep a copy of one that you need for long. Whatever exception ends a training, Ctrl-C among them, leaves the network
+    into the lists, as the book's does, so arrays kept from before keep their values. All weights of an epoch share one memory,
+    so keep a copy of a matrix that you need for long. Whatever exception ends a training, Ctrl-C among them, leaves the network
     between two mini-batches, and the generator between two shuffles. Weights that are infinite or NaN are refused, except by
     `feedforward`, where they show in the result; a weight whose input is 0 does not count there.
 

@@ -127,7 +127,7 @@ cdef inline Py_ssize_t size_before(const Job *job, Py_ssize_t end) noexcept nogi
 
 cdef inline Py_ssize_t number_of_parameters(const Layer *last) noexcept nogil:
     """Elements of the flat array, of which this is the last layer."""
-    return last.offset + last.width + (last.neurons if last.across else last.inputs) * last.stride
+    return last.weights + (last.neurons if last.across else last.inputs) * last.stride
 
 
 cdef Py_ssize_t lay_out(Job *job, char *memory, Py_ssize_t itemsize, int needs) noexcept nogil:

@@ -6,11 +6,11 @@ with an element for each sample, of weights with one for each input.
 """
 
 cdef struct Layer:          # one row of the layout that the caller passes
-    int64_t offset          # of the biases in the parameters, which fill whole vectors; the weights' rows follow them
+    int64_t biases          # where they stand in the parameters: the biases of all layers come first, then all weights
+    int64_t weights
     int64_t inputs
     int64_t neurons
     int64_t stride          # elements from one row of weights to the next: neurons, or inputs, padded to whole vectors
-    int64_t width           # elements of its biases
     int64_t across          # whether it lies so
     int64_t activation
 

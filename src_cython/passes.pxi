@@ -68,8 +68,8 @@ cdef void weighted_inputs(
 ) noexcept nogil:
     """z = w a + b, for this thread's share of a layer: of its neurons, or of the samples if it lies across."""
     cdef const Layer *layer = &job.layers[i]
-    cdef const real *biases = parameters + layer.offset
-    cdef const real *weights = biases + layer.width
+    cdef const real *biases = parameters + layer.biases
+    cdef const real *weights = parameters + layer.weights
     cdef real *transposed = <real *> job.transposed
     cdef Py_ssize_t lanes = VECTOR // sizeof(real), begin, end, first, last, row = columns(job, sizeof(real)), k, s
     begin = begin_of(job, (row if layer.across else layer.stride) // lanes) * lanes
@@ -254,7 +254,7 @@ cdef int backward(const Job *job, const real *parameters) except -1 nogil:
         meet(job)
         layer = &job.layers[i]
         stride = job.layers[i - 1].stride
-        weights = parameters + layer.offset + layer.width
+        weights = parameters + layer.weights
         deltas = <real *> job.deltas + at
         at -= job.block * stride
         previous = <real *> job.deltas + at
@@ -302,8 +302,8 @@ cdef void add_gradient(const Job *job, real *target, real l1, real l2) noexcept 
     cdef bint shrinking = l1 != 0 or l2 != 0
     for i in range(job.depth):
         layer = &job.layers[i]
-        biases = target + layer.offset
-        weights = biases + layer.width
+        biases = target + layer.biases
+        weights = target + layer.weights
         begin, end = begin_of(job, layer.stride // lanes) * lanes, end_of(job, layer.stride // lanes) * lanes
         if layer.across:
             if job.thread == 0:
@@ -338,7 +338,7 @@ cdef void apply_scale(Job *job, real *parameters) noexcept nogil:
     """Multiply this thread's share of a sparse first layer's weights, so that they stand for themselves."""
     cdef const Layer *layer = &job.layers[0]
     cdef Part part = vectors_of(job, layer.inputs, layer.stride, VECTOR // sizeof(real))
-    multiply(parameters + layer.offset + layer.width + part.offset, part.stride, part.rows, part.size, <real> job.scale)
+    multiply(parameters + layer.weights + part.offset, part.stride, part.rows, part.size, <real> job.scale)
     job.scale = job.scale_after = 1
 
 
@@ -347,12 +347,11 @@ cdef void take_step(const Job *job, const Step *step, real *parameters, const re
     """This thread's share of an optimiser's step. Biases are not regularised."""
     cdef const Layer *layer
     cdef Py_ssize_t i, begin, end, at, size = number_of_parameters(&job.layers[job.depth - 1]), lanes = VECTOR // sizeof(real)
+    if job.thread == 0:
+        advance(step, parameters, gradient, moments, size, job.layers[0].weights, <real> 0, <real> 0)
     for i in range(job.depth):
         layer = &job.layers[i]
-        if job.thread == 0:
-            at = layer.offset
-            advance(step, parameters + at, gradient + at, moments + at, size, layer.width, <real> 0, <real> 0)
         end = (layer.neurons if layer.across else layer.inputs) * layer.stride // lanes
         begin, end = begin_of(job, end) * lanes, end_of(job, end) * lanes
-        at = layer.offset + layer.width + begin
+        at = layer.weights + begin
         advance(step, parameters + at, gradient + at, moments + at, size, end - begin, l1, l2)

@@ -1,8 +1,10 @@
 """The network's public face: attributes, calls, messages, and what it refuses."""
 
 import copy
+import gc
 import pickle
 import tracemalloc
+import weakref
 from array import array as python_array
 
 import numpy as np
@@ -414,3 +416,35 @@ def test_the_memory_of_a_cost_is_that_of_the_outputs():
     data.desired_outputs(40, np.dtype(np.float32)), data.rows
     assert peak_of(lambda: net.cost(data)) < 2 * 50_000 * 40 * 4
     assert net.cost(data) == pytest.approx(expected, rel=1e-12)
+
+
+def test_biases_that_are_kept_keep_no_weights():
+    net = Network([1000, 500, 10], seed=0)
+    sample = np.ones((1000, 1)), np.ones((10, 1))
+    nabla_b, nabla_w = net.backprop(*sample)
+    weights, gradient = weakref.ref(net.weights[0].base), weakref.ref(nabla_w[0].base)
+    kept = net.biases + nabla_b
+    del nabla_w
+    net.SGD([sample], 1, 1, 0.1)
+    gc.collect()
+    assert weights() is None
+    assert gradient() is None
+    assert [b.shape for b in kept] == 2 * [(500, 1), (10, 1)]
+
+
+def test_biases_edited_in_place_count_in_the_next_call():
+    net = Network([3, 4, 2], seed=0)
+    x = np.ones((3, 1))
+    for call in (
+        lambda: net.feedforward(x),
+        lambda: net.feedforward(np.ones((3, 2))),
+        lambda: net.cost([(x, 1)]),
+        lambda: net.backprop(x, 1)[1][0],
+        lambda: pickle.loads(pickle.dumps(net)).biases[0],
+    ):
+        before = call()
+        net.biases[0][1] += 0.5
+        assert np.any(call() != before)
+    before = net.biases[0].copy()
+    net.update_mini_batch([(x, 1)], 0.0)
+    np.testing.assert_array_equal(net.biases[0], before)

@@ -174,7 +174,7 @@ class Model:
         gradient = parameters.zeros(self.parameters.layout, self.dtype)
         batches = batches or Batches(np.arange(len(data)), len(data))
         self._run(self.parameters.finite(), gradient, np.empty(0, self.dtype), GRADIENT_ALONE.step(), data, batches, derivative)
-        return parameters.views(self.parameters.layout, gradient)
+        return parameters.apart(self.parameters.layout, gradient)
 
     def descend(self, data: Dataset, batches: Batches, optimiser: Optimiser, derivative: CostDerivative | None = None) -> None:
         """One step of the optimiser for each mini-batch. An exception on the way leaves parameters and optimiser between two

@@ -1,9 +1,10 @@
 """The parameters of a network: all weights and biases in one flat array, as the kernels read them.
 
-A layer takes a row of its biases, then a row for each input: the weights with which the neurons receive it. So a kernel runs
-over neurons along contiguous memory. A row is padded with zeros up to a whole number of 64-byte vectors. A last layer of few
-neurons, which would be padding for the most part, lies across: it has a row of weights for each neuron. The matrices that users
-see are views of this array.
+First come the biases of all layers, a row for each. A layer's weights have a row for each input: the weights with which the
+neurons receive it. So a kernel runs over neurons along contiguous memory. A row is padded with zeros up to a whole number of
+64-byte vectors. A last layer of few neurons, which would be padding for the most part, lies across: it has a row of weights for
+each neuron. The weights that users see are views of this array. The biases are a copy, brought up to date before each use: a
+user who keeps a few biases does not keep all weights with them.
 """
 
 from __future__ import annotations
@@ -81,11 +82,11 @@ class Matrix(np.ndarray):
 class _Layer(NamedTuple):
     """One layer after the first, as the kernels read it. See ``layer.pxi``; all is counted in elements."""
 
-    offset: int
+    biases: int
+    weights: int
     inputs: int
     neurons: int
     stride: int
-    width: int
     across: int
     activation: int
 
@@ -96,7 +97,7 @@ class _Layer(NamedTuple):
 
     @property
     def end(self) -> int:
-        return self.offset + self.width + self.rows * self.stride
+        return self.weights + self.rows * self.stride
 
 
 def make_layout(sizes: Sequence[int], dtype: np.dtype, activations: Sequence[int]) -> np.ndarray:
@@ -116,13 +117,18 @@ def make_layout(sizes: Sequence[int], dtype: np.dtype, activations: Sequence[int
     numpy.ndarray
         int64, shape (len(sizes) - 1, 7): a `_Layer` for each layer after the first.
     """
-    lanes = VECTOR // dtype.itemsize
+
+    def padded(count: int) -> int:
+        lanes = VECTOR // dtype.itemsize
+        return -(-count // lanes) * lanes
+
     layers: list[_Layer] = []
+    biases, weights = 0, sum(map(padded, sizes[1:]))
     for number, (inputs, neurons) in enumerate(pairwise(sizes)):
         across = 0 < number == len(sizes) - 2 and neurons <= _FEW
-        width, stride = (-(-count // lanes) * lanes for count in (neurons, inputs if across else neurons))
-        offset = layers[-1].end if layers else 0
-        layers.append(_Layer(offset, inputs, neurons, stride, width, across, activations[number]))
+        stride = padded(inputs if across else neurons)
+        layers.append(_Layer(biases, weights, inputs, neurons, stride, across, activations[number]))
+        biases, weights = biases + padded(neurons), layers[-1].end
     return np.array(layers, np.int64)
 
 
@@ -143,23 +149,40 @@ def copy(layout: np.ndarray, flat: np.ndarray) -> np.ndarray:
 
 def views(layout: np.ndarray, flat: np.ndarray) -> tuple[Arrays, Arrays]:
     """The biases, of shape (neurons, 1), and the weights, of shape (neurons, inputs), of each layer, as views of ``flat``."""
-    biases: Arrays = []
+    return _biases(layout, flat), _weights(layout, flat)
+
+
+def apart(layout: np.ndarray, flat: np.ndarray) -> tuple[Arrays, Arrays]:
+    """`views`, but the biases are views of a copy of theirs."""
+    return _biases(layout, flat[: _number_of_biases(layout)].copy()), _weights(layout, flat)
+
+
+def _number_of_biases(layout: np.ndarray) -> int:
+    return _Layer(*layout[0].tolist()).weights
+
+
+def _biases(layout: np.ndarray, flat: np.ndarray) -> Arrays:
+    layers = (_Layer(*row) for row in layout.tolist())
+    return [flat[layer.biases : layer.biases + layer.neurons, np.newaxis] for layer in layers]
+
+
+def _weights(layout: np.ndarray, flat: np.ndarray) -> Arrays:
     weights: Arrays = []
     for row in layout.tolist():
         layer = _Layer(*row)
-        begin = layer.offset + layer.width
-        rows = flat[begin : layer.end].reshape(layer.rows, layer.stride)
-        biases.append(flat[layer.offset : layer.offset + layer.neurons, np.newaxis])
+        rows = flat[layer.weights : layer.end].reshape(layer.rows, layer.stride)
         weights.append((rows[:, : layer.inputs] if layer.across else rows[:, : layer.neurons].T).view(Matrix))
-    return biases, weights
+    return weights
 
 
 class _State(NamedTuple):
-    """The matrices that the user sees, the array in which they stand, and its own views of it, which are the same objects
-    unless the user has replaced one."""
+    """The matrices that the user sees; the array in which the kernels read them, and the memory of its biases; that of the
+    biases that the user sees; and the state's own views, which are the same objects unless the user has replaced one."""
 
     given: tuple[Arrays, Arrays]
     flat: np.ndarray
+    place_of_biases: memoryview
+    biases: memoryview
     views: tuple[Arrays, Arrays]
 
 
@@ -180,7 +203,7 @@ class Parameters:
     layout : numpy.ndarray
         What `make_layout` returns.
     biases, weights : list of numpy.ndarray
-        Views of the flat array, or what the user has put in their place.
+        Views of a copy of the flat array's biases, and of the flat array; or what the user has put in their place.
     """
 
     def __init__(self, sizes: Sequence[int], dtype: np.dtype, activations: Sequence[int]) -> None:
@@ -190,8 +213,10 @@ class Parameters:
 
     def adopt(self, flat: np.ndarray) -> None:
         """Take a flat array: in one assignment, for other threads may be reading the one before."""
-        biases, weights = views(self.layout, flat)
-        self._state = _State((biases, weights), flat, (biases.copy(), weights.copy()))
+        count = _number_of_biases(self.layout)
+        own = flat[:count].copy()
+        biases, weights = _biases(self.layout, own), _weights(self.layout, flat)
+        self._state = _State((biases, weights), flat, flat[:count].data, own.data, (biases.copy(), weights.copy()))
 
     def given(self) -> tuple[Arrays, Arrays]:
         """Biases and weights, both from before or both from after another thread's training."""
@@ -217,11 +242,12 @@ class Parameters:
 
     def flat(self) -> np.ndarray:
         """The flat array: the network's own, or a new one if the user has replaced a matrix."""
-        given, flat, views = self._state
+        given, flat, place_of_biases, biases, views = self._state
         # Lists ask first whether their elements are the same objects; where they are not, an array has no single truth value,
         # and another library's may raise anything.
         try:
             if given == views:
+                place_of_biases[:] = biases
                 return flat
         except Exception:
             pass
