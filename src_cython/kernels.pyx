@@ -210,6 +210,8 @@ cdef class Work:
         Of dropout: the part of each layer's neurons to leave out, or empty; 64 bits; and what else the masks depend on.
     costs : of float64
         Filled with the sum of each mini-batch's costs, times their weights; or empty.
+    squares : of float64
+        Filled with the sum of the squares of the weights before each mini-batch; or empty.
     functions : object or None
         Has the user's own activations and errors. ``activate(layer, z, slopes)`` puts a layer's activations in the place of its
         weighted inputs, and fills their derivatives unless ``slopes`` is None. ``error(position, z, a, errors)`` fills the
@@ -222,6 +224,7 @@ cdef class Work:
     cdef const double[::1] weights
     cdef const double[::1] rates
     cdef double[::1] costs
+    cdef double[::1] squares
     cdef Cost cost
     cdef Py_ssize_t mini_batch_size
     cdef object functions
@@ -230,11 +233,12 @@ cdef class Work:
 
     def __cinit__(
         self, layout, Py_ssize_t itemsize, Rows rows, order, Py_ssize_t mini_batch_size, Cost cost, bint keeps_source, *,
-        weights, rates, uint64_t seed, uint32_t epoch, costs, functions,
+        weights, rates, uint64_t seed, uint32_t epoch, costs, squares, functions,
     ):
         cdef Py_ssize_t block = mini_batch_size if functions is not None else min(mini_batch_size, <Py_ssize_t> BLOCK)
         cdef int needs = FOR_DELTAS
         self.layout, self.rows, self.order, self.weights, self.rates, self.costs = layout, rows, order, weights, rates, costs
+        self.squares = squares
         self.cost, self.mini_batch_size, self.functions = cost, mini_batch_size, functions
         start(&self.job, <const Layer *> &self.layout[0, 0], self.layout.shape[0], block)
         self.job.x = rows.x
@@ -344,6 +348,8 @@ def descend(
                 if scaling:
                     job.scale_after = job.scale * kept_by_l2
                 cost = 0
+                if work.squares.shape[0] and thread == 0:
+                    work.squares[batch] = squares_of_weights(&job, &parameters[0])
                 if kept or not descending:
                     begin, end = begin_of(&job, size_of_all), end_of(&job, size_of_all)
                     if kept:

@@ -40,6 +40,23 @@ cdef void shrink(real *w, Py_ssize_t count, real l1, real l2) noexcept nogil:
             w[i] = normal_or_zero(fma(kept, w[i], -l1 * sign(w[i])))
 
 
+cdef double sum_of_squares(const real *w, Py_ssize_t count) noexcept nogil:
+    """Split into as many sums as four vectors have lanes, whatever the vectors of the machine."""
+    cdef double sums[32]
+    cdef double total = 0
+    cdef Py_ssize_t i = 0, k
+    memset(sums, 0, sizeof(sums))
+    while i + 32 <= count:
+        for k in range(32):
+            sums[k] = fma(<double> w[i + k], <double> w[i + k], sums[k])
+        i += 32
+    for k in range(count - i):
+        sums[k] = fma(<double> w[i + k], <double> w[i + k], sums[k])
+    for k in range(32):
+        total += sums[k]
+    return total
+
+
 cdef inline real regularised(real g, real w, real l1, real l2) noexcept nogil:
     return fma(l2, w, fma(l1, sign(w), g))
 

@@ -342,6 +342,19 @@ cdef void apply_scale(Job *job, real *parameters) noexcept nogil:
     job.scale = job.scale_after = 1
 
 
+cdef double squares_of_weights(const Job *job, const real *parameters) noexcept nogil:
+    """The sum of the squares of all weights, layer after layer."""
+    cdef const Layer *layer
+    cdef double total = 0, scale = job.scale
+    cdef Py_ssize_t i
+    for i in range(job.depth):
+        layer = &job.layers[i]
+        total += scale * scale * sum_of_squares(parameters + layer.weights,
+                                                (layer.neurons if layer.across else layer.inputs) * layer.stride)
+        scale = 1
+    return total
+
+
 cdef void take_step(const Job *job, const Step *step, real *parameters, const real *gradient, real *moments, real l1,
                     real l2) noexcept nogil:
     """This thread's share of an optimiser's step. Biases are not regularised."""

@@ -201,6 +201,20 @@ def test_weights_that_shrink_stand_for_themselves_when_a_call_is_interrupted():
     np.testing.assert_array_equal(*results)
 
 
+@pytest.mark.parametrize("density", [0.2, 1.0])
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_squares_of_the_weights_before_each_mini_batch(name, density):
+    model, _, data = task([20, 40, 3], ["tanh", "identity"], "quadratic", n=40, density=density)
+    again, _, _ = task([20, 40, 3], ["tanh", "identity"], "quadratic", n=40, density=density)
+    optimisers = [OPTIMISERS[name](regularisation=Regularisation(0.0, 6.0, 40.0)) for _ in range(2)]
+    squares, expected = np.zeros(6), []
+    model.descend(data, Batches(np.arange(40), 7, squares=squares), optimisers[0])
+    for start in range(0, 40, 7):
+        expected.append(sum(float((w * w).sum()) for w in again.parameters.weights))
+        again.descend(data, Batches(np.arange(start, min(start + 7, 40)), 7), optimisers[1])
+    np.testing.assert_allclose(squares, expected, rtol=1e-13)
+
+
 def test_a_weight_counts_as_so_many_samples():
     model, _, data = task([9, 12, 3], ["tanh", "softmax"], "log-likelihood", n=20)
     weights = np.arange(20) % 3.0

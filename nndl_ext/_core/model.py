@@ -56,6 +56,8 @@ class Batches:
     costs : numpy.ndarray
         If not empty, filled with the sum of the costs of each mini-batch, times the samples' weights, before its step; not for
         a cost in Python.
+    squares : numpy.ndarray
+        If not empty, filled with the sum of the squares of all weights before the step of each mini-batch.
     """
 
     order: np.ndarray
@@ -63,6 +65,7 @@ class Batches:
     weights: np.ndarray = field(default_factory=partial(np.empty, 0))
     epoch: int = 0
     costs: np.ndarray = field(default_factory=partial(np.empty, 0))
+    squares: np.ndarray = field(default_factory=partial(np.empty, 0))
 
 
 class Model:
@@ -230,6 +233,7 @@ class Model:
             seed=self.seed,
             epoch=batches.epoch,
             costs=batches.costs,
+            squares=batches.squares,
             functions=own,
         )
         work = 3 * self._multiplications(data)

@@ -35,6 +35,7 @@ class Work:
         seed: int,
         epoch: int,
         costs: NDArray[np.float64],
+        squares: NDArray[np.float64],
         functions: object | None,
     ) -> None: ...
 
