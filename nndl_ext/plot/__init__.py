@@ -1,0 +1,20 @@
+"""Pictures of data, trainings and networks, drawn by matplotlib (the extra ``plot``).
+
+Each function draws into the axes that it is given, or else into those of a new figure, and returns them, so that titles, sizes
+and neighbours are the caller's. Colour-blind people can tell the colours apart, and in grey print lines differ by their dashes.
+
+>>> from nndl_ext import plot
+>>> plot.digits(test_data[:30])
+>>> plot.learning_curves({"eta 0.5": [0.91, 0.93, 0.94], "eta 3": [0.93, 0.94, 0.95]})
+"""
+
+try:
+    import matplotlib as _  # noqa: F401
+except ImportError as error:
+    raise ImportError("to draw pictures, install matplotlib: pip install 'nndl-ext[plot]'") from error
+
+from nndl_ext.plot.curves import activation, learning_curves
+from nndl_ext.plot.images import digits, misclassified, weights
+from nndl_ext.plot.matrix import confusion_matrix
+
+__all__ = ["activation", "confusion_matrix", "digits", "learning_curves", "misclassified", "weights"]

@@ -1,0 +1,192 @@
+"""Curves: cost and accuracy over the epochs, and activations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from nndl_ext._core.functions import ACTIVATIONS
+from nndl_ext._core.validation import integer, real_array
+from nndl_ext._kernels import kernels
+from nndl_ext.plot._style import COLOURS, GREY, WIDTH, axes_or_new
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# What a training reports after each epoch, in the order of what network2's SGD returns.
+CURVES = ("evaluation_cost", "evaluation_accuracy", "training_cost", "training_accuracy")
+
+History = Sequence[Any] | Mapping[str, Any] | np.ndarray
+
+
+def learning_curves(history: History, *, evaluation_size: int = 0, training_size: int = 0, ax: Any = None) -> Any:
+    """Draw cost and accuracy after each epoch, on training and evaluation data, and mark the best epoch.
+
+    Parameters
+    ----------
+    history : sequence, tuple or mapping
+        One run: the four lists that ``network2.Network.SGD`` returns, or some of them in a mapping by their names
+        (``evaluation_cost``, ``evaluation_accuracy``, ``training_cost``, ``training_accuracy``), or a list of accuracies on
+        evaluation data. Or several runs: a mapping from a label to such a run. Empty lists are left out.
+    evaluation_size, training_size : int, optional
+        How many samples those data have. An accuracy above 1 is the number of right answers, of that many.
+    ax : matplotlib.axes.Axes or sequence of them, optional
+        Where to draw: one, or two if there are costs as well as accuracies. By default in a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes or numpy.ndarray of them
+        One for costs or accuracies alone, or else two, the costs' first, as ``matplotlib.pyplot.subplots`` returns them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a run is none of the above, no epoch has been reported, or there is another number of axes.
+
+    Notes
+    -----
+    The best epoch is the first of those with the highest accuracy on evaluation data, or, without any, the lowest cost on them.
+    """
+    several = isinstance(history, Mapping) and not history.keys() <= {*CURVES}
+    sizes = {"evaluation": integer(evaluation_size, "evaluation_size", least=0)}
+    sizes["training"] = integer(training_size, "training_size", least=0)
+    given = dict(history) if several else {"": history}
+    runs = {str(label): _curves(run, sizes) for label, run in given.items()}
+    quantities = [name for name in ("cost", "accuracy") if any(key.endswith(name) for run in runs.values() for key in run)]
+    if not quantities:
+        raise ValueError("history must report at least one epoch")
+    lines = sum(map(len, runs.values())) / len(quantities) if several else 0
+    panels = _panels(ax, len(quantities), 3.2 + 0.17 * lines)
+    for panel, quantity in zip(panels, quantities, strict=True):
+        for number, (label, run) in enumerate(runs.items()):
+            _draw_run(panel, quantity, label, run, COLOURS[number % len(COLOURS)] if several else None)
+        _finish(panel, quantity, [run[key] for run in runs.values() for key in run if key.endswith(quantity)], several)
+    return panels[0] if len(panels) == 1 else panels
+
+
+def activation(name: str, *, ax: Axes | None = None) -> Axes:
+    """Draw an activation and its derivative.
+
+    Parameters
+    ----------
+    name : str
+        One of the engine's: sigmoid, tanh, relu, identity, softmax, exp or softplus. That of softmax is drawn for one of two
+        neurons, the other of which has the weighted input 0.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default in a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is no such activation.
+    """
+    if name not in ACTIVATIONS:
+        raise ValueError(f"name must be one of {', '.join(ACTIVATIONS)}, not {name!r}")
+    z = np.linspace(-5, 5, 1001) if name != "exp" else np.linspace(-3, 2, 1001)
+    a = np.empty_like(z)
+    kernels.activations(ACTIVATIONS["sigmoid" if name == "softmax" else name], z, a)
+    ax = axes_or_new(ax, (4.8, 3.3))
+    for value in (ax.axhline, ax.axvline):
+        value(0, color=GREY, linewidth=0.6)
+    ax.plot(z, a, color=COLOURS[0], linewidth=2, label="activation a(z)")
+    ax.plot(z, np.gradient(a, z), "--", color=COLOURS[1], linewidth=1.6, label="derivative da/dz")
+    ax.set(xlabel="weighted input z", title="softmax of z and 0" if name == "softmax" else name)
+    ax.margins(x=0)
+    ax.legend(frameon=False, fontsize=9)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _panels(ax: Any, number: int, height: float) -> np.ndarray:
+    """So many axes side by side, those given or new ones of a height in inches."""
+    if ax is None:
+        from matplotlib import pyplot
+
+        size = (WIDTH if number == 2 else 5.4, height)
+        return pyplot.subplots(1, number, figsize=size, layout="constrained", squeeze=False)[1][0]
+    panels = np.atleast_1d(np.asarray(ax, object)).ravel()
+    if len(panels) != number:
+        raise ValueError(
+            f"ax must be {number} axes, {'for costs and accuracies' if number == 2 else 'for one curve'}, not {len(panels)}"
+        )
+    return panels
+
+
+def _curves(run: Any, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """What a run reports, by name, without empty lists; accuracies as shares, if it is known of how many samples."""
+    if isinstance(run, Mapping):
+        unknown = run.keys() - {*CURVES}
+        if unknown:
+            raise ValueError(f"a run must report {', '.join(CURVES)}, not {', '.join(map(repr, sorted(unknown, key=str)))}")
+        given = dict(run)
+    elif not isinstance(run, Sequence | np.ndarray) or isinstance(run, str):
+        raise TypeError(f"a run must be accuracies, or the lists {', '.join(CURVES)}, not {run!r}")
+    elif any(map(np.ndim, run)):
+        if len(run) != len(CURVES):
+            raise ValueError(f"a run must have the {len(CURVES)} lists {', '.join(CURVES)}, not {len(run)}")
+        given = dict(zip(CURVES, run, strict=True))
+    else:
+        given = {"evaluation_accuracy": run}
+    curves = {}
+    for name in CURVES:
+        values = real_array(given.get(name, ()), name).astype(np.float64)
+        if values.ndim != 1:
+            raise ValueError(f"{name} must hold a number for each epoch, not an array of shape {values.shape}")
+        if len(values):
+            size = sizes[name.partition("_")[0]]
+            curves[name] = values / size if size and name.endswith("accuracy") and values.max() > 1 else values
+    return curves
+
+
+def _draw_run(panel: Axes, quantity: str, label: str, run: Mapping[str, np.ndarray], colour: str | None) -> None:
+    """Draw a run's costs or accuracies: a line for each kind of data, and a star at the best epoch."""
+    deciding, best = _best(run)
+    for kind, own, dashes in (("training", COLOURS[1], "--"), ("evaluation", COLOURS[0], "-")):
+        name = f"{kind}_{quantity}"
+        if name not in run:
+            continue
+        values = run[name]
+        alone = sum(other.endswith(quantity) for other in run) == 1
+        text = label if label and alone else ", ".join(filter(None, (label, kind)))
+        if name == deciding:
+            number = f"{values[best]:.2%}" if quantity == "accuracy" and values[best] <= 1 else f"{values[best]:.4g}"
+            text += f": best {number} in epoch {best}"
+        marker = "o" if len(values) == 1 else None
+        panel.plot(values, dashes, color=colour or own, linewidth=1.8, marker=marker, label=text)
+        if kind == "evaluation" and best < len(values):
+            panel.scatter(best, values[best], s=130, marker="*", color=colour or own, edgecolor="white", zorder=3)
+
+
+def _best(run: Mapping[str, np.ndarray]) -> tuple[str, int]:
+    """The curve that decides which epoch is the best, and that epoch."""
+    if "evaluation_accuracy" in run:
+        return "evaluation_accuracy", int(run["evaluation_accuracy"].argmax())
+    if "evaluation_cost" in run:
+        return "evaluation_cost", int(run["evaluation_cost"].argmin())
+    return "", 0
+
+
+def _finish(panel: Axes, quantity: str, curves: Sequence[np.ndarray], several: bool) -> None:
+    """Label a panel. The legend of several runs would hide their lines, so it stands below."""
+    panel.set_xlabel("epoch")
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if quantity == "cost":
+        panel.set_ylabel("cost")
+    elif max(values.max() for values in curves) <= 1:
+        panel.set_ylabel("accuracy")
+        panel.yaxis.set_major_formatter(PercentFormatter(1))
+    else:
+        panel.set_ylabel("right answers")
+    panel.grid(alpha=0.25, linewidth=0.6)
+    panel.spines[["top", "right"]].set_visible(False)
+    if several:
+        panel.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.17))
+    else:
+        panel.legend(frameon=False, fontsize=8)
