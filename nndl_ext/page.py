@@ -1,0 +1,102 @@
+"""A page to draw digits on, which a network reads: one HTML file with the network inside.
+
+The file needs no server and no library, and asks for nothing: its Content-Security-Policy forbids it. ``page.html`` is its
+template; the arithmetic there is that of `Network.feedforward`, in float64.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from importlib.resources import files
+from os import PathLike
+
+from nndl_ext._core import parameters
+from nndl_ext._core.book import BookNetwork
+from nndl_ext._core.functions import ACTIVATIONS
+from nndl_ext._files import disk
+
+_PIXELS = 784  # of MNIST's images, as the page makes them
+
+
+def html(net: BookNetwork) -> str:
+    """The page for a network.
+
+    Parameters
+    ----------
+    net : Network
+        Any of the book's networks with 784 inputs, trained on images like MNIST's, with pixels from 0 to 255/256. Each output
+        has a bar, however many there are. The activations may be any that have a name.
+
+    Returns
+    -------
+    str
+        An HTML document.
+
+    Raises
+    ------
+    TypeError
+        If the network computes with functions of the user's own, or is one of perceptrons.
+    ValueError
+        If it has another number of inputs, or a weight or bias is infinite or NaN.
+    """
+    if net.sizes[0] != _PIXELS:
+        raise ValueError(
+            f"the page makes images of 28 x 28 pixels, so the network must have {_PIXELS} inputs, not {net.sizes[0]}"
+        )
+    if net._overrides("feedforward"):
+        raise TypeError(f"the page can't call the feedforward of a {type(net).__module__}.{type(net).__qualname__}")
+    own = [activation for activation in net._model.activations if not isinstance(activation, str)]
+    if own:
+        raise TypeError(f"the page knows the activations {', '.join(ACTIVATIONS)}, not {own[0]!r}")
+    template = files("nndl_ext").joinpath("page.html").read_text(encoding="utf-8")
+    return template.replace("{{policy}}", _policy(template)).replace("{{network}}", _network(net))
+
+
+def write(net: BookNetwork, path: str | PathLike[str]) -> None:
+    """Write the page for a network to a file, whole or not at all.
+
+    Parameters
+    ----------
+    net : Network
+        As for `html`.
+    path : str or path-like
+        The file's place, customarily ending in ``.html``. A file that is there is replaced.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written. What was there is unchanged.
+    TypeError, ValueError
+        As for `html`.
+    """
+    disk.replace(path, html(net).encode())
+
+
+def _policy(template: str) -> str:
+    """The policy that allows the template's own script and style, and nothing else."""
+    allowed = {}
+    for tag in ("script", "style"):
+        texts = re.findall(rf"<{tag}>(.*?)</{tag}>", template, re.DOTALL)
+        hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts]
+        allowed[tag] = " ".join(f"'sha256-{value}'" for value in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed['script']}; style-src {allowed['style']}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _network(net: BookNetwork) -> str:
+    """What the page has to know of a network, as JSON."""
+    own = net._model.parameters
+    arrays = zip(*parameters.views(own.layout, own.finite()), strict=True)
+    numbers = b"".join(array.astype(net.dtype.newbyteorder("<")).tobytes() for layer in arrays for array in layer)
+    return json.dumps(
+        {
+            "sizes": net.sizes,
+            "activations": net._model.activations,
+            "dtype": net.dtype.name,
+            "parameters": base64.b64encode(numbers).decode(),
+        }
+    )
