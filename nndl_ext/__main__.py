@@ -70,10 +70,15 @@ def _path(text: str) -> str:
     return text
 
 
-def _curve_path(text: str) -> str:
-    if not text.lower().endswith((".json", ".csv")):
-        raise argparse.ArgumentTypeError(f"{text!r} must end in .json or .csv")
-    return text
+def _path_ending(*endings: str) -> Callable[[str], str]:
+    """The type of a path to a file in one of some formats."""
+
+    def path(text: str) -> str:
+        if not text.lower().endswith(endings):
+            raise argparse.ArgumentTypeError(f"{text!r} must end in {', '.join(endings[:-1])} or {endings[-1]}")
+        return text
+
+    return path
 
 
 def _run_path(text: str) -> str:
@@ -122,8 +127,41 @@ def _parser() -> argparse.ArgumentParser:
     file.add_argument(
         "--resume", type=_run_path, metavar="FILE", help="go on with a saved run, and save it again after each epoch"
     )
-    add("--curve", type=_curve_path, metavar="FILE", help="save the learning curve after each epoch as .json or .csv")
+    add(
+        "--curve",
+        type=_path_ending(".json", ".csv"),
+        metavar="FILE",
+        help="save the learning curve after each epoch as .json or .csv",
+    )
+    add(
+        "--plot",
+        type=_path_ending(".png", ".svg", ".pdf"),
+        metavar="FILE",
+        help="draw the learning curve at the end as .png, .svg or .pdf",
+    )
     train.set_defaults(run=_train, error=train.error)
+
+    show = commands.add_parser("show", help="say what is in a saved network or run", description=_show.__doc__)
+    show.add_argument("file", type=_path, metavar="FILE", help="the file that 'train --save' or Network.save has written")
+    show.add_argument(
+        "--out", type=_path, metavar="FOLDER", help="draw the weights, the learning curve, and how the test images come out"
+    )
+    show.add_argument("--data", type=_path, metavar="PATH", help="the images to test, as for 'train'")
+    show.set_defaults(run=_show)
+
+    draw = commands.add_parser("draw", help="write a page to draw digits on, and open it", description=_draw.__doc__)
+    draw.add_argument(
+        "file", type=_path, nargs="?", metavar="FILE", help="the file of a network; without it one is trained on MNIST first"
+    )
+    draw.add_argument(
+        "--out",
+        type=_path,
+        default="nndl-ext-draw.html",
+        metavar="PAGE",
+        help="the page, replaced if it is there (%(default)s)",
+    )
+    draw.add_argument("--no-open", action="store_true", help="do not open the page in the browser")
+    draw.set_defaults(run=_draw, error=draw.error)
 
     bench = commands.add_parser(
         "bench", help="measure the speed against the book's algorithm in NumPy", description=_bench.__doc__
@@ -145,17 +183,20 @@ def _train(arguments: argparse.Namespace) -> None:
     path, curve_path = arguments.resume or arguments.save, arguments.curve
     if arguments.save and os.path.exists(path):
         raise FileExistsError(f"{path} is there already: go on with its run by --resume, or remove it")
-    for file in filter(None, (path, curve_path)):
+    if arguments.plot:
+        from nndl_ext import plot  # without matplotlib, that is said now
+        from nndl_ext._commands import pictures
+    for file in filter(None, (path, curve_path, arguments.plot)):
         disk.require_writable(file)
     training_data, test_data = runs.load_data(arguments.data)
     images, tests = len(training_data), len(test_data)
     checksum = runs.checksum(training_data, test_data) if path else 0
     given = {name: value for name in runs.DEFAULTS if (value := getattr(arguments, name)) is not None}
-    run = runs.resume(path, given, images, tests, checksum) if arguments.resume else runs.begin(given, images)
+    run = runs.resume(path, given, images, tests, checksum) if arguments.resume else runs.begin(given, images, tests)
 
     def keep_curve() -> None:
         if curve_path and run.curve:
-            runs.write_curve(curve_path, [right / tests for right in run.curve])
+            runs.write_curve(curve_path, run.accuracies)
 
     loaded = time.perf_counter()
     epochs, options = run.epochs, run.options
@@ -165,13 +206,17 @@ def _train(arguments: argparse.Namespace) -> None:
     if not epochs:
         keep_curve()
     _tell(sys.stdout if sys.stdout.isatty() else sys.stderr, _plan(arguments, run, images, tests))
-    with _progress(len(run.curve), epochs.stop) as report:
-        for right in training:
-            run.curve.append(right or 0)
-            if path:
-                run.save(path, checksum)
-            keep_curve()
-            report()
+    try:
+        with _progress(len(run.curve), epochs.stop) as report:
+            for right in training:
+                run.curve.append(right or 0)
+                if path:
+                    run.save(path, checksum)
+                keep_curve()
+                report()
+    finally:
+        if arguments.plot and run.curve:
+            pictures.write(arguments.plot, plot.learning_curves, run.accuracies)
     seconds = time.perf_counter() - loaded
     if run.curve:
         last, best = run.curve[-1], max(run.curve)
@@ -181,11 +226,12 @@ def _train(arguments: argparse.Namespace) -> None:
 
 def _refuse_one_file_twice(arguments: argparse.Namespace) -> None:
     """Two options for one file would overwrite each other's."""
-    given = [(name, path) for name in ("data", "save", "resume", "curve") if (path := getattr(arguments, name))]
+    names = {"file": "FILE", **{name: f"--{name}" for name in ("data", "save", "resume", "curve", "plot", "out")}}
+    given = [(name, path) for key, name in names.items() if (path := getattr(arguments, key, None))]
     for (name, path), (other_name, other) in combinations(given, 2):
         there = os.path.exists(path) and os.path.exists(other)
         if os.path.samefile(path, other) if there else os.path.realpath(path) == os.path.realpath(other):
-            arguments.error(f"--{name} {path} and --{other_name} {other} are one file")
+            arguments.error(f"{name} {path} and {other_name} {other} are one file")
 
 
 def _plan(arguments: argparse.Namespace, run: Run, images: int, tests: int) -> str:
@@ -241,6 +287,22 @@ def _progress(done: int, epochs: int) -> Iterator[Callable[[], object]]:
     finally:
         for bar in bars:
             bar.close()
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    """Say what is in a saved network: sizes, neurons, a digest of its bits; and, of a run, its options and learning curve."""
+    from nndl_ext._commands import show
+
+    show.main(arguments.file, arguments.out, arguments.data, sys.stdout.encoding or "ascii")
+
+
+def _draw(arguments: argparse.Namespace) -> None:
+    """Write one HTML file with a network inside, which reads the digits that one draws there, and open it in the browser. It
+    needs no server and no connection."""
+    _refuse_one_file_twice(arguments)
+    from nndl_ext._commands import draw
+
+    draw.main(arguments.file, arguments.out, not arguments.no_open)
 
 
 def _bench(arguments: argparse.Namespace) -> None:

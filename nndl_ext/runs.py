@@ -37,14 +37,17 @@ class Run:
         As the last epoch left it.
     options : dict
         Those that `DEFAULTS` names.
+    tests : int
+        The number of test images.
     curve : list of int
-        How many test images came out right after each epoch.
+        How many of them came out right after each epoch.
     order : numpy.ndarray
         The order of the training images in the last epoch, int64, which is shuffled for the next.
     """
 
     net: Network
     options: dict[str, Any]
+    tests: int
     curve: list[int]
     order: np.ndarray
 
@@ -53,9 +56,14 @@ class Run:
         """Those that are left."""
         return range(len(self.curve), self.options["epochs"])
 
+    @property
+    def accuracies(self) -> list[float]:
+        """The part of the test images that came out right after each epoch."""
+        return [right / self.tests for right in self.curve]
+
     def save(self, path: str, data: int) -> None:
         """Write the run to a file, with the checksum of its data."""
-        notes = json.dumps({"options": self.options, "curve": self.curve, "data": data})
+        notes = json.dumps({"options": self.options, "tests": self.tests, "curve": self.curve, "data": data})
         saving.write(path, self.net._saved(run=np.array(notes), order=self.order))
 
 
@@ -86,12 +94,12 @@ def checksum(*data_sets: Sequence[Sample]) -> int:
     return result
 
 
-def begin(given: dict[str, Any], images: int) -> Run:
-    """A run with the given options on so many images."""
+def begin(given: dict[str, Any], images: int, tests: int) -> Run:
+    """A run with the given options on so many images, and so many to test."""
     options = DEFAULTS | given
     integer(options["epochs"], "epochs", least=0)
     net = Network(options["sizes"], dtype=options["dtype"], seed=options["seed"])
-    return Run(net, options, [], np.arange(images))
+    return Run(net, options, tests, [], np.arange(images))
 
 
 def resume(path: str, given: dict[str, Any], images: int, tests: int, data: int) -> Run:
@@ -104,14 +112,9 @@ def resume(path: str, given: dict[str, Any], images: int, tests: int, data: int)
     ValueError
         If it is not that of a run, or of another.
     """
-    saved = saving.read(path)
-    try:
-        run, of_data = _run(saved)
-    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
-        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"{path} is not the file of a run by 'nndl-ext train --save': {what}") from error
+    run, of_data = read(path)
     same_images = np.array_equal(np.sort(run.order), np.arange(images))
-    if of_data != data or not same_images or max(run.curve, default=0) > tests:
+    if of_data != data or not same_images or run.tests != tests:
         raise ValueError(f"{path} is a run on other data: give theirs by --data")
     for name, value in given.items():
         if name != "epochs" and value != run.options[name]:
@@ -119,6 +122,24 @@ def resume(path: str, given: dict[str, Any], images: int, tests: int, data: int)
     run.options |= given
     integer(run.options["epochs"], "epochs", least=0)
     return run
+
+
+def read(path: str) -> tuple[Run, int]:
+    """The run in a file, whatever that may hold, and the checksum of its data.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError
+        If it is not that of a run.
+    """
+    saved = saving.read(path)
+    try:
+        return _run(saved)
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{path} is not the file of a run by 'nndl-ext train --save': {what}") from error
 
 
 def _run(saved: saving.Saved) -> tuple[Run, int]:
@@ -144,8 +165,9 @@ def _run(saved: saving.Saved) -> tuple[Run, int]:
         raise ValueError("its options are those of another network")
     if (seed is None) != (saved.generator is None):
         raise ValueError("a seed and the state of a generator must both be there, or neither")
-    curve = [integer(right, "curve", least=0) for right in notes["curve"]]
-    return Run(Network._from_saved(saved), checked, curve, order.astype(np.int64)), integer(notes["data"], "data")
+    tests = integer(notes["tests"], "tests", least=1)
+    curve = [integer(right, "curve", least=0, most=tests) for right in notes["curve"]]
+    return Run(Network._from_saved(saved), checked, tests, curve, order.astype(np.int64)), integer(notes["data"], "data")
 
 
 def write_curve(path: str, accuracies: Iterable[float]) -> None:

@@ -157,7 +157,7 @@ def test_whatever_the_notes_of_a_file_are_the_answer_is_a_line(data, tmp_path, c
     main(["train", "--sizes", "784,2,10", "--epochs", "1", "--seed", "1", "--data", str(folder), "--save", str(path)])
     saved = saving.read(path)
     notes, order = json.loads(str(saved.notes["run"])), saved.notes["order"]
-    part = data.draw(st.sampled_from(["run", "options", "curve", "data", "text", "order", "neuron", *FIELDS]))
+    part = data.draw(st.sampled_from(["run", "options", "tests", "curve", "data", "text", "order", "neuron", *FIELDS]))
     if part == "run":
         notes = data.draw(JSON)
     elif part in notes:

@@ -1,6 +1,7 @@
 """Pictures: what stands in the axes that the functions return."""
 
 import io
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -127,7 +128,13 @@ FOUR = ([0.9, 0.5, 0.6], [80, 92, 91], [0.8, 0.4, 0.2], [150, 190, 200])
 NAMED = dict(zip(("evaluation_cost", "evaluation_accuracy", "training_cost", "training_accuracy"), FOUR, strict=True))
 
 
-@pytest.mark.parametrize("history", [FOUR, list(FOUR), NAMED, {**NAMED, "training_cost": np.array(FOUR[2])}])
+History = namedtuple("History", [*NAMED, "eta", "gradient_norms"])  # as network2 keeps it
+HISTORY = History(*FOUR, [0.5] * 3, [[0.1, 0.2]] * 3)
+
+
+@pytest.mark.parametrize(
+    "history", [FOUR, list(FOUR), NAMED, {**NAMED, "training_cost": np.array(FOUR[2])}, HISTORY, HISTORY._asdict()]
+)
 def test_costs_and_accuracies_of_a_run(history):
     cost, accuracy = plot.learning_curves(history, evaluation_size=100, training_size=200)
     assert lines(cost) == {"evaluation": FOUR[0], "training": FOUR[2]}
@@ -154,7 +161,7 @@ def test_several_runs_have_a_colour_each():
     assert lines(ax) == {
         "eta 3: best 70.00% in epoch 1": [0.5, 0.7], "eta 0.3: best 66.00% in epoch 2": [0.6, 0.65, 0.66]
     }  # fmt: skip
-    cost, accuracy = plot.learning_curves({"a": FOUR, "b": NAMED}, evaluation_size=100, training_size=200)
+    cost, accuracy = plot.learning_curves({"a": FOUR, "b": HISTORY}, evaluation_size=100, training_size=200)
     assert len({line.get_color() for line in cost.lines}) == 2
     assert {line.get_linestyle() for line in accuracy.lines if "training" in line.get_label()} == {"--"}
 
@@ -193,7 +200,8 @@ def test_pictures_go_where_they_are_asked_to(mnist, net):
     ):
         ax = axes.pop()
         assert draw(ax) is ax
-    assert list(plot.learning_curves(FOUR, ax=panels[0, :2])) == list(panels[0, :2])
+    costs_and_accuracies = [FOUR[0], [0.8, 0.9], [], []]
+    assert list(plot.learning_curves(costs_and_accuracies, ax=panels[0, :2])) == list(panels[0, :2])
     assert pyplot.get_fignums() == [figure.number]
 
 
@@ -216,7 +224,11 @@ def test_pictures_go_where_they_are_asked_to(mnist, net):
         (lambda: plot.learning_curves({"a": 5}), "a run must be .*, not 5"),
         (lambda: plot.learning_curves(["a"]), "evaluation_accuracy"),
         (lambda: plot.learning_curves([0.5], ax=[None, None]), "ax must be 1 axes, for one curve, not 2"),
-        (lambda: plot.learning_curves(FOUR, ax=pyplot.gca()), "ax must be 2 axes, for costs and accuracies, not 1"),
+        (lambda: plot.learning_curves(FOUR), "of how many, evaluation_size and training_size must say"),
+        (
+            lambda: plot.learning_curves((*FOUR[:2], [], []), ax=pyplot.gca()),
+            "ax must be 2 axes, for costs and accuracies, not 1",
+        ),
     ],
 )
 def test_what_can_not_be_drawn_is_said(call, message):

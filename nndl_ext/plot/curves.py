@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # What a training reports after each epoch, in the order of what network2's SGD returns.
 CURVES = ("evaluation_cost", "evaluation_accuracy", "training_cost", "training_accuracy")
 
+# What network2 records besides.
+_OTHERS = ("eta", "gradient_norms")
+
 History = Sequence[Any] | Mapping[str, Any] | np.ndarray
 
 
@@ -28,11 +31,12 @@ def learning_curves(history: History, *, evaluation_size: int = 0, training_size
     Parameters
     ----------
     history : sequence, tuple or mapping
-        One run: the four lists that ``network2.Network.SGD`` returns, or some of them in a mapping by their names
-        (``evaluation_cost``, ``evaluation_accuracy``, ``training_cost``, ``training_accuracy``), or a list of accuracies on
-        evaluation data. Or several runs: a mapping from a label to such a run. Empty lists are left out.
+        One run: the ``history`` of a network; or the four lists that ``network2.Network.SGD`` returns; or some of them in a
+        mapping by their names (``evaluation_cost``, ``evaluation_accuracy``, ``training_cost``, ``training_accuracy``); or a
+        list of accuracies on evaluation data. Or several runs: a mapping from a label to such a run. Empty lists are left out.
     evaluation_size, training_size : int, optional
-        How many samples those data have. An accuracy above 1 is the number of right answers, of that many.
+        How many samples those data have. An accuracy above 1 is a number of right answers, of that many. Without it that number
+        is drawn.
     ax : matplotlib.axes.Axes or sequence of them, optional
         Where to draw: one, or two if there are costs as well as accuracies. By default in a new figure.
 
@@ -44,13 +48,14 @@ def learning_curves(history: History, *, evaluation_size: int = 0, training_size
     Raises
     ------
     TypeError, ValueError
-        If a run is none of the above, no epoch has been reported, or there is another number of axes.
+        If a run is none of the above, no epoch has been reported, right answers of both data are counted and it is not said of
+        how many, or there is another number of axes.
 
     Notes
     -----
     The best epoch is the first of those with the highest accuracy on evaluation data, or, without any, the lowest cost on them.
     """
-    several = isinstance(history, Mapping) and not history.keys() <= {*CURVES}
+    several = isinstance(history, Mapping) and not history.keys() & {*CURVES}
     sizes = {"evaluation": integer(evaluation_size, "evaluation_size", least=0)}
     sizes["training"] = integer(training_size, "training_size", least=0)
     given = dict(history) if several else {"": history}
@@ -121,28 +126,36 @@ def _panels(ax: Any, number: int, height: float) -> np.ndarray:
 
 def _curves(run: Any, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
     """What a run reports, by name, without empty lists; accuracies as shares, if it is known of how many samples."""
-    if isinstance(run, Mapping):
-        unknown = run.keys() - {*CURVES}
-        if unknown:
-            raise ValueError(f"a run must report {', '.join(CURVES)}, not {', '.join(map(repr, sorted(unknown, key=str)))}")
-        given = dict(run)
-    elif not isinstance(run, Sequence | np.ndarray) or isinstance(run, str):
-        raise TypeError(f"a run must be accuracies, or the lists {', '.join(CURVES)}, not {run!r}")
-    elif any(map(np.ndim, run)):
-        if len(run) != len(CURVES):
-            raise ValueError(f"a run must have the {len(CURVES)} lists {', '.join(CURVES)}, not {len(run)}")
-        given = dict(zip(CURVES, run, strict=True))
-    else:
-        given = {"evaluation_accuracy": run}
     curves = {}
-    for name in CURVES:
-        values = real_array(given.get(name, ()), name).astype(np.float64)
+    for name, given in _by_name(run).items():
+        values = real_array(given, name).astype(np.float64)
         if values.ndim != 1:
             raise ValueError(f"{name} must hold a number for each epoch, not an array of shape {values.shape}")
         if len(values):
             size = sizes[name.partition("_")[0]]
             curves[name] = values / size if size and name.endswith("accuracy") and values.max() > 1 else values
+    counts = [name for name, values in curves.items() if name.endswith("accuracy") and values.max() > 1]
+    if len(counts) == 2:
+        raise ValueError("right answers are counted: of how many, evaluation_size and training_size must say")
     return curves
+
+
+def _by_name(run: Any) -> dict[str, Any]:
+    """What a run reports, as it was given."""
+    if isinstance(run, Mapping):
+        unknown = sorted(map(repr, run.keys() - {*CURVES, *_OTHERS}))
+        if unknown:
+            raise ValueError(f"a run must report {', '.join(CURVES)}, not {', '.join(unknown)}")
+        return {name: run[name] for name in CURVES if name in run}
+    if hasattr(run, CURVES[0]):
+        return {name: getattr(run, name) for name in CURVES}
+    if not isinstance(run, Sequence | np.ndarray) or isinstance(run, str):
+        raise TypeError(f"a run must be accuracies, or the lists {', '.join(CURVES)}, not {run!r}")
+    if not any(map(np.ndim, run)):
+        return {"evaluation_accuracy": run}
+    if len(run) != len(CURVES):
+        raise ValueError(f"a run must have the {len(CURVES)} lists {', '.join(CURVES)}, not {len(run)}")
+    return dict(zip(CURVES, run, strict=True))
 
 
 def _draw_run(panel: Axes, quantity: str, label: str, run: Mapping[str, np.ndarray], colour: str | None) -> None:

@@ -1,0 +1,36 @@
+"""A page to draw digits on, for the command line's ``draw``."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+from nndl_ext import network, page, runs
+from nndl_ext._files import disk
+
+
+def main(file: str | None, out: str, opens: bool) -> None:
+    """Write the page, and open it.
+
+    Parameters
+    ----------
+    file : str, optional
+        That of a network. Without it, one is trained as ``train`` does by default, with seed 0.
+    out : str
+        Where the page goes. A file that is there is replaced.
+    opens : bool
+        Whether to open the page in the browser.
+    """
+    disk.require_writable(out)
+    page.write(network.load(file) if file else _trained(), out)
+    print(f"wrote {out}")
+    if opens and not webbrowser.open(Path(out).resolve().as_uri()):
+        print("no browser was found here: open that file in one")
+
+
+def _trained() -> network.Network:
+    training_data, test_data = runs.load_data(None)
+    run = runs.begin({"seed": 0}, len(training_data), len(test_data))
+    options = run.options
+    run.net.SGD(training_data, options["epochs"], options["batch"], options["eta"], test_data)
+    return run.net

@@ -1,0 +1,118 @@
+"""What is in the file of a saved network, for the command line's ``show``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from nndl_ext import mnist_loader, network, perceptron, runs
+from nndl_ext._commands.pictures import write
+from nndl_ext._core.book import BookNetwork
+from nndl_ext._files import saving
+
+# A character filled by so many eighths.
+BLOCKS = " ▁▂▃▄▅▆▇█"
+
+_ROWS, _COLUMNS = 8, 60  # of a curve in characters
+
+
+def main(path: str, out: str | None, data: str | None, encoding: str) -> None:
+    """Print what is in a file, and write pictures of it.
+
+    Parameters
+    ----------
+    path : str
+        The file of a network, or of a run, which has a learning curve too.
+    out : str, optional
+        The folder for the pictures. It is made if it is not there.
+    data : str, optional
+        Where the images are that the network is tested on for the pictures; by default in this package.
+    encoding : str
+        That of the output; without block characters, the curve is drawn in ASCII.
+    """
+    run = runs.read(path)[0] if "run" in saving.read(path).notes else None
+    net = run.net if run else network.load(path)
+    parameters = sum(array.size for array in net.biases + net.weights)
+    lines = {
+        "sizes": f"{'-'.join(map(str, net.sizes))}, {parameters:,} parameters in {net.dtype}",
+        "neurons": _neurons(net),
+        "digest": digest(net),
+    }
+    if run:
+        options = run.options
+        seed = "no seed" if options["seed"] is None else f"seed {options['seed']}"
+        epochs = f"{len(run.curve)} of {options['epochs']} epochs"
+        lines["run"] = f"{epochs}, mini-batches of {options['batch']}, eta {options['eta']:g}, {seed}"
+    print(path)
+    for name, text in lines.items():
+        print(f"  {name:9}{text}")
+    if run and run.curve:
+        print()
+        for line in curve(run.accuracies, _printable(BLOCKS, encoding)):
+            print(f"  {line}")
+    if out:
+        _draw(net, run.accuracies if run else [], out, data)
+
+
+def digest(net: BookNetwork) -> str:
+    """A hash of all bits of a network's biases and weights, the same on every machine: 16 hexadecimal digits."""
+    order = net.dtype.newbyteorder("<")
+    numbers = b"".join(array.astype(order).tobytes() for array in net.biases + net.weights)
+    return hashlib.sha256(numbers).hexdigest()[:16]
+
+
+def curve(accuracies: Sequence[float], blocks: bool = True) -> list[str]:
+    """A learning curve as lines of text: a bar for each epoch, or for each of sixty spread over more of them."""
+    count = len(accuracies)
+    shown = [accuracies[i * count // _COLUMNS] for i in range(_COLUMNS)] if count > _COLUMNS else accuracies
+    width = max(1, min(3, _COLUMNS // count))
+    low, high = min(shown), max(shown)
+    filled = [1 + round((8 * _ROWS - 1) * (value - low) / ((high - low) or 1)) for value in shown]
+    lines = []
+    for row in reversed(range(_ROWS)):
+        eighths = (max(0, min(8, height - 8 * row)) for height in filled)
+        bars = "".join((BLOCKS[n] if blocks else " #"[n > 3 or row == 0]) * width for n in eighths)
+        name = {_ROWS - 1: f"{high:.2%}", 0: f"{low:.2%}"}.get(row, "")
+        lines.append(f"{name:>8} {bars}".rstrip())
+    last = f"{count - 1}" if count > 1 else ""
+    lines.append(f"{'epoch':>8} 0{last:>{max(0, width * len(shown) - 1)}}")
+    best = max(accuracies)
+    lines.append(f"{'':8} best {best:.2%} in epoch {accuracies.index(best)}, last {accuracies[-1]:.2%}")
+    return lines
+
+
+def _neurons(net: BookNetwork) -> str:
+    """What the layers compute."""
+    if isinstance(net, perceptron.Network):
+        return "perceptrons"
+    return ", ".join(kind if isinstance(kind, str) else type(kind).__name__ for kind in net._model.activations)
+
+
+def _printable(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _draw(net: BookNetwork, accuracies: Sequence[float], out: str, data: str | None) -> None:
+    """Write pictures into a folder, those that there are."""
+    from nndl_ext import plot
+
+    pictures: dict[str, tuple[Any, ...]] = {"weights": (plot.weights, net)}
+    if accuracies:
+        pictures["curve"] = plot.learning_curves, accuracies
+    if data or (net.sizes[0], net.sizes[-1]) == (784, 10):
+        test_data = mnist_loader.load_data_wrapper(data)[2]
+        pictures |= {
+            "confusion": (plot.confusion_matrix, net, test_data),
+            "misclassified": (plot.misclassified, net, test_data),
+        }
+    os.makedirs(out, exist_ok=True)
+    for name, (draw, *arguments) in pictures.items():
+        path = os.path.join(out, f"{name}.png")
+        write(path, draw, *arguments)
+        print(f"wrote {path}")
