@@ -1,0 +1,183 @@
+"""What the command line shows of a saved network, and the pictures that it writes."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from test_command_line import QUICK, small_data
+from test_training import digest
+
+from nndl_ext import Network, load, perceptron
+from nndl_ext.__main__ import main
+from nndl_ext._commands import show
+from nndl_ext._files import saving
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The file of a short run."""
+    path = tmp_path_factory.mktemp("run") / "run.npz"
+    assert main([*QUICK, "--epochs", "3", "--save", str(path)]) == 0
+    return path
+
+
+def test_a_run_is_shown_with_its_curve(run, capsys):
+    assert main(["show", str(run)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:5] == [
+        str(run),
+        "  sizes    784-8-10, 6,370 parameters in float32",
+        "  neurons  sigmoid, sigmoid",
+        f"  digest   {digest(load(run))}",
+        "  run      3 of 3 epochs, mini-batches of 10, eta 3, seed 1",
+    ]
+    accuracies = [right / 10000 for right in show.runs.read(str(run))[0].curve]
+    assert lines[6].startswith(f"  {max(accuracies):8.2%} ")
+    best = accuracies.index(max(accuracies))
+    assert lines[-1].strip() == f"best {max(accuracies):.2%} in epoch {best}, last {accuracies[-1]:.2%}"
+    assert "█" in lines[-3]
+
+
+def test_an_output_without_block_characters_gets_ascii(run, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "ascii"))
+    assert main(["show", str(run)]) == 0
+    sys.stdout.seek(0)
+    assert "###" in sys.stdout.read()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("net", "neurons"),
+    [(Network([3, 4, 2], seed=0), "sigmoid, sigmoid"), (perceptron.Network([3, 4, 2], seed=0), "perceptrons")],
+)
+def test_a_network_is_shown_without_a_run(net, neurons, tmp_path, capsys):
+    path = str(tmp_path / "net.npz")
+    net.save(path)
+    assert main(["show", path]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        path, "  sizes    3-4-2, 26 parameters in float64", f"  neurons  {neurons}", f"  digest   {digest(net)}"
+    ]  # fmt: skip
+
+
+def test_the_book_s_json_is_shown(tmp_path, capsys):
+    Network([3, 2], seed=0).save(tmp_path / "net.json")
+    assert main(["show", str(tmp_path / "net.json")]) == 0
+    assert digest(Network([3, 2], seed=0)) in capsys.readouterr().out
+
+
+def heights(lines, blocks):
+    """How high each bar of a curve is, in eighths of a line."""
+    rows = [line[9:].ljust(60) for line in lines[:-2]]
+    levels = show.BLOCKS if blocks else " #"
+    return [sum(levels.index(row[i]) for row in rows) for i in range(60)]
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+@pytest.mark.parametrize("count", [1, 2, 7, 30, 60, 61, 500])
+def test_a_curve_s_bars_rise_with_the_accuracies(count, blocks):
+    accuracies = [0.5 + 0.4 * i / count for i in range(count)]
+    lines = show.curve(accuracies, blocks)
+    assert len(lines) == 10
+    assert max(map(len, lines[:-1])) <= 9 + 60
+    bars = [height for height in heights(lines, blocks) if height]
+    assert bars == sorted(bars)
+    assert len(bars) == min(60, count * max(1, min(3, 60 // count)))
+    if count > 1:
+        assert bars[0] == 1
+        assert bars[-1] == (64 if blocks else 8)
+        assert lines[-2].endswith(f" {count - 1}")
+
+
+def test_a_flat_curve_is_drawn():
+    assert {*heights(show.curve([0.5] * 20), True)} == {1}
+
+
+def test_a_best_epoch_between_the_bars_is_named():
+    accuracies = [0.5] * 200
+    accuracies[151] = 0.9
+    assert show.curve(accuracies)[-1].strip() == "best 90.00% in epoch 151, last 50.00%"
+
+
+def test_pictures_of_a_run(run, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    assert main(["show", str(run), "--out", str(tmp_path / "out")]) == 0
+    names = ["confusion.png", "curve.png", "misclassified.png", "weights.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    assert all((tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG") for name in names)
+    assert sorted(capsys.readouterr().out.splitlines()[-4:]) == [f"wrote {tmp_path / 'out' / name}" for name in names]
+
+
+def test_pictures_of_what_fits(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    path, out = str(tmp_path / "net.npz"), tmp_path / "out"
+    Network([9, 2], seed=0).save(path)
+    assert main(["show", path, "--out", str(out)]) == 0
+    assert [picture.name for picture in out.iterdir()] == ["weights.png"]
+    data = str(small_data(tmp_path / "data"))
+    assert main(["show", path, "--out", str(out), "--data", data]) == 1
+    assert "784 inputs, but the network has 9" in capsys.readouterr().err
+    Network([784, 10], seed=0).save(path)
+    assert main(["show", path, "--out", str(out), "--data", data]) == 0
+    assert "confusion.png" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("PDF", b"%PDF")])
+def test_train_draws_its_curve(ending, start, tmp_path):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / f"curve.{ending}"
+    assert main([*QUICK, "--epochs", "1", "--plot", str(path)]) == 0
+    assert path.read_bytes().startswith(start)
+
+
+def test_a_training_that_ends_early_draws_what_there_is(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(show.runs.Run, "save", lambda self, *_: interrupt() if self.curve else None)
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    path = tmp_path / "curve.svg"
+    assert main([*QUICK, "--save", str(tmp_path / "run.npz"), "--plot", str(path)]) == 130
+    assert path.exists()
+    path.unlink()
+    assert main(["train", "--batch", "0", "--plot", str(path)]) == 1
+    assert not path.exists()
+
+
+def test_a_missing_matplotlib_is_said_before_the_training(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for name in [name for name in sys.modules if name.startswith("nndl_ext.plot")]:
+        monkeypatch.delitem(sys.modules, name)
+    import nndl_ext
+
+    monkeypatch.delattr(nndl_ext, "plot", raising=False)
+    assert main([*QUICK, "--plot", str(tmp_path / "curve.png")]) == 1
+    output, error = capsys.readouterr()
+    assert output == ""
+    assert error == "nndl-ext: to draw pictures, install matplotlib: pip install 'nndl-ext[plot]'\n"
+
+
+def test_what_can_not_be_shown_is_a_line(run, tmp_path, capsys):
+    other, broken = tmp_path / "other", tmp_path / "broken.npz"
+    other.write_bytes(b"?")
+    saved = saving.read(run)
+    saving.write(broken, saved._replace(notes=saved.notes | {"run": np.array("{}")}))
+    for path, message in (
+        (tmp_path / "nowhere", "nowhere"),
+        (other, "other is not a saved network"),
+        (broken, "broken.npz is not the file of a run by 'nndl-ext train --save'"),
+    ):
+        assert main(["show", str(path)]) == 1
+        output, error = capsys.readouterr()
+        assert output == ""
+        assert message in error
+        assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["train", "--plot", "curve.txt"], ["train", "--plot", "png"], ["show"], ["show", ""]])
+def test_what_is_misspelled_is_a_usage_error(arguments, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
