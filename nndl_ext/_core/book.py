@@ -187,6 +187,11 @@ class BookNetwork:
         """
         saving.write(path, self._saved())
 
+    def _repr_html_(self) -> str:
+        from nndl_ext._core import notebook
+
+        return notebook.of_network(self)
+
     @property
     def _generator(self) -> Any:
         """Where shuffles come from."""

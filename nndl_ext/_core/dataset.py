@@ -142,6 +142,11 @@ class Dataset(Sequence[Sample]):
         x, y = self._inputs, self._y
         return f"<Dataset of {len(self)} pairs: x {x.shape} {x.dtype}, y {y.shape} {y.dtype}>"
 
+    def _repr_html_(self) -> str:
+        from nndl_ext._core import notebook
+
+        return notebook.of_dataset(self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (*self._inputs.given, self._y)
 
