@@ -7,6 +7,7 @@ from statistics import median
 
 import numpy as np
 import pytest
+from test_page import network
 
 from nndl_ext import Network, page
 
@@ -128,6 +129,32 @@ def test_the_outputs_are_those_of_the_network_for_the_image_that_is_shown(visit,
     assert np.abs(np.array(values) - outputs).max() < 0.03
 
 
+@pytest.mark.parametrize(
+    ("sizes", "activations"),
+    [
+        ([784, 60, 40, 26], ["tanh", "relu", "softmax"]),
+        ([784, 500, 3], ["softplus", "exp"]),
+        ([784, 10], ["identity"]),
+        ([784, 20, 1], ["identity", "sigmoid"]),
+    ],
+)
+def test_networks_of_all_kinds_are_shown(visit, sizes, activations, tmp_path):
+    page.write(network(sizes, activations), tmp_path / "page.html")
+    tab = visit(tmp_path / "page.html", 390, 844)
+    playwright.expect(tab.locator("#bars li")).to_have_count(sizes[-1])
+    playwright.expect(tab.locator(".layer")).to_have_count(len(sizes) - 2)
+    playwright.expect(tab.locator("#layers")).to_be_visible(visible=len(sizes) > 2)
+    signed = "tanh" in activations or "identity" in activations[:-1]
+    playwright.expect(tab.locator("#legend")).to_have_text(re.compile("orange is below" if signed else r"from 0\.$"))
+    draw(tab, SEVEN)
+    outputs = tab.evaluate("Array.from(feedforward(layers, imageOf(strokes)).at(-1))")
+    expected = int(np.argmax(outputs)) if len(outputs) > 1 else int(outputs[0] >= 0.5)
+    playwright.expect(tab.locator("#answer b")).to_have_text(re.compile(rf"^{expected}\??$"))
+    assert tab.evaluate("document.documentElement.scrollWidth") == 390
+    if len(sizes) > 2:
+        assert len(colours(tab, ".layer canvas >> nth=0")) > 5
+
+
 def test_an_answer_comes_within_a_frame(visit, path):
     tab = visit(path)
     draw(tab, ZERO)
@@ -219,6 +246,7 @@ def test_the_keyboard_draws(visit, path):
     tab = visit(path)
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.getAttribute('aria-label')") == "Canvas to draw a digit on"
+    assert tab.locator("#keys").bounding_box()["height"] > 20
     tab.keyboard.press("ArrowUp")
     tab.keyboard.press("Space")
     playwright.expect(tab.get_by_role("status")).to_have_text("Pen down")
