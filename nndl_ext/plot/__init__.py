@@ -1,7 +1,7 @@
 """Pictures of data, trainings and networks, drawn by matplotlib (the extra ``plot``).
 
-Each function draws into the axes that it is given, or else into those of a new figure, and returns them, so that titles, sizes
-and neighbours are the caller's. Colour-blind people can tell the colours apart, and in grey print lines differ by their dashes.
+Each function draws into the axes that it is given, or else into those of a new figure, and returns them: titles, sizes and
+neighbours are the caller's. Colour-blind people can tell the colours apart. In grey print, lines differ by dashes and markers.
 
 >>> from nndl_ext import plot
 >>> plot.digits(test_data[:30])

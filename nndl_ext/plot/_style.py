@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, which colour-blind people tell apart: blue, vermilion, green, purple, orange, sky blue, black.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKED = COLOURS[1]
+MARKERS = ("o", "s", "^", "D", "v", "P")  # for print without colours
 GREY = "#666666"
 
 WIDTH = 7.0  # inches: what a notebook shows without scaling
@@ -26,7 +27,7 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
         return ax
     from matplotlib import pyplot  # which looks for a window system
 
-    return pyplot.subplots(figsize=size, layout="constrained")[1]
+    return pyplot.subplots(figsize=size, layout="compressed")[1]
 
 
 def answers(net: BookNetwork, data: Data) -> tuple[Dataset, np.ndarray, np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from nndl_ext._core.functions import ACTIVATIONS
 from nndl_ext._core.validation import integer, real_array
 from nndl_ext._kernels import kernels
-from nndl_ext.plot._style import COLOURS, GREY, WIDTH, axes_or_new
+from nndl_ext.plot._style import COLOURS, GREY, MARKERS, WIDTH, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +67,8 @@ def learning_curves(history: History, *, evaluation_size: int = 0, training_size
     panels = _panels(ax, len(quantities), 3.2 + 0.17 * lines)
     for panel, quantity in zip(panels, quantities, strict=True):
         for number, (label, run) in enumerate(runs.items()):
-            _draw_run(panel, quantity, label, run, COLOURS[number % len(COLOURS)] if several else None)
+            look = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]} if several else {}
+            _draw_run(panel, quantity, label, run, look)
         _finish(panel, quantity, [run[key] for run in runs.values() for key in run if key.endswith(quantity)], several)
     return panels[0] if len(panels) == 1 else panels
 
@@ -158,10 +159,10 @@ def _by_name(run: Any) -> dict[str, Any]:
     return dict(zip(CURVES, run, strict=True))
 
 
-def _draw_run(panel: Axes, quantity: str, label: str, run: Mapping[str, np.ndarray], colour: str | None) -> None:
+def _draw_run(panel: Axes, quantity: str, label: str, run: Mapping[str, np.ndarray], look: Mapping[str, Any]) -> None:
     """Draw a run's costs or accuracies: a line for each kind of data, and a star at the best epoch."""
     deciding, best = _best(run)
-    for kind, own, dashes in (("training", COLOURS[1], "--"), ("evaluation", COLOURS[0], "-")):
+    for kind, colour, dashes in (("training", COLOURS[1], "--"), ("evaluation", COLOURS[0], "-")):
         name = f"{kind}_{quantity}"
         if name not in run:
             continue
@@ -171,10 +172,11 @@ def _draw_run(panel: Axes, quantity: str, label: str, run: Mapping[str, np.ndarr
         if name == deciding:
             number = f"{values[best]:.2%}" if quantity == "accuracy" and values[best] <= 1 else f"{values[best]:.4g}"
             text += f": best {number} in epoch {best}"
-        marker = "o" if len(values) == 1 else None
-        panel.plot(values, dashes, color=colour or own, linewidth=1.8, marker=marker, label=text)
+        spaced = {"markevery": max(1, len(values) // 8), "markersize": 5, "linewidth": 1.8}
+        own = {"color": colour, "marker": "o" if len(values) == 1 else None}
+        (line,) = panel.plot(values, dashes, label=text, **(spaced | own | dict(look)))
         if kind == "evaluation" and best < len(values):
-            panel.scatter(best, values[best], s=130, marker="*", color=colour or own, edgecolor="white", zorder=3)
+            panel.scatter(best, values[best], s=150, marker="*", color=line.get_color(), edgecolor="white", zorder=3)
 
 
 def _best(run: Mapping[str, np.ndarray]) -> tuple[str, int]:
@@ -200,6 +202,6 @@ def _finish(panel: Axes, quantity: str, curves: Sequence[np.ndarray], several: b
     panel.grid(alpha=0.25, linewidth=0.6)
     panel.spines[["top", "right"]].set_visible(False)
     if several:
-        panel.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.17))
+        panel.legend(frameon=False, fontsize=8, handlelength=4, loc="upper center", bbox_to_anchor=(0.5, -0.17))
     else:
         panel.legend(frameon=False, fontsize=8)

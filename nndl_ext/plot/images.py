@@ -96,7 +96,7 @@ def misclassified(net: BookNetwork, data: Data, *, most: int = 30, ax: Axes | No
     names = [f"{classes[i]} → {guesses[i]}" for i in surest]
     images = _images(pairs)[surest] if len(surest) else np.empty((0, 1, 1))
     ax = _mosaic(images, ax, names, np.zeros(len(surest), bool))
-    shown = "" if len(surest) == len(wrong) else f", of which the {len(surest)} of the surest answers"
+    shown = "" if len(surest) == len(wrong) else f"; the {len(surest)} with the surest answers"
     ax.set_title(f"{len(wrong):,} of {len(pairs):,} wrong{shown}: label → guess", fontsize=10)
     return ax
 
