@@ -243,6 +243,31 @@ def test_images_are_as_mnist_s_are(tmp_path):
 
 
 @needs_node
+def test_the_ink_covers_what_the_pen_passes(tmp_path):
+    rng = np.random.default_rng(0)
+    strokes = [rng.uniform(0.1, 0.9, (count, 2)).round(3) for count in (1, 2, 2, 2, 3, 4, 9)]
+    strokes += [np.array(ends) for ends in ([[0.2, 0.5], [0.8, 0.5]], [[0.5, 0.2], [0.5, 0.8]], [[0.5, 0.5], [0.5, 0.5]])]
+    images = images_of([[stroke.tolist()] for stroke in strokes], tmp_path)
+    for stroke, image in zip(strokes, images, strict=True):
+        box = shades(stroke)
+        found = image[image.any(axis=1)][:, image.any(axis=0)]
+        assert np.abs(found - box[box.any(axis=1)][:, box.any(axis=0)]).max() < 1 / 64  # a point on the edge
+
+
+def shades(stroke, pen=0.045, side=20, fine=8):
+    """The part of each pixel of the box that a stroke covers."""
+    scale = side * fine / (np.ptp(stroke, axis=0).max() + 2 * pen)
+    path = (stroke - stroke.min(axis=0) + pen) * scale
+    points = np.stack(np.meshgrid(*[np.arange(side * fine) + 0.5] * 2), axis=-1)
+    ink = np.zeros(points.shape[:2], bool)
+    for begin, end in zip([path[0], *path], path, strict=False):
+        line = end - begin
+        along = np.clip((points - begin) @ line / max(line @ line, 1e-9), 0, 1)
+        ink |= np.linalg.norm(points - begin - along[..., np.newaxis] * line, axis=-1) <= pen * scale
+    return ink.reshape(side, fine, side, fine).mean(axis=(1, 3))
+
+
+@needs_node
 def test_an_image_does_not_depend_on_place_or_size(tmp_path):
     strokes = np.array(STROKES["seven"][0])
     one, elsewhere = images_of([[strokes.tolist()], [(strokes * 1 + [0.05, -0.1]).tolist()]], tmp_path)
