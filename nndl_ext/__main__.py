@@ -147,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=_path, metavar="FOLDER", help="draw the weights, the learning curve, and how the test images come out"
     )
     show.add_argument("--data", type=_path, metavar="PATH", help="the images to test, as for 'train'")
-    show.set_defaults(run=_show)
+    show.set_defaults(run=_show, error=show.error)
 
     draw = commands.add_parser("draw", help="write a page to draw digits on, and open it", description=_draw.__doc__)
     draw.add_argument(
@@ -291,6 +291,8 @@ def _progress(done: int, epochs: int) -> Iterator[Callable[[], object]]:
 
 def _show(arguments: argparse.Namespace) -> None:
     """Say what is in a saved network: sizes, neurons, a digest of its bits; and, of a run, its options and learning curve."""
+    if arguments.data and not arguments.out:
+        arguments.error("--data is for the pictures of --out, which was not given")
     from nndl_ext._commands import show
 
     show.main(arguments.file, arguments.out, arguments.data, sys.stdout.encoding or "ascii")

@@ -175,7 +175,10 @@ def test_what_can_not_be_shown_is_a_line(run, tmp_path, capsys):
         assert len(error.splitlines()) == 1
 
 
-@pytest.mark.parametrize("arguments", [["train", "--plot", "curve.txt"], ["train", "--plot", "png"], ["show"], ["show", ""]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["train", "--plot", "curve.txt"], ["train", "--plot", "png"], ["show"], ["show", ""], ["show", "a", "--data", "b"]],
+)
 def test_what_is_misspelled_is_a_usage_error(arguments, capsys):
     with pytest.raises(SystemExit) as exit_:
         main(arguments)
