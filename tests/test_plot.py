@@ -156,6 +156,20 @@ def test_accuracies_alone_and_costs_alone():
     assert ax.get_ylabel() == "right answers"
 
 
+def test_accuracies_may_be_counts_shares_or_percentages():
+    for history, size, label, text in (
+        ([0, 1, 1], 0, "right answers", "best 1 in epoch 1"),
+        ([0, 1, 1], 2, "accuracy", "best 50.00% in epoch 1"),
+        ([9123, 9345], 0, "right answers", "best 9345 in epoch 1"),
+        (np.array([9123.0, 9345.0]), 10000, "accuracy", "best 93.45% in epoch 1"),
+        ([91.23, 93.45], 0, "accuracy", "best 93.45 in epoch 1"),
+        ([0.0, 0.0], 10000, "accuracy", "best 0.00% in epoch 0"),
+    ):
+        ax = plot.learning_curves(history, evaluation_size=size)
+        assert ax.get_ylabel() == label
+        assert [*lines(ax)] == [f"evaluation: {text}"]
+
+
 def test_several_runs_have_a_colour_each():
     ax = plot.learning_curves({"eta 3": [0.5, 0.7], "eta 0.3": [0.6, 0.65, 0.66]})
     assert lines(ax) == {
@@ -224,7 +238,9 @@ def test_pictures_go_where_they_are_asked_to(mnist, net):
         (lambda: plot.learning_curves({"a": 5}), "a run must be .*, not 5"),
         (lambda: plot.learning_curves(["a"]), "evaluation_accuracy"),
         (lambda: plot.learning_curves([0.5], ax=[None, None]), "ax must be 1 axes, for one curve, not 2"),
-        (lambda: plot.learning_curves(FOUR), "of how many, evaluation_size and training_size must say"),
+        (lambda: plot.learning_curves(FOUR), "of how many samples, evaluation_size and training_size must say"),
+        (lambda: plot.learning_curves({"a": [0.5], "b": [50]}), "accuracies differ in scale"),
+        (lambda: plot.learning_curves(NAMED, training_size=200), "accuracies differ in scale"),
         (
             lambda: plot.learning_curves((*FOUR[:2], [], []), ax=pyplot.gca()),
             "ax must be 2 axes, for costs and accuracies, not 1",

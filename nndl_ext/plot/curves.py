@@ -35,8 +35,8 @@ def learning_curves(history: History, *, evaluation_size: int = 0, training_size
         mapping by their names (``evaluation_cost``, ``evaluation_accuracy``, ``training_cost``, ``training_accuracy``); or a
         list of accuracies on evaluation data. Or several runs: a mapping from a label to such a run. Empty lists are left out.
     evaluation_size, training_size : int, optional
-        How many samples those data have. An accuracy above 1 is a number of right answers, of that many. Without it that number
-        is drawn.
+        How many samples those data have: accuracies in whole numbers, or above 1, are divided by it. Without it they are drawn
+        as they are.
     ax : matplotlib.axes.Axes or sequence of them, optional
         Where to draw: one, or two if there are costs as well as accuracies. By default in a new figure.
 
@@ -48,8 +48,8 @@ def learning_curves(history: History, *, evaluation_size: int = 0, training_size
     Raises
     ------
     TypeError, ValueError
-        If a run is none of the above, no epoch has been reported, right answers of both data are counted and it is not said of
-        how many, or there is another number of axes.
+        If a run is none of the above, no epoch has been reported, accuracies are on different scales (as the right answers
+        among training and evaluation data are), or there is another number of axes.
 
     Notes
     -----
@@ -60,6 +60,7 @@ def learning_curves(history: History, *, evaluation_size: int = 0, training_size
     sizes["training"] = integer(training_size, "training_size", least=0)
     given = dict(history) if several else {"": history}
     runs = {str(label): _curves(run, sizes) for label, run in given.items()}
+    scale = _scale(runs)
     quantities = [name for name in ("cost", "accuracy") if any(key.endswith(name) for run in runs.values() for key in run)]
     if not quantities:
         raise ValueError("history must report at least one epoch")
@@ -69,7 +70,7 @@ def learning_curves(history: History, *, evaluation_size: int = 0, training_size
         for number, (label, run) in enumerate(runs.items()):
             look = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]} if several else {}
             _draw_run(panel, quantity, label, run, look)
-        _finish(panel, quantity, [run[key] for run in runs.values() for key in run if key.endswith(quantity)], several)
+        _finish(panel, "cost" if quantity == "cost" else scale, several)
     return panels[0] if len(panels) == 1 else panels
 
 
@@ -129,16 +130,33 @@ def _curves(run: Any, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
     """What a run reports, by name, without empty lists; accuracies as shares, if it is known of how many samples."""
     curves = {}
     for name, given in _by_name(run).items():
-        values = real_array(given, name).astype(np.float64)
+        values = real_array(given, name)
         if values.ndim != 1:
             raise ValueError(f"{name} must hold a number for each epoch, not an array of shape {values.shape}")
-        if len(values):
+        if not len(values):
+            continue
+        if name.endswith("accuracy"):
             size = sizes[name.partition("_")[0]]
-            curves[name] = values / size if size and name.endswith("accuracy") and values.max() > 1 else values
-    counts = [name for name, values in curves.items() if name.endswith("accuracy") and values.max() > 1]
-    if len(counts) == 2:
-        raise ValueError("right answers are counted: of how many, evaluation_size and training_size must say")
+            if np.asarray(given).dtype.kind in "iu":  # right answers
+                values = values / size if size else values.astype(np.int64)
+            elif values.max() > 1:
+                values = values / (size or 1)
+        curves[name] = values
     return curves
+
+
+def _scale(runs: Mapping[str, Mapping[str, np.ndarray]]) -> str:
+    """What the accuracies of all runs are: counts of right answers, shares up to 1, or others, such as percentages."""
+    scales = set()
+    for run in runs.values():
+        for name in run.keys() & {"evaluation_accuracy", "training_accuracy"}:
+            if run[name].dtype.kind == "i":
+                scales.add(("count", name))
+            else:
+                scales.add(("share" if run[name].max() <= 1 else "other", ""))
+    if len(scales) > 1:
+        raise ValueError("accuracies differ in scale: of how many samples, evaluation_size and training_size must say")
+    return next(iter(scales))[0] if scales else ""
 
 
 def _by_name(run: Any) -> dict[str, Any]:
@@ -170,7 +188,8 @@ def _draw_run(panel: Axes, quantity: str, label: str, run: Mapping[str, np.ndarr
         alone = sum(other.endswith(quantity) for other in run) == 1
         text = label if label and alone else ", ".join(filter(None, (label, kind)))
         if name == deciding:
-            number = f"{values[best]:.2%}" if quantity == "accuracy" and values[best] <= 1 else f"{values[best]:.4g}"
+            share = quantity == "accuracy" and values.dtype.kind == "f" and values[best] <= 1
+            number = f"{values[best]:.2%}" if share else f"{values[best]:.6g}"
             text += f": best {number} in epoch {best}"
         spaced = {"markevery": max(1, len(values) // 8), "markersize": 5, "linewidth": 1.8}
         own = {"color": colour, "marker": "o" if len(values) == 1 else None}
@@ -188,17 +207,13 @@ def _best(run: Mapping[str, np.ndarray]) -> tuple[str, int]:
     return "", 0
 
 
-def _finish(panel: Axes, quantity: str, curves: Sequence[np.ndarray], several: bool) -> None:
+def _finish(panel: Axes, scale: str, several: bool) -> None:
     """Label a panel. The legend of several runs would hide their lines, so it stands below."""
     panel.set_xlabel("epoch")
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if quantity == "cost":
-        panel.set_ylabel("cost")
-    elif max(values.max() for values in curves) <= 1:
-        panel.set_ylabel("accuracy")
+    panel.set_ylabel({"cost": "cost", "count": "right answers"}.get(scale, "accuracy"))
+    if scale == "share":
         panel.yaxis.set_major_formatter(PercentFormatter(1))
-    else:
-        panel.set_ylabel("right answers")
     panel.grid(alpha=0.25, linewidth=0.6)
     panel.spines[["top", "right"]].set_visible(False)
     if several:
