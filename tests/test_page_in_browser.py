@@ -157,9 +157,18 @@ def test_networks_of_all_kinds_are_shown(visit, sizes, activations, tmp_path):
 
 def test_an_answer_comes_within_a_frame(visit, path):
     tab = visit(path)
+    tab.evaluate("""() => {
+        const plain = update;
+        window.times = [];
+        update = () => {
+            const begin = performance.now();
+            plain();
+            times.push(performance.now() - begin);
+        };
+    }""")
     draw(tab, ZERO)
     draw(tab, SEVEN)
-    times = tab.evaluate("performance.getEntriesByName('update').map(entry => entry.duration)")
+    times = tab.evaluate("times")
     assert len(times) > 20
     assert median(times) < 16
     scribble = np.cumsum(np.random.default_rng(0).normal(0, 0.004, (1000, 2)), axis=0) + 0.5
