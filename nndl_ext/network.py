@@ -7,13 +7,14 @@ numbers refer to that book.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sized
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nndl_ext import perceptron
-from nndl_ext._core import overrides, threads
+from nndl_ext._core import generators, overrides, threads
 from nndl_ext._core.book import BookNetwork, Data, sigmoid, sigmoid_prime
 from nndl_ext._core.functions import CostDerivative
 from nndl_ext._core.model import Batches, DivergenceError, Gradient
@@ -249,7 +250,8 @@ class Network(BookNetwork):
                 yield right
 
         places = np.arange(len(data)) if order is None else order
-        return lines(Training(self._model, data, mini_batch_size, Descent(eta), self._generator, places, go_through=go_through))
+        shuffle = partial(generators.shuffle, generator=self._generator)
+        return lines(Training(self._model, data, mini_batch_size, Descent(eta), shuffle, places, go_through=go_through))
 
     def _cost_derivative(self) -> CostDerivative | None:
         """The method, for the kernels, if it is another than the book's."""

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import pickle
 import random
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -250,7 +251,9 @@ def test_callbacks_follow_each_epoch_and_end_the_training():
         seen.append((training.epoch, digest(training.model)))
         return training.epoch == 2
 
-    training = Training(model, data, 7, Adam(), random.Random(0), np.arange(30), [watch, lambda _: None])
+    training = Training(
+        model, data, 7, Adam(), partial(generators.shuffle, generator=random.Random(0)), np.arange(30), [watch, lambda _: None]
+    )
     assert list(training.epochs(range(9))) == [0, 1, 2]
     assert [epoch for epoch, _ in seen] == [0, 1, 2]
     assert len({bits for _, bits in seen}) == 3

@@ -33,6 +33,17 @@ class Rows(NamedTuple):
     palette: np.ndarray
 
 
+def rows_of(matrix: np.ndarray) -> Rows:
+    """The rows of a matrix for the kernels. Its memory is theirs, unless the rows are sparse."""
+    starts, indices, values = kernels.compress(matrix)
+    palette = np.empty(0)
+    if len(starts) and len(values) > _FIT_A_CACHE:
+        positions, palette = np.empty(len(values), np.uint8), np.empty(256)
+        different = kernels.enumerate_values(values, positions, palette)
+        values, palette = positions if different else values, palette[:different]
+    return Rows(starts, indices, values, palette)
+
+
 class Inputs(Protocol):
     """What each form can do."""
 
@@ -80,13 +91,7 @@ class Numbers:
 
     @cached_property
     def rows(self) -> Rows:
-        starts, indices, values = kernels.compress(self.matrix)
-        palette = np.empty(0)
-        if len(starts) and len(values) > _FIT_A_CACHE:
-            positions, palette = np.empty(len(values), np.uint8), np.empty(256)
-            different = kernels.enumerate_values(values, positions, palette)
-            values, palette = positions if different else values, palette[:different]
-        return Rows(locked(starts), locked(indices), locked(values), locked(palette))
+        return Rows(*map(locked, rows_of(self.matrix)))
 
     def row(self, index: int) -> np.ndarray:
         return self.matrix[index]

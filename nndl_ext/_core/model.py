@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from nndl_ext._core import parameters
-from nndl_ext._core.dataset import Dataset
 from nndl_ext._core.functions import Activation, CostDerivative, InPython, OwnCost, check_cost, error_of, numbers_of
+from nndl_ext._core.inputs import Rows
 from nndl_ext._core.optimisers import GRADIENT_ALONE, Optimiser
 from nndl_ext._core.parameters import Parameters
 from nndl_ext._core.threads import number_of_threads, run, run_in_parts
@@ -36,6 +36,23 @@ class DivergenceError(FloatingPointError):
     def at(cls, eta: float) -> DivergenceError:
         """The error of a step with this learning rate."""
         return cls(f"the weights became infinite or NaN, with eta={eta:g}; the network is as it was before")
+
+
+class Samples(Protocol):
+    """What the model takes from a `Dataset`, or from what stands in its place."""
+
+    @property
+    def inputs(self) -> int:
+        """The number of inputs of a sample."""
+
+    @property
+    def rows(self) -> Rows:
+        """The inputs as the kernels read them."""
+
+    def desired_outputs(self, outputs: int, dtype: np.dtype) -> np.ndarray:
+        """What should come out: shape (n, outputs), contiguous."""
+
+    def __len__(self) -> int: ...
 
 
 @dataclass
@@ -124,7 +141,7 @@ class Model:
             own, outputs = self.parameters, np.empty(self._column, self.dtype)
             if kernels.feedforward_column(own.layout, own.flat(), a, outputs):
                 return outputs
-        return self._outputs_of_rows(np.ascontiguousarray(self.columns(a).T, self.dtype)).T
+        return self.outputs_of_rows(np.ascontiguousarray(self.columns(a).T, self.dtype)).T
 
     def columns(self, a: ArrayLike) -> np.ndarray:
         """An input, or several, as the columns of a matrix with a row for each neuron of the first layer."""
@@ -135,7 +152,8 @@ class Model:
             raise ValueError(f"a must have shape ({self.sizes[0]}, m), not {np.shape(a)}")
         return columns
 
-    def _outputs_of_rows(self, x: np.ndarray) -> np.ndarray:
+    def outputs_of_rows(self, x: np.ndarray) -> np.ndarray:
+        """The outputs for the rows of a contiguous matrix of the model's dtype: shape (n, outputs)."""
         layout, flat, outputs = self.parameters.layout, self.parameters.flat(), np.empty((len(x), self.sizes[-1]), self.dtype)
 
         def feed(begin: int, end: int) -> None:
@@ -144,7 +162,7 @@ class Model:
         self._feed_in_parts(feed, len(x), self._number_of_weights)
         return outputs
 
-    def outputs(self, data: Dataset) -> np.ndarray:
+    def outputs(self, data: Samples) -> np.ndarray:
         """The outputs for a data set: shape (n, outputs). Infinities and NaN in parameters are refused: zeros may hide them."""
         flat, outputs = self.parameters.finite(), np.empty((len(data), self.sizes[-1]), self.dtype)
         rows = kernels.Rows(data.inputs, *data.rows)
@@ -169,7 +187,7 @@ class Model:
         kernels.costs(kernels.COSTS[self.cost], outputs, desired, costs)
         return costs
 
-    def gradient(self, data: Dataset, batches: Batches | None = None, derivative: CostDerivative | None = None) -> Gradient:
+    def gradient(self, data: Samples, batches: Batches | None = None, derivative: CostDerivative | None = None) -> Gradient:
         """The mean gradient of the samples' cost, of all samples if there are no ``batches``.
 
         ``derivative`` gives that of another cost, of which only its derivative by a sample's outputs is known.
@@ -179,7 +197,7 @@ class Model:
         self._run(self.parameters.finite(), gradient, np.empty(0, self.dtype), GRADIENT_ALONE.step(), data, batches, derivative)
         return parameters.apart(self.parameters.layout, gradient)
 
-    def descend(self, data: Dataset, batches: Batches, optimiser: Optimiser, derivative: CostDerivative | None = None) -> None:
+    def descend(self, data: Samples, batches: Batches, optimiser: Optimiser, derivative: CostDerivative | None = None) -> None:
         """One step of the optimiser for each mini-batch. An exception on the way leaves parameters and optimiser between two
         mini-batches.
 
@@ -210,7 +228,7 @@ class Model:
         gradient: np.ndarray,
         moments: np.ndarray,
         step: np.ndarray,
-        data: Dataset,
+        data: Samples,
         batches: Batches,
         derivative: CostDerivative | None,
     ) -> None:
@@ -245,7 +263,7 @@ class Model:
         threads = 1 if self._own else number_of_threads(self.threads, work, math.inf)
         run_in_parts(feed, count, threads, work)
 
-    def _multiplications(self, data: Dataset) -> float:
+    def _multiplications(self, data: Samples) -> float:
         """Multiplications to bring one sample of a data set, on average, through the network: zero inputs take none."""
         skipped = self.sizes[0] - len(data.rows.values) / len(data)
         return self._number_of_weights - skipped * self.sizes[1]

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nndl_ext._core import generators, parameters
-from nndl_ext._core.dataset import Dataset
-from nndl_ext._core.model import Batches, DivergenceError, Model
+from nndl_ext._core import parameters
+from nndl_ext._core.model import Batches, DivergenceError, Model, Samples
 from nndl_ext._core.optimisers import Optimiser
 
 
@@ -23,16 +22,16 @@ class Training:
     ----------
     model : Model
         Changed after each step or epoch as a whole.
-    data : Dataset
+    data : Dataset or other Samples
         What it is trained on.
     size : int
         Samples of a mini-batch.
     optimiser : Optimiser
         Its ``eta`` may be set before each epoch.
-    generator : random.Random or module random
-        Where shuffles come from.
+    shuffle : callable
+        Called with ``order`` before each epoch, to shuffle it in place.
     order : numpy.ndarray
-        The order of the samples in the epoch before, which is shuffled in place for the next: int64, shape (n,).
+        The order of the samples in the epoch before: int64, shape (n,).
     callbacks : sequence of callable
         Called with this object after each epoch. One that returns true ends the training.
     go_through : callable, optional
@@ -44,10 +43,10 @@ class Training:
     """
 
     model: Model
-    data: Dataset
+    data: Samples
     size: int
     optimiser: Optimiser
-    generator: Any
+    shuffle: Callable[[np.ndarray], None]
     order: np.ndarray
     callbacks: Sequence[Callable[[Training], Any]] = ()
     go_through: Callable[[Training], None] | None = None
@@ -64,11 +63,10 @@ class Training:
 
         Notes
         -----
-        Whatever other exception ends it, Ctrl-C among them, leaves the model between two mini-batches, and the generator
-        between two shuffles.
+        Whatever other exception ends it, Ctrl-C among them, leaves the model between two mini-batches.
         """
         for self.epoch in numbers:
-            generators.shuffle(self.order, self.generator)
+            self.shuffle(self.order)
             before = parameters.copy(self.model.parameters.layout, self.model.parameters.flat())
             optimiser = self.optimiser.copy()
             try:
