@@ -178,9 +178,7 @@ def _weights(layout: np.ndarray, flat: np.ndarray) -> Arrays:
 
 def sum_of_squares(layout: np.ndarray, flat: np.ndarray) -> float:
     """The sum of the squares of the weights in a flat array: NumPy adds pairwise, in one order on every machine."""
-    layers = [_Layer(*row) for row in layout.tolist()]
-    squares = [np.square(flat[layer.offset + layer.width : layer.end], dtype=np.float64).sum() for layer in layers]
-    return math.fsum(squares)
+    return math.fsum(np.square(weights.view(np.ndarray), dtype=np.float64).sum() for weights in views(layout, flat)[1])
 
 
 class _State(NamedTuple):

@@ -1,0 +1,281 @@
+"""Training by sgd or adam: scikit-learn's losses, records and reasons to stop, around the engine's loop."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from nndl_ext._core.model import Batches, DivergenceError, Model
+from nndl_ext._core.training import Training
+from nndl_ext._sklearn.samples import Arrays
+from nndl_ext._sklearn.solvers import Solver
+
+NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
+)
+
+
+class Validation(NamedTuple):
+    """Samples that are not trained on: with the desired outputs, their labels or values as `predict` gives them, and their
+    weights, or None."""
+
+    data: Arrays
+    y: np.ndarray
+    weights: np.ndarray | None
+
+
+@dataclass
+class Epochs:
+    """The epochs of one call of ``fit`` or ``partial_fit``. What they find goes into the estimator's attributes.
+
+    Attributes
+    ----------
+    estimator : estimator
+        The one to fit.
+    model : Model
+        Its network.
+    data : Arrays
+        What to train on.
+    weights : numpy.ndarray
+        Of its samples, float64; empty if all count alike.
+    validation : Validation or None
+        What to evaluate after each epoch.
+    hooks : Hooks
+        What the user wants to be called.
+    """
+
+    estimator: Any
+    model: Model
+    data: Arrays
+    weights: np.ndarray
+    validation: Validation | None
+    hooks: Hooks
+
+    def __post_init__(self) -> None:
+        n, size = len(self.data), self.estimator.batch_size
+        if size == "auto":
+            size = min(200, n)
+        elif size > n:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", UserWarning, stacklevel=5
+            )
+        self.size = int(min(max(size, 1), n))
+        self.starts = np.arange(0, n, self.size)
+        self.counts = np.diff(np.append(self.starts, n)).astype(np.float64)
+        self.diverged = False
+
+    def run(self, solver: Solver, shuffle: Callable[[np.ndarray], None], most: int) -> None:
+        """Train for at most so many epochs.
+
+        Raises
+        ------
+        ValueError
+            If the parameters become infinite or NaN, and there are none to go back to. They are those of the epoch before.
+        """
+        estimator, model = self.estimator, self.model
+        training = Training(
+            model, self.data, self.size, solver.optimiser, shuffle, np.arange(len(self.data)), [self._ends], self._go_through
+        )
+        estimator.n_iter_ = 0
+        done = len(estimator.loss_curve_)
+        try:
+            with _progress(estimator, most) as self.advance:
+                for _ in training.epochs(range(done, done + most)):
+                    pass
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
+        except DivergenceError:
+            raise ValueError(NOT_FINITE) from None
+        if self.estimator.early_stopping:
+            model.parameters.replace(*estimator._best)
+
+    def _go_through(self, training: Training) -> None:
+        self.hooks.epoch_begins()
+        costs = np.zeros(len(self.starts))
+        squares = np.zeros(len(self.starts) if self.estimator.alpha else 0)
+        try:
+            if not self.diverged:
+                batches = Batches(training.order, self.size, self.weights, training.epoch, costs, squares)
+                self.model.descend(self.data, batches, training.optimiser)
+        except DivergenceError:
+            if not self.estimator.early_stopping:
+                raise
+            self.diverged = True  # the best parameters so far will be taken; scikit-learn goes on with NaN until then
+        self._loss = math.nan if self.diverged else self._mean_loss(training.order, costs, squares)
+
+    def _mean_loss(self, order: np.ndarray, costs: np.ndarray, squares: np.ndarray) -> float:
+        """The mean loss of the mini-batches, each taken before its step and with the penalty, as scikit-learn counts them."""
+        totals = np.add.reduceat(self.weights[order], self.starts) if len(self.weights) else self.counts
+        loss = self.estimator._share * costs
+        if len(squares):
+            loss += 0.5 * self.estimator.alpha * squares
+        return math.fsum(loss / np.where(totals > 0, totals, 1) * self.counts) / len(self.data)
+
+    def _ends(self, training: Training) -> bool:
+        """Record an epoch, and tell whether it is the last one."""
+        estimator = self.estimator
+        solver: Solver = estimator._optimizer
+        solver.optimiser = training.optimiser
+        estimator.n_iter_ += 1
+        estimator.loss_ = self._loss
+        estimator.t_ += len(self.data)
+        estimator.loss_curve_.append(self._loss)
+        self.advance(self._loss)
+        self._evaluate()
+        self._count()
+        solver.epoch_ends(estimator.t_)
+        if self._is_idle(solver):
+            return True
+        if self.hooks.epoch_ends():
+            return True
+        if estimator.n_iter_ == estimator.max_iter and not self.hooks.incremental:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
+                "converged yet.",
+                ConvergenceWarning,
+                stacklevel=6,
+            )
+        return False
+
+    def _evaluate(self) -> None:
+        if self.validation is None:
+            return
+        estimator, (data, y, weights) = self.estimator, self.validation
+        score = math.nan
+        if not self.diverged:
+            outputs = self.model.outputs(data)
+            score = estimator._score(outputs, y, weights)
+            if estimator.validation_loss_curve_ is not None:
+                costs = self.model.costs(outputs, data.desired_outputs(outputs.shape[1], outputs.dtype))
+                each = costs if weights is None else costs * weights
+                total = len(data) if weights is None else math.fsum(weights)
+                estimator.validation_loss_curve_.append(estimator._share * math.fsum(each) / total)
+        elif estimator.validation_loss_curve_ is not None:
+            estimator.validation_loss_curve_.append(math.nan)
+        estimator.validation_scores_.append(score)
+        if estimator.verbose and estimator.verbose != "progress":
+            print(f"Validation score: {score:f}")
+
+    def _count(self) -> None:
+        """Count the epochs without improvement, by the score if it is to stop early, else by the loss."""
+        estimator = self.estimator
+        if estimator.early_stopping:
+            score = estimator.validation_scores_[-1]
+            improved = not score < estimator.best_validation_score_ + estimator.tol
+            if score > estimator.best_validation_score_:
+                estimator.best_validation_score_ = score
+                estimator._best = self.model.parameters.given()
+        else:
+            improved = not self._loss > estimator.best_loss_ - estimator.tol
+            if self._loss < estimator.best_loss_:
+                estimator.best_loss_ = self._loss
+        estimator._no_improvement_count = 0 if improved else estimator._no_improvement_count + 1
+
+    def _is_idle(self, solver: Solver) -> bool:
+        """Whether too many epochs have brought nothing, and the solver has nothing left to try."""
+        estimator = self.estimator
+        if not estimator._no_improvement_count > estimator.n_iter_no_change:
+            return False
+        subject = "Validation score" if estimator.early_stopping else "Training loss"
+        message = (
+            f"{subject} did not improve more than tol={estimator.tol:f} for {estimator.n_iter_no_change:d} consecutive epochs."
+        )
+        if solver.stops(message, estimator.verbose):
+            return True
+        estimator._no_improvement_count = 0
+        return False
+
+
+@dataclass
+class Hooks:
+    """What the user wants to be called: a function of the estimator's, and scikit-learn's callbacks.
+
+    Attributes
+    ----------
+    estimator : estimator
+        Gets its parameters before each call.
+    publish : callable
+        Puts them there.
+    x, y : object
+        What it is fitted on, for callbacks that ask for it.
+    metadata : dict or None
+        The weights of the samples, if there are any.
+    incremental : bool
+        Whether it is a ``partial_fit``.
+    """
+
+    estimator: Any
+    publish: Callable[[], None]
+    x: Any
+    y: Any
+    metadata: dict[str, Any] | None
+    incremental: bool
+
+    def __post_init__(self) -> None:
+        estimator = self.estimator
+        self._context: Any = None
+        self._epoch: Any = None
+        if hasattr(estimator, "_init_callback_context"):  # scikit-learn from 1.9 on
+            epochs = 1 if self.incremental else estimator.max_iter
+            context = estimator._init_callback_context(max_subtasks=0 if estimator.solver == "lbfgs" else epochs)
+            if getattr(estimator, "_skl_callbacks", None):
+                self._context = context.call_on_fit_task_begin(estimator=estimator, **self._arguments())
+
+    def epoch_begins(self) -> None:
+        """Tell scikit-learn's callbacks."""
+        if self._context is not None:
+            self._epoch = self._context.subcontext(task_name="epoch")
+            self._epoch.call_on_fit_task_begin(estimator=self.estimator, **self._arguments())
+
+    def epoch_ends(self) -> bool:
+        """Tell all, and whether one of them asks to stop."""
+        stop = False
+        if self.estimator.callback is not None or self._epoch is not None:
+            self.publish()
+        if self._epoch is not None:
+            stop = self._epoch.call_on_fit_task_end(estimator=self.estimator, **self._arguments(fitted=True))
+        if self.estimator.callback is not None:
+            stop = bool(self.estimator.callback(self.estimator)) or stop
+        return stop
+
+    def fit_ends(self) -> None:
+        """Tell scikit-learn's callbacks."""
+        if self._context is not None:
+            self._context.call_on_fit_task_end(estimator=self.estimator, **self._arguments(fitted=True))
+
+    def _arguments(self, fitted: bool = False) -> dict[str, Any]:
+        arguments = {"X": self.x, "y": self.y, "metadata": self.metadata}
+        if fitted:
+            arguments["reconstruction_attributes"] = {name: getattr(self.estimator, name) for name in ("coefs_", "intercepts_")}
+        return arguments
+
+
+@contextmanager
+def _progress(estimator: Any, most: int) -> Iterator[Callable[[float], None]]:
+    """A function to call with the loss of each epoch, which shows it as ``verbose`` says."""
+    if estimator.verbose != "progress":
+
+        def line(loss: float) -> None:
+            if estimator.verbose:
+                print(f"Iteration {estimator.n_iter_}, loss = {loss:.8f}")
+
+        yield line
+        return
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise ImportError("verbose='progress' needs tqdm: pip install 'nndl-ext[progress]'") from None
+    with tqdm(total=most, unit="epoch") as bar:
+
+        def advance(loss: float) -> None:
+            bar.set_postfix(loss=f"{loss:.6f}", refresh=False)
+            bar.update()
+
+        yield advance

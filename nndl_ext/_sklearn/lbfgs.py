@@ -1,0 +1,84 @@
+"""The solver lbfgs: SciPy's minimiser, with the engine's costs and gradients.
+
+SciPy's numbers depend on the machine's BLAS, and so do those of this solver.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy
+from scipy.optimize import minimize
+from sklearn.utils.optimize import _check_optimize_result  # the warning's text; nothing public has it
+
+from nndl_ext._core import parameters
+from nndl_ext._core.model import Batches, Model, Samples
+
+_HAS_IPRINT = tuple(int(part) for part in scipy.__version__.split(".")[:2]) < (1, 15)
+
+
+class Objective:
+    """The loss of all samples and its gradient, as functions of all coefficients, then all intercepts, in one array.
+
+    Parameters
+    ----------
+    model : Model
+        In float64.
+    data : Samples
+        The training data.
+    weights : numpy.ndarray
+        Of the samples, float64; empty if all count alike.
+    alpha : float
+        The strength of the L2 penalty.
+    share : float
+        What a sample's cost is multiplied by.
+    """
+
+    def __init__(self, model: Model, data: Samples, weights: np.ndarray, alpha: float, share: float) -> None:
+        self._model, self._data, self._weights, self._alpha, self._share = model, data, weights, alpha, share
+        self._total = math.fsum(weights) if len(weights) else float(len(data))
+
+    def packed(self) -> np.ndarray:
+        """The model's parameters in one array."""
+        biases, weights = self._model.parameters.given()
+        return _packed(weights, biases)
+
+    def unpack(self, packed: np.ndarray) -> None:
+        """Make them the model's."""
+        layout = self._model.parameters.layout
+        flat, done = parameters.zeros(layout, self._model.dtype), 0
+        biases, weights = parameters.views(layout, flat)
+        for array in (*(w.T for w in weights), *biases):
+            array[:] = packed[done : done + array.size].reshape(array.shape)
+            done += array.size
+        self._model.parameters.adopt(flat)
+
+    def __call__(self, packed: np.ndarray) -> tuple[float, np.ndarray]:
+        """The loss and its gradient at ``packed``."""
+        if not np.isfinite(packed).all():
+            return math.nan, np.full_like(packed, math.nan)
+        self.unpack(packed)
+        model, cost, order = self._model, np.zeros(1), np.arange(len(self._data))
+        by_biases, by_weights = model.gradient(self._data, Batches(order, len(order), self._weights, costs=cost))
+        for slope, weights in zip(by_weights, model.parameters.weights, strict=True):
+            slope += self._alpha / self._total * weights
+        squares = parameters.sum_of_squares(model.parameters.layout, model.parameters.flat())
+        loss = (self._share * float(cost[0]) + 0.5 * self._alpha * squares) / self._total
+        return loss, _packed(by_weights, by_biases)
+
+
+def _packed(weights: list[np.ndarray], biases: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([*(np.asarray(w).T.ravel() for w in weights), *(b.ravel() for b in biases)])
+
+
+def fit(estimator: Any, objective: Objective) -> None:
+    """Minimise the loss, and leave the model there; number of iterations and loss go into the estimator."""
+    options = {"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol}
+    if _HAS_IPRINT:
+        options["iprint"] = 1 if estimator.verbose else -1
+    result = minimize(objective, objective.packed(), method="L-BFGS-B", jac=True, options=options)
+    estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
+    estimator.loss_ = float(result.fun)
+    objective.unpack(result.x)

@@ -1,0 +1,60 @@
+"""What scikit-learn's checks have let through, as the engine takes it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from nndl_ext._core.inputs import Rows, Sparse, rows_of
+
+
+class Arrays:
+    """Checked inputs and desired outputs; the inputs are not copied where the kernels can read them.
+
+    Parameters
+    ----------
+    x : numpy.ndarray or sparse matrix
+        Shape (n, inputs). A sparse one is never made dense.
+    y : numpy.ndarray
+        Shape (n, outputs); empty where only outputs are wanted.
+    dtype : numpy.dtype
+        What the model computes in.
+    """
+
+    def __init__(self, x: Any, y: np.ndarray, dtype: np.dtype) -> None:
+        self._x, self._dtype = x, dtype
+        self._y = np.ascontiguousarray(y, dtype)
+
+    @property
+    def inputs(self) -> int:
+        """The number of inputs of a sample."""
+        return int(self._x.shape[1])
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The inputs as the kernels read them."""
+        x = self._x if self._x.dtype in (np.float32, np.float64) else self._x.astype(self._dtype)
+        if not issparse(x):
+            return rows_of(np.require(x, requirements=["C", "A"]))
+        matrix = x.tocsr()
+        if not matrix.has_canonical_format:
+            matrix = matrix.copy()
+            matrix.sum_duplicates()
+        rows = Sparse(matrix).rows
+        if self.inputs - 1 > np.iinfo(rows.indices.dtype).max:
+            raise ValueError(
+                f"X must have at most {np.iinfo(rows.indices.dtype).max + 1} features if sparse, not {self.inputs}"
+            )
+        return rows
+
+    def desired_outputs(self, outputs: int, dtype: np.dtype) -> np.ndarray:
+        """Those given, which are of this shape and type."""
+        assert self._y.shape[1:] == (outputs,)
+        assert self._y.dtype == dtype
+        return self._y
+
+    def __len__(self) -> int:
+        return int(self._x.shape[0])

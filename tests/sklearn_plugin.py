@@ -1,0 +1,22 @@
+"""A pytest plugin that runs scikit-learn's own tests of its perceptrons on ours::
+
+    PYTHONPATH=tests python -m pytest -p sklearn_plugin --pyargs sklearn.neural_network.tests.test_mlp
+"""
+
+import numpy as np
+from sklearn import neural_network
+
+import nndl_ext.sklearn
+from nndl_ext._sklearn.lbfgs import Objective
+from nndl_ext._sklearn.samples import Arrays
+
+
+class MLPClassifier(nndl_ext.sklearn.MLPClassifier):
+    def _loss_grad_lbfgs(self, packed, x, y, *_):
+        """What ``test_gradient`` compares with differences."""
+        model = self._network(np.dtype(np.float64))
+        return Objective(model, Arrays(x, y, model.dtype), np.empty(0), self.alpha, self._share)(packed)
+
+
+neural_network.MLPClassifier = MLPClassifier
+neural_network.MLPRegressor = nndl_ext.sklearn.MLPRegressor
