@@ -1,6 +1,6 @@
 """A pytest plugin that runs scikit-learn's own tests of its perceptrons on ours::
 
-    PYTHONPATH=tests python -m pytest -p sklearn_plugin --pyargs sklearn.neural_network.tests.test_mlp
+PYTHONPATH=tests python -m pytest -p sklearn_plugin --pyargs sklearn.neural_network.tests.test_mlp
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ class MLPClassifier(nndl_ext.sklearn.MLPClassifier):
     def _loss_grad_lbfgs(self, packed, x, y, *_):
         """What ``test_gradient`` compares with differences."""
         model = self._network(np.dtype(np.float64))
-        return Objective(model, Arrays(x, y, model.dtype), np.empty(0), self.alpha, self._share)(packed)
+        return Objective(model, Arrays(x, y, model.dtype), self.alpha, self._share)(packed)
 
 
 neural_network.MLPClassifier = MLPClassifier

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from nndl_ext._core.model import Batches, DivergenceError, Model
 from nndl_ext._core.training import Training
+from nndl_ext._sklearn.hooks import Hooks
 from nndl_ext._sklearn.samples import Arrays
 from nndl_ext._sklearn.solvers import Solver
 
@@ -23,12 +24,13 @@ NOT_FINITE = (
 
 
 class Validation(NamedTuple):
-    """Samples that are not trained on: with the desired outputs, their labels or values as `predict` gives them, and their
-    weights, or None."""
+    """Samples that are not trained on: with desired outputs; their labels or values, as `predict` gives them; their weights, or
+    None; and whether the losses on them are recorded, beside the scores."""
 
     data: Arrays
     y: np.ndarray
     weights: np.ndarray | None
+    has_losses: bool
 
 
 @dataclass
@@ -43,36 +45,35 @@ class Epochs:
         Its network.
     data : Arrays
         What to train on.
-    weights : numpy.ndarray
-        Of its samples, float64; empty if all count alike.
     validation : Validation or None
         What to evaluate after each epoch.
     hooks : Hooks
         What the user wants to be called.
+    is_part : bool
+        Whether this is a ``partial_fit``, of a single epoch.
     """
 
     estimator: Any
     model: Model
     data: Arrays
-    weights: np.ndarray
     validation: Validation | None
     hooks: Hooks
+    is_part: bool
 
     def __post_init__(self) -> None:
         n, size = len(self.data), self.estimator.batch_size
         if size == "auto":
             size = min(200, n)
         elif size > n:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", UserWarning, stacklevel=5
-            )
+            warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=2)
         self.size = int(min(max(size, 1), n))
         self.starts = np.arange(0, n, self.size)
         self.counts = np.diff(np.append(self.starts, n)).astype(np.float64)
         self.diverged = False
+        self.speaks = bool(self.estimator.verbose) and self.estimator.verbose != "progress"
 
-    def run(self, solver: Solver, shuffle: Callable[[np.ndarray], None], most: int) -> None:
-        """Train for at most so many epochs.
+    def run(self, solver: Solver, shuffle: Callable[[np.ndarray], None]) -> None:
+        """Train until one of the reasons to stop is there.
 
         Raises
         ------
@@ -80,29 +81,42 @@ class Epochs:
             If the parameters become infinite or NaN, and there are none to go back to. They are those of the epoch before.
         """
         estimator, model = self.estimator, self.model
+        self._start_records()
         training = Training(
             model, self.data, self.size, solver.optimiser, shuffle, np.arange(len(self.data)), [self._ends], self._go_through
         )
         estimator.n_iter_ = 0
-        done = len(estimator.loss_curve_)
+        first, most = len(estimator.loss_curve_), 1 if self.is_part else estimator.max_iter
         try:
             with _progress(estimator, most) as self.advance:
-                for _ in training.epochs(range(done, done + most)):
+                for _ in training.epochs(range(first, first + most)):
                     pass
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
+            warnings.warn("Training interrupted by user.", stacklevel=2)
         except DivergenceError:
             raise ValueError(NOT_FINITE) from None
-        if self.estimator.early_stopping:
+        if estimator.early_stopping:
             model.parameters.replace(*estimator._best)
 
+    def _start_records(self) -> None:
+        """See to it that there is what the epochs add to, which a fit before may have had no use for."""
+        estimator = self.estimator
+        if estimator.early_stopping and estimator._best is None:
+            estimator.best_validation_score_, estimator._best = -np.inf, self.model.parameters.given()
+        if not estimator.early_stopping and estimator.best_loss_ is None:
+            estimator.best_loss_ = np.inf
+        if self.validation is not None:
+            estimator.validation_scores_ = estimator.validation_scores_ or []
+            if self.validation.has_losses:
+                estimator.validation_loss_curve_ = estimator.validation_loss_curve_ or []
+
     def _go_through(self, training: Training) -> None:
-        self.hooks.epoch_begins()
+        self.hooks.step_begins()
         costs = np.zeros(len(self.starts))
         squares = np.zeros(len(self.starts) if self.estimator.alpha else 0)
         try:
             if not self.diverged:
-                batches = Batches(training.order, self.size, self.weights, training.epoch, costs, squares)
+                batches = Batches(training.order, self.size, self.data.weights, training.epoch, costs, squares)
                 self.model.descend(self.data, batches, training.optimiser)
         except DivergenceError:
             if not self.estimator.early_stopping:
@@ -112,7 +126,7 @@ class Epochs:
 
     def _mean_loss(self, order: np.ndarray, costs: np.ndarray, squares: np.ndarray) -> float:
         """The mean loss of the mini-batches, each taken before its step and with the penalty, as scikit-learn counts them."""
-        totals = np.add.reduceat(self.weights[order], self.starts) if len(self.weights) else self.counts
+        totals = np.add.reduceat(self.data.weights[order], self.starts) if len(self.data.weights) else self.counts
         loss = self.estimator._share * costs
         if len(squares):
             loss += 0.5 * self.estimator.alpha * squares
@@ -133,34 +147,33 @@ class Epochs:
         solver.epoch_ends(estimator.t_)
         if self._is_idle(solver):
             return True
-        if self.hooks.epoch_ends():
+        if self.hooks.step_ends():
             return True
-        if estimator.n_iter_ == estimator.max_iter and not self.hooks.incremental:
+        if estimator.n_iter_ == estimator.max_iter and not self.is_part:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
                 "converged yet.",
                 ConvergenceWarning,
-                stacklevel=6,
+                stacklevel=2,
             )
         return False
 
     def _evaluate(self) -> None:
+        """Record score and loss on the samples that are not trained on."""
         if self.validation is None:
             return
-        estimator, (data, y, weights) = self.estimator, self.validation
-        score = math.nan
+        estimator, (data, y, weights, has_losses) = self.estimator, self.validation
+        score = loss = math.nan
         if not self.diverged:
             outputs = self.model.outputs(data)
             score = estimator._score(outputs, y, weights)
-            if estimator.validation_loss_curve_ is not None:
+            if has_losses:
                 costs = self.model.costs(outputs, data.desired_outputs(outputs.shape[1], outputs.dtype))
-                each = costs if weights is None else costs * weights
-                total = len(data) if weights is None else math.fsum(weights)
-                estimator.validation_loss_curve_.append(estimator._share * math.fsum(each) / total)
-        elif estimator.validation_loss_curve_ is not None:
-            estimator.validation_loss_curve_.append(math.nan)
+                loss = estimator._share * math.fsum(costs if weights is None else costs * weights) / data.weight
         estimator.validation_scores_.append(score)
-        if estimator.verbose and estimator.verbose != "progress":
+        if has_losses:
+            estimator.validation_loss_curve_.append(loss)
+        if self.speaks:
             print(f"Validation score: {score:f}")
 
     def _count(self) -> None:
@@ -187,74 +200,10 @@ class Epochs:
         message = (
             f"{subject} did not improve more than tol={estimator.tol:f} for {estimator.n_iter_no_change:d} consecutive epochs."
         )
-        if solver.stops(message, estimator.verbose):
+        if solver.stops(message, self.speaks):
             return True
         estimator._no_improvement_count = 0
         return False
-
-
-@dataclass
-class Hooks:
-    """What the user wants to be called: a function of the estimator's, and scikit-learn's callbacks.
-
-    Attributes
-    ----------
-    estimator : estimator
-        Gets its parameters before each call.
-    publish : callable
-        Puts them there.
-    x, y : object
-        What it is fitted on, for callbacks that ask for it.
-    metadata : dict or None
-        The weights of the samples, if there are any.
-    incremental : bool
-        Whether it is a ``partial_fit``.
-    """
-
-    estimator: Any
-    publish: Callable[[], None]
-    x: Any
-    y: Any
-    metadata: dict[str, Any] | None
-    incremental: bool
-
-    def __post_init__(self) -> None:
-        estimator = self.estimator
-        self._context: Any = None
-        self._epoch: Any = None
-        if hasattr(estimator, "_init_callback_context"):  # scikit-learn from 1.9 on
-            epochs = 1 if self.incremental else estimator.max_iter
-            context = estimator._init_callback_context(max_subtasks=0 if estimator.solver == "lbfgs" else epochs)
-            if getattr(estimator, "_skl_callbacks", None):
-                self._context = context.call_on_fit_task_begin(estimator=estimator, **self._arguments())
-
-    def epoch_begins(self) -> None:
-        """Tell scikit-learn's callbacks."""
-        if self._context is not None:
-            self._epoch = self._context.subcontext(task_name="epoch")
-            self._epoch.call_on_fit_task_begin(estimator=self.estimator, **self._arguments())
-
-    def epoch_ends(self) -> bool:
-        """Tell all, and whether one of them asks to stop."""
-        stop = False
-        if self.estimator.callback is not None or self._epoch is not None:
-            self.publish()
-        if self._epoch is not None:
-            stop = self._epoch.call_on_fit_task_end(estimator=self.estimator, **self._arguments(fitted=True))
-        if self.estimator.callback is not None:
-            stop = bool(self.estimator.callback(self.estimator)) or stop
-        return stop
-
-    def fit_ends(self) -> None:
-        """Tell scikit-learn's callbacks."""
-        if self._context is not None:
-            self._context.call_on_fit_task_end(estimator=self.estimator, **self._arguments(fitted=True))
-
-    def _arguments(self, fitted: bool = False) -> dict[str, Any]:
-        arguments = {"X": self.x, "y": self.y, "metadata": self.metadata}
-        if fitted:
-            arguments["reconstruction_attributes"] = {name: getattr(self.estimator, name) for name in ("coefs_", "intercepts_")}
-        return arguments
 
 
 @contextmanager

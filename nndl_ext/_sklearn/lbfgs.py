@@ -14,7 +14,12 @@ from scipy.optimize import minimize
 from sklearn.utils.optimize import _check_optimize_result  # the warning's text; nothing public has it
 
 from nndl_ext._core import parameters
-from nndl_ext._core.model import Batches, Model, Samples
+from nndl_ext._core.model import Batches, Model
+from nndl_ext._sklearn.hooks import Hooks
+from nndl_ext._sklearn.samples import Arrays
+
+# SciPy's status after a callback's StopIteration.
+_STOPPED = 99
 
 _HAS_IPRINT = tuple(int(part) for part in scipy.__version__.split(".")[:2]) < (1, 15)
 
@@ -26,19 +31,16 @@ class Objective:
     ----------
     model : Model
         In float64.
-    data : Samples
+    data : Arrays
         The training data.
-    weights : numpy.ndarray
-        Of the samples, float64; empty if all count alike.
     alpha : float
         The strength of the L2 penalty.
     share : float
         What a sample's cost is multiplied by.
     """
 
-    def __init__(self, model: Model, data: Samples, weights: np.ndarray, alpha: float, share: float) -> None:
-        self._model, self._data, self._weights, self._alpha, self._share = model, data, weights, alpha, share
-        self._total = math.fsum(weights) if len(weights) else float(len(data))
+    def __init__(self, model: Model, data: Arrays, alpha: float, share: float) -> None:
+        self._model, self._data, self._alpha, self._share, self._total = model, data, alpha, share, data.weight
 
     def packed(self) -> np.ndarray:
         """The model's parameters in one array."""
@@ -61,7 +63,7 @@ class Objective:
             return math.nan, np.full_like(packed, math.nan)
         self.unpack(packed)
         model, cost, order = self._model, np.zeros(1), np.arange(len(self._data))
-        by_biases, by_weights = model.gradient(self._data, Batches(order, len(order), self._weights, costs=cost))
+        by_biases, by_weights = model.gradient(self._data, Batches(order, len(order), self._data.weights, costs=cost))
         for slope, weights in zip(by_weights, model.parameters.weights, strict=True):
             slope += self._alpha / self._total * weights
         squares = parameters.sum_of_squares(model.parameters.layout, model.parameters.flat())
@@ -73,12 +75,22 @@ def _packed(weights: list[np.ndarray], biases: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([*(np.asarray(w).T.ravel() for w in weights), *(b.ravel() for b in biases)])
 
 
-def fit(estimator: Any, objective: Objective) -> None:
+def fit(estimator: Any, objective: Objective, hooks: Hooks) -> None:
     """Minimise the loss, and leave the model there; number of iterations and loss go into the estimator."""
+
+    def after_iteration(intermediate_result: Any) -> None:  # SciPy goes by the name
+        objective.unpack(intermediate_result.x)
+        estimator.n_iter_, estimator.loss_ = estimator.n_iter_ + 1, float(intermediate_result.fun)
+        hooks.step_begins()
+        if hooks.step_ends():
+            raise StopIteration
+
+    estimator.n_iter_ = 0
     options = {"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol}
     if _HAS_IPRINT:
         options["iprint"] = 1 if estimator.verbose else -1
-    result = minimize(objective, objective.packed(), method="L-BFGS-B", jac=True, options=options)
-    estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
+    result = minimize(objective, objective.packed(), method="L-BFGS-B", jac=True, options=options, callback=after_iteration)
+    if result.status != _STOPPED:
+        estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
     estimator.loss_ = float(result.fun)
     objective.unpack(result.x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +13,7 @@ from nndl_ext._core.inputs import Rows, Sparse, rows_of
 
 
 class Arrays:
-    """Checked inputs and desired outputs; the inputs are not copied where the kernels can read them.
+    """Checked inputs, desired outputs and weights; the inputs are not copied where the kernels can read them.
 
     Parameters
     ----------
@@ -22,11 +23,24 @@ class Arrays:
         Shape (n, outputs); empty where only outputs are wanted.
     dtype : numpy.dtype
         What the model computes in.
+    weights : numpy.ndarray or None
+        Of each sample; None if all count alike.
+
+    Attributes
+    ----------
+    weights : numpy.ndarray
+        float64; empty if all count alike.
     """
 
-    def __init__(self, x: Any, y: np.ndarray, dtype: np.dtype) -> None:
+    def __init__(self, x: Any, y: np.ndarray, dtype: np.dtype, weights: np.ndarray | None = None) -> None:
+        self.weights = np.empty(0) if weights is None else np.ascontiguousarray(weights, np.float64)
         self._x, self._dtype = x, dtype
         self._y = np.ascontiguousarray(y, dtype)
+
+    @property
+    def weight(self) -> float:
+        """What all samples count together."""
+        return math.fsum(self.weights) if len(self.weights) else float(len(self))
 
     @property
     def inputs(self) -> int:

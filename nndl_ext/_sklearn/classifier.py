@@ -1,0 +1,335 @@
+"""The classifier: labels, what they become as outputs, and their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin, _fit_context  # nothing public checks parameters as it does
+from sklearn.metrics import accuracy_score
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import type_of_target, unique_labels
+
+from nndl_ext._sklearn.base import Perceptron
+
+
+class MLPClassifier(ClassifierMixin, Perceptron):
+    """A multilayer perceptron that classifies: it makes the log-loss small.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        The number of neurons of each hidden layer.
+    activation : str or list of str, default="relu"
+        That of the hidden layers, "identity", "logistic", "tanh", "relu" or "softplus"; or a list with one for each of them.
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        Adam; stochastic gradient descent with momentum; or SciPy's L-BFGS-B on all samples at once.
+    alpha : float, default=0.0001
+        The strength of the L2 penalty on the weights, which is divided by the number of samples (or their weight) of a
+        mini-batch.
+    batch_size : int or "auto", default="auto"
+        Samples of a mini-batch; "auto" is 200, or all of them if they are fewer. Not for lbfgs.
+    learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
+        For sgd: the learning rate stays, or is divided by ``t ** power_t``, where t counts the samples seen, or is divided by 5
+        each time that nothing has improved for ``n_iter_no_change`` epochs.
+    learning_rate_init : float, default=0.001
+        The learning rate at first.
+    power_t : float, default=0.5
+        The exponent of "invscaling".
+    max_iter : int, default=200
+        The most epochs, or iterations of lbfgs.
+    shuffle : bool, default=True
+        Whether to shuffle the samples for each epoch.
+    random_state : int, RandomState or None, default=None
+        Where the first weights, the split for early stopping and the shuffles come from, draw for draw as in scikit-learn.
+    tol : float, default=1e-4
+        What an epoch must bring to count as an improvement; the gradient's tolerance for lbfgs.
+    verbose : bool, int or "progress", default=False
+        Whether to print a line after each epoch, or to show a progress bar (which needs tqdm).
+    warm_start : bool, default=False
+        Whether `fit` goes on from the parameters of the last one.
+    momentum : float, default=0.9
+        Of sgd, from 0 to 1.
+    nesterovs_momentum : bool, default=True
+        Whether that is Nesterov's.
+    early_stopping : bool, default=False
+        Whether to stop when the score on samples set aside does not improve for ``n_iter_no_change`` epochs, rather than the
+        loss, and to take the parameters of the best epoch.
+    validation_fraction : float, default=0.1
+        The part of the samples that is set aside for it.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Adam's decay rates of the first and the second moment, from 0 to below 1.
+    epsilon : float, default=1e-8
+        Adam's guard against a division by 0.
+    n_iter_no_change : int or inf, default=10
+        Epochs without an improvement after which to stop.
+    max_fun : int, default=15000
+        The most evaluations of the loss by lbfgs.
+    class_weight : dict, "balanced" or None, default=None
+        What the samples of each class count, beside ``sample_weight``; "balanced" is in inverse proportion to their number.
+    dropout : float or list of float, default=0.0
+        The part of the hidden neurons that each sample goes without in training, from 0 to below 1; or one for each hidden
+        layer. Not for lbfgs.
+    callback : callable or None, default=None
+        Called with the estimator after each epoch, when ``coefs_``, ``loss_curve_`` and the others are up to date; training
+        ends if it returns true. Not for lbfgs.
+    n_threads : int or None, default=None
+        How many threads large fits and predictions run on: as many as pay, if None, within the limits of joblib and
+        threadpoolctl, and one in a thread of a program's own. Their number changes no result.
+
+    Attributes
+    ----------
+    classes_ : numpy.ndarray
+        The labels.
+    coefs_ : list of numpy.ndarray
+        The weights of each layer: shape (neurons in the layer before, neurons), float32 or float64. They may be edited or
+        replaced.
+    intercepts_ : list of numpy.ndarray
+        The biases of each layer: shape (neurons,).
+    loss_ : float
+        The loss of the last epoch: the mean over its mini-batches, each before its step, the penalty included.
+    best_loss_ : float or None
+        The least of them; None with ``early_stopping``.
+    loss_curve_ : list of float
+        That of each epoch.
+    validation_scores_ : list of float or None
+        The accuracy on the samples set aside after each epoch, if there are any.
+    validation_loss_curve_ : list of float or None
+        The mean loss there without the penalty, if `fit` was given ``validation_data``.
+    best_validation_score_ : float or None
+        The best score; None without ``early_stopping``.
+    n_iter_, t_ : int
+        The epochs of the last fit; the samples that the solver has seen in all.
+    n_features_in_, n_layers_, n_outputs_ : int
+        Numbers of features, layers (inputs included) and outputs.
+    feature_names_in_ : numpy.ndarray
+        The names of the features, if X had any.
+    out_activation_ : str
+        The output layer's activation.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> MLPClassifier(solver="lbfgs", random_state=0).fit(X, y).predict(X[:3])
+    array([0, 0, 0])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **Perceptron._parameter_constraints,
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+    }
+
+    loss = "log_loss"
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        class_weight: Any = None,
+        dropout: Any = 0.0,
+        callback: Callable[[Any], Any] | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self._keep(locals())
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None) -> Self:
+        """Fit the network to data.
+
+        Parameters
+        ----------
+        X : array, data frame or sparse matrix
+            Shape (n, features). float32 is computed in float32, all else in float64. CSR and CSC matrices stay sparse.
+        y : array_like
+            Labels, of shape (n,), or a matrix of zeros and ones, of shape (n, labels).
+        sample_weight : array_like or None, default=None
+            What each sample counts: shape (n,), with a sum above 0.
+        validation_data : tuple or None, default=None
+            (X, y) or (X, y, sample_weight) that are not trained on. Their loss and score after each epoch are recorded, and
+            ``early_stopping`` goes by them instead of a part of the samples. Not for lbfgs.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the data or parameters are not as said, or the weights would become infinite or NaN.
+        """
+        self._fit(X, y, sample_weight, validation_data)
+        return self
+
+    @available_if(lambda estimator: estimator._check_solver())
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
+        """Train for one epoch on some of the data. Only for the solvers sgd and adam, which go on where they were.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            See `fit`.
+        classes : array_like or None, default=None
+            All labels that will ever come; needed in the first call.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If ``classes`` are missing or others than before, or see `fit`.
+        """
+        if self._are_new(classes):
+            self._label_binarizer = LabelBinarizer().fit(y if type_of_target(y).startswith("multilabel") else classes)
+        self._fit(X, y, sample_weight, incremental=True)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The label of each sample.
+
+        Parameters
+        ----------
+        X : array, data frame or sparse matrix
+            Shape (n, features).
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n,), or (n, labels) of zeros and ones.
+        """
+        return self._decoded(self._outputs(X))
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """The probability of each class.
+
+        Parameters
+        ----------
+        X : array, data frame or sparse matrix
+            Shape (n, features).
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n, classes), in the order of ``classes_``; several labels at once have one probability each.
+        """
+        outputs = self._outputs(X)
+        if self.n_outputs_ == 1:
+            return np.vstack([1 - outputs[:, 0], outputs[:, 0]]).T
+        return outputs
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """The logarithms of `predict_proba`.
+
+        Parameters
+        ----------
+        X : array, data frame or sparse matrix
+            Shape (n, features).
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n, classes).
+        """
+        probabilities = self.predict_proba(X)
+        return np.log(probabilities, out=probabilities)
+
+    @property
+    def _cost(self) -> str:
+        return "log-likelihood" if self.out_activation_ == "softmax" else "cross-entropy"
+
+    def _output_activation(self) -> str:
+        return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
+
+    def _are_new(self, classes: Any) -> bool:
+        """Whether these are the classes of a first `partial_fit`, which are then kept."""
+        known = getattr(self, "classes_", None)
+        if known is None and classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if classes is None:
+            return False
+        given = unique_labels(classes)
+        if known is None:
+            self.classes_ = given
+            return True
+        if not np.array_equal(known, given):
+            raise ValueError(f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {known!r}")
+        return False
+
+    def _encoded(self, y: np.ndarray, incremental: bool) -> np.ndarray:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+            return self._label_binarizer.transform(y)
+        if self.warm_start and set(classes := unique_labels(y)) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously got "
+                f"{self.classes_}, `y` has {classes}"
+            )
+        return self._transformed(y)
+
+    def _transformed(self, y: np.ndarray) -> np.ndarray:
+        classes = unique_labels(y)
+        if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}.")
+        return self._label_binarizer.transform(y)
+
+    def _decoded(self, outputs: np.ndarray) -> np.ndarray:
+        if self.out_activation_ == "softmax":
+            return self.classes_.take(outputs.argmax(axis=1))
+        if self.n_outputs_ == 1 and len(self.classes_) == 2:
+            return self.classes_.take(outputs[:, 0] > 0.5)
+        return self._label_binarizer.inverse_transform(outputs[:, 0] if self.n_outputs_ == 1 else outputs)
+
+    def _labels(self, desired: np.ndarray) -> np.ndarray:
+        return self._label_binarizer.inverse_transform(desired)
+
+    def _score(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
+        predicted = self._decoded(outputs)
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+
+    def _weighted(self, y: np.ndarray, sample_weight: np.ndarray | None, incremental: bool) -> np.ndarray | None:
+        if self.class_weight is None:
+            return sample_weight
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs all samples, which partial_fit does not see: give the weights as a dict, or as "
+                "sample_weight"
+            )
+        by_class = compute_sample_weight(self.class_weight, y)
+        return by_class if sample_weight is None else by_class * sample_weight
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,140 @@
+"""An estimator whose network is what stands in its ``coefs_`` and ``intercepts_``, whoever has put it there."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from nndl_ext._core.model import Model
+from nndl_ext._sklearn.samples import Arrays
+
+HIDDEN = ("identity", "logistic", "tanh", "relu", "softplus")
+
+# The engine's names, where they are others than scikit-learn's.
+_ENGINE = {"logistic": "sigmoid"}
+
+# Elements of an array of inputs so small that scikit-learn's checks would take longer than the network.
+_SMALL = 20_000
+
+
+class _Held(NamedTuple):
+    """A network, what else it was made of, and the very arrays that the user sees of it."""
+
+    model: Model
+    options: tuple[Any, ...]
+    coefs: list[np.ndarray]
+    intercepts: list[np.ndarray]
+
+
+class Networked(BaseEstimator):
+    """What predicts."""
+
+    loss: str
+    out_activation_: str
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+
+    @property
+    def _cost(self) -> str:
+        """The engine's name of the loss."""
+        raise NotImplementedError
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        """The network's outputs, for what `predict` was given: shape (n, outputs)."""
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self)
+        X = self._checked(X)
+        dtype = np.result_type(X.dtype, self.coefs_[0].dtype)
+        model = self._network(dtype)
+        if X.shape[1] != model.sizes[0]:
+            raise ValueError(f"X must have {model.sizes[0]} features, as many as coefs_[0] has rows, not {X.shape[1]}")
+        if issparse(X):
+            return model.outputs(Arrays(X, np.empty((0, 0)), dtype))
+        return model.outputs_of_rows(np.require(X, dtype, ["C", "A"]))
+
+    def _checked(self, X: Any) -> Any:
+        """The inputs, by scikit-learn's checks unless it is seen at once that they would pass."""
+        if (
+            type(X) is np.ndarray
+            and X.ndim == 2
+            and X.dtype.char in "fd"
+            and X.dtype.isnative
+            and X.shape[1] == getattr(self, "n_features_in_", None)
+            and 0 < X.size <= _SMALL
+            and not hasattr(self, "feature_names_in_")
+            and np.isfinite(X).all()
+        ):
+            return X
+        return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+
+    def _network(self, dtype: np.dtype) -> Model:
+        """The network of the coefficients that stand in the estimator now, which a user may have edited or replaced."""
+        held = self.__dict__.get("_held")
+        if (
+            held is not None
+            and held.model.dtype == dtype
+            and held.options == self._options()
+            and _are_same(self.coefs_, held.coefs)
+            and _are_same(self.intercepts_, held.intercepts)
+        ):
+            return held.model
+        coefs, intercepts = ([np.asarray(array) for array in arrays] for arrays in (self.coefs_, self.intercepts_))
+        model = self._model([len(coefs[0]), *(coef.shape[1] for coef in coefs)], dtype)
+        model.parameters.replace([b.reshape(-1, 1) for b in intercepts], [coef.T for coef in coefs])
+        return model
+
+    def _model(self, sizes: list[int], dtype: np.dtype) -> Model:
+        """A new network."""
+        names = [*self._activations(len(sizes) - 2), self.out_activation_]
+        activations = [_ENGINE.get(name, name) for name in names]
+        threads = None if self.n_threads is None else int(self.n_threads)
+        return Model(sizes, dtype, threads, activations=activations, cost=self._cost)
+
+    def _options(self) -> tuple[Any, ...]:
+        """What a network depends on beside its coefficients."""
+        return self.activation, self.out_activation_, self.loss, self.n_threads
+
+    def _activations(self, hidden: int) -> list[str]:
+        """scikit-learn's names for those of the hidden layers."""
+        if isinstance(self.activation, str):
+            return [self.activation] * hidden
+        names = list(self.activation)
+        if len(names) != hidden or not set(names) <= set(HIDDEN):
+            raise ValueError(
+                f"activation must be one of {', '.join(HIDDEN)}, or a list with one for each of {hidden} hidden layers, "
+                f"not {names}"
+            )
+        return names
+
+    def _rates(self, hidden: int) -> tuple[float, ...]:
+        """Of dropout, for each layer after the first; none at all if all are 0."""
+        rates: list[Any] = [self.dropout] * hidden if isinstance(self.dropout, Real) else list(self.dropout)
+        if len(rates) != hidden or not all(isinstance(rate, Real) and 0 <= float(rate) < 1 for rate in rates):
+            raise ValueError(
+                f"dropout must be a rate from 0 to below 1, or one for each of {hidden} hidden layers, not {rates}"
+            )
+        return (*map(float, rates), 0.0) if any(rates) else ()
+
+    def _publish(self, model: Model) -> None:
+        """Show the network's parameters as scikit-learn does: as views, which may be edited."""
+        biases, weights = model.parameters.given()
+        self.coefs_ = [w.T.view(np.ndarray) for w in weights]
+        self.intercepts_ = [b[:, 0] for b in biases]
+        self._held = _Held(model, self._options(), self.coefs_.copy(), self.intercepts_.copy())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_held"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "coefs_" in state and "out_activation_" in state:
+            self._publish(self._network(np.asarray(self.coefs_[0]).dtype))
+
+
+def _are_same(given: Any, own: list[np.ndarray]) -> bool:
+    return len(given) == len(own) and all(a is b for a, b in zip(given, own, strict=True))
