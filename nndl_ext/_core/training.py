@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nndl_ext._core import parameters
+from nndl_ext._core.functions import CostDerivative
 from nndl_ext._core.model import Batches, DivergenceError, Model, Samples
 from nndl_ext._core.optimisers import Optimiser
 
@@ -36,8 +37,8 @@ class Training:
         Called with this object after each epoch. One that returns true ends the training.
     go_through : callable, optional
         Called with this object in the place of the model's own way to go through the mini-batches of an epoch.
-    weights : numpy.ndarray
-        See `Batches`.
+    weights, costs, squares : numpy.ndarray
+        See `Batches`. With ``go_through`` nothing is recorded.
     epoch : int
         The one at work, or done last.
     """
@@ -51,6 +52,8 @@ class Training:
     callbacks: Sequence[Callable[[Training], Any]] = ()
     go_through: Callable[[Training], None] | None = None
     weights: np.ndarray = field(default_factory=partial(np.empty, 0))
+    costs: np.ndarray = field(default_factory=partial(np.empty, 0))
+    squares: np.ndarray = field(default_factory=partial(np.empty, 0))
     epoch: int = 0
 
     def epochs(self, numbers: Iterable[int]) -> Iterator[int]:
@@ -67,25 +70,34 @@ class Training:
         """
         for self.epoch in numbers:
             self.shuffle(self.order)
-            before = parameters.copy(self.model.parameters.layout, self.model.parameters.flat())
-            optimiser = self.optimiser.copy()
             try:
                 if self.go_through is None:
-                    self.descend(self.order)
+                    self.descend(self.order, costs=self.costs, squares=self.squares)
                 else:
-                    self.go_through(self)
+                    self._go_through_or_not(self.go_through)
             except DivergenceError as error:
-                self.model.parameters.adopt(before)
-                self.optimiser = optimiser
                 raise DivergenceError(f"in epoch {self.epoch} {error}") from error
             ended = [callback(self) for callback in self.callbacks]
             yield self.epoch
             if any(ended):
                 return
 
-    def descend(self, order: np.ndarray, **options: Any) -> None:
-        """Take the steps for samples in an order, mini-batch after mini-batch; with options of `Model.descend`."""
-        self.model.descend(self.data, Batches(order, self.size, self.weights, self.epoch), self.optimiser, **options)
+    def _go_through_or_not(self, go_through: Callable[[Training], None]) -> None:
+        """Go through an epoch; if that diverges on the way, go back to its start."""
+        before = parameters.copy(self.model.parameters.layout, self.model.parameters.flat())
+        optimiser = self.optimiser.copy()
+        try:
+            go_through(self)
+        except DivergenceError:
+            self.model.parameters.adopt(before)
+            self.optimiser = optimiser
+            raise
+
+    def descend(self, order: np.ndarray, derivative: CostDerivative | None = None, **recorded: np.ndarray) -> None:
+        """Take the steps for samples in an order, mini-batch after mini-batch. `Model.descend` says what ``derivative`` is, and
+        `Batches` what may be recorded."""
+        batches = Batches(order, self.size, self.weights, self.epoch, **recorded)
+        self.model.descend(self.data, batches, self.optimiser, derivative)
 
     def mini_batches(self) -> Iterator[np.ndarray]:
         """The samples of each mini-batch of the epoch."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from nndl_ext._core.model import Batches, DivergenceError, Model
+from nndl_ext._core.model import DivergenceError, Model
 from nndl_ext._core.training import Training
 from nndl_ext._sklearn.hooks import Hooks
 from nndl_ext._sklearn.samples import Arrays
@@ -69,7 +69,6 @@ class Epochs:
         self.size = int(min(max(size, 1), n))
         self.starts = np.arange(0, n, self.size)
         self.counts = np.diff(np.append(self.starts, n)).astype(np.float64)
-        self.diverged = False
         self.speaks = bool(self.estimator.verbose) and self.estimator.verbose != "progress"
 
     def run(self, solver: Solver, shuffle: Callable[[np.ndarray], None]) -> None:
@@ -82,19 +81,32 @@ class Epochs:
         """
         estimator, model = self.estimator, self.model
         self._start_records()
+        batches = len(self.starts)
         training = Training(
-            model, self.data, self.size, solver.optimiser, shuffle, np.arange(len(self.data)), [self._ends], self._go_through
+            model,
+            self.data,
+            self.size,
+            solver.optimiser,
+            shuffle,
+            np.arange(len(self.data)),
+            [self._ends],
+            weights=self.data.weights,
         )
+        training.costs, training.squares = np.zeros(batches), np.zeros(batches if estimator.alpha else 0)
         estimator.n_iter_ = 0
         first, most = len(estimator.loss_curve_), 1 if self.is_part else estimator.max_iter
         try:
             with _progress(estimator, most) as self.advance:
-                for _ in training.epochs(range(first, first + most)):
-                    pass
+                try:
+                    for _ in training.epochs(range(first, first + most)):
+                        pass
+                except DivergenceError:
+                    if not estimator.early_stopping:
+                        raise ValueError(NOT_FINITE) from None
+                    while not self._ends(None):  # as scikit-learn, which takes the best parameters in the end
+                        pass
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
-        except DivergenceError:
-            raise ValueError(NOT_FINITE) from None
         if estimator.early_stopping:
             model.parameters.replace(*estimator._best)
 
@@ -110,61 +122,46 @@ class Epochs:
             if self.validation.has_losses:
                 estimator.validation_loss_curve_ = estimator.validation_loss_curve_ or []
 
-    def _go_through(self, training: Training) -> None:
-        self.hooks.step_begins()
-        costs = np.zeros(len(self.starts))
-        squares = np.zeros(len(self.starts) if self.estimator.alpha else 0)
-        try:
-            if not self.diverged:
-                batches = Batches(training.order, self.size, self.data.weights, training.epoch, costs, squares)
-                self.model.descend(self.data, batches, training.optimiser)
-        except DivergenceError:
-            if not self.estimator.early_stopping:
-                raise
-            self.diverged = True  # the best parameters so far will be taken; scikit-learn goes on with NaN until then
-        self._loss = math.nan if self.diverged else self._mean_loss(training.order, costs, squares)
-
-    def _mean_loss(self, order: np.ndarray, costs: np.ndarray, squares: np.ndarray) -> float:
+    def _loss(self, training: Training) -> float:
         """The mean loss of the mini-batches, each taken before its step and with the penalty, as scikit-learn counts them."""
-        totals = np.add.reduceat(self.data.weights[order], self.starts) if len(self.data.weights) else self.counts
-        loss = self.estimator._share * costs
-        if len(squares):
-            loss += 0.5 * self.estimator.alpha * squares
+        weights = self.data.weights
+        totals = np.add.reduceat(weights[training.order], self.starts) if len(weights) else self.counts
+        loss = self.estimator._share * training.costs
+        if len(training.squares):
+            loss += 0.5 * self.estimator.alpha * training.squares
         return math.fsum(loss / np.where(totals > 0, totals, 1) * self.counts) / len(self.data)
 
-    def _ends(self, training: Training) -> bool:
-        """Record an epoch, and tell whether it is the last one."""
+    def _ends(self, training: Training | None) -> bool:
+        """Record an epoch, and tell whether it is the last one. If there is none, the one before has diverged."""
         estimator = self.estimator
-        solver: Solver = estimator._optimizer
-        solver.optimiser = training.optimiser
+        self.hooks.step_begins()
         estimator.n_iter_ += 1
-        estimator.loss_ = self._loss
+        estimator.loss_ = math.nan if training is None else self._loss(training)
         estimator.t_ += len(self.data)
-        estimator.loss_curve_.append(self._loss)
-        self.advance(self._loss)
-        self._evaluate()
+        estimator.loss_curve_.append(estimator.loss_)
+        self.advance(estimator.loss_)
+        self._evaluate(diverged=training is None)
         self._count()
-        solver.epoch_ends(estimator.t_)
-        if self._is_idle(solver):
+        estimator._optimizer.epoch_ends(estimator.t_)
+        if self._is_idle() or self.hooks.step_ends():
             return True
-        if self.hooks.step_ends():
-            return True
-        if estimator.n_iter_ == estimator.max_iter and not self.is_part:
-            warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't "
-                "converged yet.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-        return False
+        if estimator.n_iter_ < estimator.max_iter or self.is_part:
+            return False
+        warnings.warn(
+            f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the optimization hasn't converged "
+            "yet.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+        return True
 
-    def _evaluate(self) -> None:
+    def _evaluate(self, *, diverged: bool) -> None:
         """Record score and loss on the samples that are not trained on."""
         if self.validation is None:
             return
         estimator, (data, y, weights, has_losses) = self.estimator, self.validation
         score = loss = math.nan
-        if not self.diverged:
+        if not diverged:
             outputs = self.model.outputs(data)
             score = estimator._score(outputs, y, weights)
             if has_losses:
@@ -186,12 +183,12 @@ class Epochs:
                 estimator.best_validation_score_ = score
                 estimator._best = self.model.parameters.given()
         else:
-            improved = not self._loss > estimator.best_loss_ - estimator.tol
-            if self._loss < estimator.best_loss_:
-                estimator.best_loss_ = self._loss
+            improved = not estimator.loss_ > estimator.best_loss_ - estimator.tol
+            if estimator.loss_ < estimator.best_loss_:
+                estimator.best_loss_ = estimator.loss_
         estimator._no_improvement_count = 0 if improved else estimator._no_improvement_count + 1
 
-    def _is_idle(self, solver: Solver) -> bool:
+    def _is_idle(self) -> bool:
         """Whether too many epochs have brought nothing, and the solver has nothing left to try."""
         estimator = self.estimator
         if not estimator._no_improvement_count > estimator.n_iter_no_change:
@@ -200,7 +197,7 @@ class Epochs:
         message = (
             f"{subject} did not improve more than tol={estimator.tol:f} for {estimator.n_iter_no_change:d} consecutive epochs."
         )
-        if solver.stops(message, self.speaks):
+        if estimator._optimizer.stops(message, self.speaks):
             return True
         estimator._no_improvement_count = 0
         return False
