@@ -43,3 +43,4 @@ def small():
 settings.register_profile("suite", stateful_step_count=15, deadline=None)
 settings.load_profile("suite")
 settings.register_profile("long", max_examples=20_000, stateful_step_count=15, deadline=None)
+settings.register_profile("thousand", max_examples=1000, deadline=None)

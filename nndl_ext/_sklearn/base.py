@@ -66,12 +66,6 @@ class Perceptron(CallbackSupportMixin, Networked):
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
     }
 
-    loss_curve_: list[float]
-    validation_scores_: list[float] | None
-    validation_loss_curve_: list[float] | None
-    best_loss_: float | None
-    best_validation_score_: float | None
-
     def _keep(self, arguments: dict[str, Any]) -> None:
         """Keep what ``__init__`` was given, all of it and as it is."""
         self.__dict__.update((name, value) for name, value in arguments.items() if name != "self")
@@ -193,12 +187,7 @@ class Perceptron(CallbackSupportMixin, Networked):
             bound = np.sqrt(factor / (sizes[layer] + sizes[layer + 1]))
             weights.T[:] = random_state.uniform(-bound, bound, (sizes[layer], sizes[layer + 1])).astype(dtype, copy=False)
             biases[:, 0] = random_state.uniform(-bound, bound, sizes[layer + 1]).astype(dtype, copy=False)
-        if self.solver != "lbfgs":
-            self.loss_curve_, self._no_improvement_count = [], 0
-            self.validation_scores_ = [] if self.early_stopping else None
-            self.validation_loss_curve_ = None
-            self.best_loss_, self.best_validation_score_ = (None, -np.inf) if self.early_stopping else (np.inf, None)
-            self._best = model.parameters.given() if self.early_stopping else None
+        self.__dict__.pop("loss_curve_", None)
         return model
 
     def _continued(self) -> Model:

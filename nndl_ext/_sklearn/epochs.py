@@ -67,6 +67,7 @@ class Epochs:
         elif size > n:
             warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=2)
         self.size = int(min(max(size, 1), n))
+        self.best: tuple[list[np.ndarray], list[np.ndarray]] | None = None
         self.starts = np.arange(0, n, self.size)
         self.counts = np.diff(np.append(self.starts, n)).astype(np.float64)
         self.speaks = bool(self.estimator.verbose) and self.estimator.verbose != "progress"
@@ -107,14 +108,19 @@ class Epochs:
                         pass
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
-        if estimator.early_stopping:
-            model.parameters.replace(*estimator._best)
+        if estimator.early_stopping and self.best is not None:  # as theirs, a fit that goes on may end with the last ones
+            model.parameters.replace(*self.best)
 
     def _start_records(self) -> None:
         """See to it that there is what the epochs add to, which a fit before may have had no use for."""
         estimator = self.estimator
-        if estimator.early_stopping and estimator._best is None:
-            estimator.best_validation_score_, estimator._best = -np.inf, self.model.parameters.given()
+        if not hasattr(estimator, "loss_curve_"):
+            estimator.loss_curve_, estimator._no_improvement_count = [], 0
+            estimator.validation_scores_ = estimator.validation_loss_curve_ = None
+            estimator.best_loss_, estimator.best_validation_score_ = (None if estimator.early_stopping else np.inf), None
+            self.best = self.model.parameters.given()
+        if estimator.early_stopping and estimator.best_validation_score_ is None:
+            estimator.best_validation_score_ = -np.inf
         if not estimator.early_stopping and estimator.best_loss_ is None:
             estimator.best_loss_ = np.inf
         if self.validation is not None:
@@ -143,7 +149,8 @@ class Epochs:
         self._evaluate(diverged=training is None)
         self._count()
         estimator._optimizer.epoch_ends(estimator.t_)
-        if self._is_idle() or self.hooks.step_ends():
+        idle = self._is_idle()
+        if self.hooks.step_ends() or idle:
             return True
         if estimator.n_iter_ < estimator.max_iter or self.is_part:
             return False
@@ -181,7 +188,7 @@ class Epochs:
             improved = not score < estimator.best_validation_score_ + estimator.tol
             if score > estimator.best_validation_score_:
                 estimator.best_validation_score_ = score
-                estimator._best = self.model.parameters.given()
+                self.best = self.model.parameters.given()
         else:
             improved = not estimator.loss_ > estimator.best_loss_ - estimator.tol
             if estimator.loss_ < estimator.best_loss_:

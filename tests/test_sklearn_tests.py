@@ -1,0 +1,36 @@
+"""scikit-learn's own tests, on our estimators: those of its perceptrons, and those of all estimators."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sklearn", minversion="1.6")
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from nndl_ext.sklearn import MLPClassifier, MLPRegressor
+
+
+def test_of_their_perceptrons():
+    """In a process of its own: what stands under their names there must stand there before the tests are collected."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "sklearn_plugin", "-p", "no:cacheprovider", "-c", os.devnull]
+    done = subprocess.run(
+        [*command, "--pyargs", "sklearn.neural_network.tests.test_mlp"],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+    assert " passed" in done.stdout
+    assert " skipped" not in done.stdout
+
+
+@parametrize_with_checks(
+    [Estimator(solver=s, max_iter=100) for Estimator in (MLPClassifier, MLPRegressor) for s in ("sgd", "adam")]
+)
+@pytest.mark.filterwarnings("ignore")  # the checks look at those that matter to them
+def test_of_all_estimators(estimator, check):
+    check(estimator)
