@@ -4,6 +4,9 @@ A new one takes a name in ``Optimiser`` and in ``OPTIMISERS``, a branch in ``adv
 ``nndl_ext/_core/optimisers.py``, a branch in ``nndl_ext/reference.py``, and a line and a digest in ``tests/test_engine.py``.
 """
 
+cdef enum:
+    SUMS = 32
+
 cdef enum Optimiser:
     NONE = -1       # the gradient is all that is wanted
     DESCENT, MOMENTUM, NESTEROV, ADAM
@@ -40,21 +43,15 @@ cdef void shrink(real *w, Py_ssize_t count, real l1, real l2) noexcept nogil:
             w[i] = normal_or_zero(fma(kept, w[i], -l1 * sign(w[i])))
 
 
-cdef double sum_of_squares(const real *w, Py_ssize_t count) noexcept nogil:
-    """Split into as many sums as four vectors have lanes, whatever the vectors of the machine."""
-    cdef double sums[32]
-    cdef double total = 0
+cdef void add_squares(double *sums, const real *w, Py_ssize_t count) noexcept nogil:
+    """Add the squares of a row to as many sums as four vectors have lanes, whatever the vectors of the machine."""
     cdef Py_ssize_t i = 0, k
-    memset(sums, 0, sizeof(sums))
-    while i + 32 <= count:
-        for k in range(32):
+    while i + SUMS <= count:
+        for k in range(<Py_ssize_t> SUMS):
             sums[k] = fma(<double> w[i + k], <double> w[i + k], sums[k])
-        i += 32
+        i += SUMS
     for k in range(count - i):
         sums[k] = fma(<double> w[i + k], <double> w[i + k], sums[k])
-    for k in range(32):
-        total += sums[k]
-    return total
 
 
 cdef inline real regularised(real g, real w, real l1, real l2) noexcept nogil:

@@ -343,14 +343,20 @@ cdef void apply_scale(Job *job, real *parameters) noexcept nogil:
 
 
 cdef double squares_of_weights(const Job *job, const real *parameters) noexcept nogil:
-    """The sum of the squares of all weights, layer after layer."""
+    """The sum of the squares of all weights, layer after layer. Padding may hold anything."""
     cdef const Layer *layer
-    cdef double total = 0, scale = job.scale
-    cdef Py_ssize_t i
+    cdef double sums[SUMS]
+    cdef double total = 0, scale = job.scale, of_layer
+    cdef Py_ssize_t i, k
     for i in range(job.depth):
         layer = &job.layers[i]
-        total += scale * scale * sum_of_squares(parameters + layer.weights,
-                                                (layer.neurons if layer.across else layer.inputs) * layer.stride)
+        memset(sums, 0, sizeof(sums))
+        for k in range(layer.neurons if layer.across else layer.inputs):
+            add_squares(sums, parameters + layer.weights + k * layer.stride, layer.inputs if layer.across else layer.neurons)
+        of_layer = 0
+        for k in range(<Py_ssize_t> SUMS):
+            of_layer += sums[k]
+        total += scale * scale * of_layer
         scale = 1
     return total
 

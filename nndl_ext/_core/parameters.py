@@ -9,7 +9,6 @@ user who keeps a few biases does not keep all weights with them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, SupportsIndex
@@ -174,11 +173,6 @@ def _weights(layout: np.ndarray, flat: np.ndarray) -> Arrays:
         rows = flat[layer.weights : layer.end].reshape(layer.rows, layer.stride)
         weights.append((rows[:, : layer.inputs] if layer.across else rows[:, : layer.neurons].T).view(Matrix))
     return weights
-
-
-def sum_of_squares(layout: np.ndarray, flat: np.ndarray) -> float:
-    """The sum of the squares of the weights in a flat array: NumPy adds pairwise, in one order on every machine."""
-    return math.fsum(np.square(weights.view(np.ndarray), dtype=np.float64).sum() for weights in views(layout, flat)[1])
 
 
 class _State(NamedTuple):

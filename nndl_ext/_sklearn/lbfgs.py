@@ -62,12 +62,12 @@ class Objective:
         if not np.isfinite(packed).all():
             return math.nan, np.full_like(packed, math.nan)
         self.unpack(packed)
-        model, cost, order = self._model, np.zeros(1), np.arange(len(self._data))
-        by_biases, by_weights = model.gradient(self._data, Batches(order, len(order), self._data.weights, costs=cost))
+        model, cost, squares, order = self._model, np.zeros(1), np.zeros(1), np.arange(len(self._data))
+        batches = Batches(order, len(order), self._data.weights, costs=cost, squares=squares)
+        by_biases, by_weights = model.gradient(self._data, batches)
         for slope, weights in zip(by_weights, model.parameters.weights, strict=True):
             slope += self._alpha / self._total * weights
-        squares = parameters.sum_of_squares(model.parameters.layout, model.parameters.flat())
-        loss = (self._share * float(cost[0]) + 0.5 * self._alpha * squares) / self._total
+        loss = (self._share * float(cost[0]) + 0.5 * self._alpha * float(squares[0])) / self._total
         return loss, _packed(by_weights, by_biases)
 
 
