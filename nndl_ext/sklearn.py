@@ -10,6 +10,11 @@ They can do more: ``class_weight``, ``dropout``, ``activation`` for each layer, 
 "absolute_error" and "huber", and ``validation_data`` in `fit`. scikit-learn's callbacks are taken from its version 1.9 on.
 """
 
+try:
+    import sklearn  # noqa: F401
+except ImportError:
+    raise ImportError("nndl_ext.sklearn needs scikit-learn: pip install 'nndl-ext[sklearn]'") from None
+
 from nndl_ext._sklearn.classifier import MLPClassifier
 from nndl_ext._sklearn.regressor import MLPRegressor
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import subprocess
 import sys
 import warnings
 
@@ -192,6 +193,7 @@ def test_sparse_inputs_of_a_million_features(container):
 
 
 def test_weights_of_classes():
+    pytest.importorskip("sklearn", minversion="1.7")  # theirs take weights from then on
     for weight in ("balanced", {label: 1 + label for label in range(10)}):
         ours = MLPClassifier(class_weight=weight, max_iter=3, random_state=0).fit(X, Y)
         others = theirs(ours).fit(X, Y, sample_weight=compute_sample_weight(weight, Y))
@@ -389,6 +391,27 @@ def test_a_progress_bar_without_tqdm(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     with pytest.raises(ImportError, match="verbose='progress' needs tqdm"):
         MLPRegressor(max_iter=3, verbose="progress").fit(DIABETES, PROGRESS)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_an_error_of_a_callback_leaves_what_was_learned(solver):
+    def fail(estimator):
+        if estimator.n_iter_ == 2:
+            raise RuntimeError("enough")
+
+    ours = MLPRegressor(solver=solver, max_iter=1, random_state=0, warm_start=True).fit(DIABETES, PROGRESS)
+    with pytest.raises(RuntimeError, match="enough"):
+        ours.set_params(max_iter=5, callback=fail).fit(DIABETES, PROGRESS)
+    expected = MLPRegressor(solver=solver, max_iter=1, random_state=0, warm_start=True).fit(DIABETES, PROGRESS)
+    expected.set_params(max_iter=2).fit(DIABETES, PROGRESS)
+    np.testing.assert_allclose(ours.predict(DIABETES), expected.predict(DIABETES), rtol=1e-9)
+    np.testing.assert_allclose(ours.coefs_[0], expected.coefs_[0], rtol=1e-9)
+
+
+def test_without_scikit_learn():
+    code = "import sys; sys.modules['sklearn'] = None; import nndl_ext.sklearn"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.endswith("ImportError: nndl_ext.sklearn needs scikit-learn: pip install 'nndl-ext[sklearn]'\n")
 
 
 def test_divergence_leaves_the_network_of_the_epoch_before():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("sklearn", minversion="1.6")
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import check_estimator
 
 from nndl_ext.sklearn import MLPClassifier, MLPRegressor
 
@@ -28,9 +28,8 @@ def test_of_their_perceptrons():
     assert " skipped" not in done.stdout
 
 
-@parametrize_with_checks(
-    [Estimator(solver=s, max_iter=100) for Estimator in (MLPClassifier, MLPRegressor) for s in ("sgd", "adam")]
-)
 @pytest.mark.filterwarnings("ignore")  # the checks look at those that matter to them
-def test_of_all_estimators(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_of_all_estimators(estimator, solver):
+    check_estimator(estimator(solver=solver, max_iter=100))

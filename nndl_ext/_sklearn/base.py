@@ -124,20 +124,24 @@ class Perceptron(CallbackSupportMixin, Networked):
         steps = 1 if incremental else None if self.solver == "lbfgs" else self.max_iter
         hooks = Hooks(self, lambda: self._publish(model), data, steps)
         hooks.fit_begins()
-        if self.solver == "lbfgs":
-            if validation_data is not None or any(self._rates(len(hidden))):
-                raise ValueError("validation_data and dropout are for the solvers sgd and adam, not for lbfgs")
-            objective = lbfgs.Objective(model, Arrays(X, desired, model.dtype, sample_weight), float(self.alpha), self._share)
-            lbfgs.fit(self, objective, hooks)
-        else:
-            train, validation = (X, desired, sample_weight), self._set_aside(validation_data, model.dtype)
-            if self.early_stopping and incremental:
-                raise ValueError("partial_fit does not support early_stopping=True")
-            if self.early_stopping and validation is None:
-                train, validation = self._split(*train, random_state, model.dtype)
-            epochs = Epochs(self, model, Arrays(*train[:2], model.dtype, train[2]), validation, hooks, incremental)
-            self._train(epochs, random_state)
-        self._publish(model)
+        try:
+            if self.solver == "lbfgs":
+                if validation_data is not None or self._rates(len(hidden)):
+                    raise ValueError("validation_data and dropout are for the solvers sgd and adam, not for lbfgs")
+                objective = lbfgs.Objective(
+                    model, Arrays(X, desired, model.dtype, sample_weight), float(self.alpha), self._share
+                )
+                lbfgs.fit(self, objective, hooks)
+            else:
+                train, validation = (X, desired, sample_weight), self._set_aside(validation_data, model.dtype)
+                if self.early_stopping and incremental:
+                    raise ValueError("partial_fit does not support early_stopping=True")
+                if self.early_stopping and validation is None:
+                    train, validation = self._split(*train, random_state, model.dtype)
+                epochs = Epochs(self, model, Arrays(*train[:2], model.dtype, train[2]), validation, hooks, incremental)
+                self._train(epochs, random_state)
+        finally:
+            self._publish(model)  # whatever has ended it
         if not all(np.isfinite(array).all() for array in (*self.coefs_, *self.intercepts_)):
             raise ValueError(NOT_FINITE)
         hooks.fit_ends()
