@@ -116,7 +116,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
     --------
     >>> from sklearn.datasets import load_diabetes
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> MLPRegressor(solver="lbfgs", max_iter=500, random_state=0).fit(X, y / 100).score(X, y / 100) > 0.5
+    >>> MLPRegressor(learning_rate_init=0.01, max_iter=500, random_state=0).fit(X, y / 100).score(X, y / 100) > 0.5
     True
     """
 
