@@ -6,7 +6,7 @@ numbers refer to that book.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Sequence, Sized
 from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,9 @@ import numpy as np
 
 from nndl_ext import perceptron
 from nndl_ext._core import generators, overrides, threads
-from nndl_ext._core.book import BookNetwork, Data, sigmoid, sigmoid_prime
-from nndl_ext._core.functions import CostDerivative
+from nndl_ext._core.book import Data, right_of
+from nndl_ext._core.chapter1 import FirstNetwork
+from nndl_ext._core.functions import CostDerivative, sigmoid, sigmoid_prime
 from nndl_ext._core.model import Batches, DivergenceError, Gradient
 from nndl_ext._core.optimisers import Descent
 from nndl_ext._core.training import Training
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["DivergenceError", "Network", "load", "sigmoid", "sigmoid_prime"]
 
 
-class Network(BookNetwork):
+class Network(FirstNetwork):
     """A feedforward network of sigmoid neurons.
 
     Parameters
@@ -50,6 +51,8 @@ class Network(BookNetwork):
     ----------
     biases, weights : list of numpy.ndarray
         For each layer after the first, an array of shape (neurons, 1), and one of shape (neurons, neurons in the layer before).
+    history : sequence of int
+        How many test samples came out right after each epoch of the last `SGD` with test data.
 
     Raises
     ------
@@ -75,6 +78,7 @@ class Network(BookNetwork):
     """
 
     _neuron = "sigmoid"
+    history: Sequence[int] = ()
 
     def feedforward(self, a: ArrayLike) -> np.ndarray:
         """The network's output for an input (equation 22, layer after layer).
@@ -95,7 +99,7 @@ class Network(BookNetwork):
             If ``a`` does not hold real numbers, or not one row for each input.
         """
         if sigmoid is not _SIGMOID:
-            raise _replaced("sigmoid")
+            raise overrides.replaced("network.sigmoid")
         return self._model.feedforward(a)
 
     def SGD(self, training_data: Data, epochs: int, mini_batch_size: int, eta: float, test_data: Data | None = None) -> None:
@@ -147,7 +151,7 @@ class Network(BookNetwork):
         self._model.parameters.finite()
         if self._overrides("backprop"):
             samples = mini_batch if type(mini_batch) is list else data
-            self._model.parameters.replace(*overrides.step(self.backprop, samples, len(data), self._model.parameters, eta))
+            overrides.step(self.backprop, samples, len(data), self._model.parameters, Descent(eta))
         else:
             self._model.descend(data, Batches(np.arange(len(data)), len(data)), Descent(eta), self._cost_derivative())
 
@@ -188,7 +192,8 @@ class Network(BookNetwork):
         TypeError, ValueError
             If the data do not fit the network, or a weight or bias is infinite or NaN.
         """
-        return self._right(self._checked(test_data, "test_data"), "test_data")
+        data = self._checked(test_data, "test_data")
+        return right_of(self._outputs(data), data, "test_data")
 
     def cost_derivative(self, output_activations: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The derivatives of one sample's cost by the outputs: a - y for the quadratic cost. Override it to train on another.
@@ -209,7 +214,7 @@ class Network(BookNetwork):
 
     def _outputs(self, data: Any) -> np.ndarray:
         if sigmoid is not _SIGMOID and not self._overrides("feedforward"):
-            raise _replaced("sigmoid")
+            raise overrides.replaced("network.sigmoid")
         return super()._outputs(data)
 
     def _epochs(
@@ -233,19 +238,19 @@ class Network(BookNetwork):
 
         def go_through(training: Training) -> None:
             if self._overrides("update_mini_batch") or self._overrides("backprop"):
-                for places in training.mini_batches():
-                    self.update_mini_batch([samples[i] for i in places], eta)
-                    if not np.isfinite(self._model.parameters.flat()).all():
-                        raise DivergenceError.at(eta)
+                overrides.go_through(training, training.order, samples, lambda batch: self.update_mini_batch(batch, eta))
             elif derivative := self._cost_derivative():
-                for places in training.mini_batches():  # it finds the weights of its mini-batch in the network
+                for places in training.mini_batches(training.order):  # it finds the weights of its mini-batch in the network
                     training.descend(places, derivative=derivative)
             else:
                 training.descend(training.order)
 
         def lines(training: Training) -> Iterator[int | None]:
+            history = self.history = []
             for epoch in training.epochs(epochs):
                 right = None if test is None else self.evaluate(test)
+                if right is not None:
+                    history.append(right)
                 print(f"Epoch {epoch} complete" if test is None else f"Epoch {epoch}: {right} / {len(test)}", flush=True)
                 yield right
 
@@ -256,7 +261,7 @@ class Network(BookNetwork):
     def _cost_derivative(self) -> CostDerivative | None:
         """The method, for the kernels, if it is another than the book's."""
         if sigmoid is not _SIGMOID or sigmoid_prime is not _SIGMOID_PRIME:
-            raise _replaced("sigmoid or network.sigmoid_prime")
+            raise overrides.replaced("network.sigmoid or network.sigmoid_prime")
         return self.cost_derivative if self._overrides("cost_derivative") else None
 
 
@@ -291,10 +296,3 @@ Network._methods = {
     name: vars(Network)[name] for name in ("backprop", "cost_derivative", "evaluate", "feedforward", "update_mini_batch")
 }
 _SIGMOID, _SIGMOID_PRIME = sigmoid, sigmoid_prime
-
-
-def _replaced(name: str) -> TypeError:
-    return TypeError(
-        f"network.{name} has been replaced, but the compiled kernels compute the book's sigmoid: override feedforward and "
-        "backprop in a subclass of Network, or build on nndl_ext.reference"
-    )

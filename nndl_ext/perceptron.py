@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nndl_ext._core import parameters
-from nndl_ext._core.book import BookNetwork, Data
+from nndl_ext._core.book import Data, right_of
+from nndl_ext._core.chapter1 import FirstNetwork
 from nndl_ext._core.validation import finite, finite_number, real_array
 
 
@@ -53,7 +54,7 @@ class Perceptron:
         return int(_fires(self.weights[np.newaxis], np.array([[self.bias]]), inputs[:, np.newaxis])[0, 0])
 
 
-class Network(BookNetwork):
+class Network(FirstNetwork):
     """A network of perceptrons.
 
     It has the constructor, weights and biases of `nndl_ext.network.Network`, with the step in place of the sigmoid.
@@ -88,7 +89,8 @@ class Network(BookNetwork):
 
     def evaluate(self, test_data: Data) -> int:
         """The number of samples that the network puts into the right class, as `network.Network.evaluate`."""
-        return self._right(self._checked(test_data, "test_data"), "test_data")
+        data = self._checked(test_data, "test_data")
+        return right_of(self._outputs(data), data, "test_data")
 
     def _refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         """A perceptron network can't be trained.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from nndl_ext import Dataset, _kernels, mnist_loader
-from nndl_ext._core import book, generators, inputs, model, threads
+from nndl_ext._core import functions, generators, inputs, model, threads
 
 
 @pytest.fixture(scope="module", params=_kernels.available)
@@ -15,7 +15,7 @@ def variant(request):
     """The package on one of the kernel variants; a module that uses this runs once on each."""
     kernels = import_module(f"nndl_ext._kernels.{request.param.replace('-', '_')}")
     with pytest.MonkeyPatch.context() as patch:
-        for module in (book, generators, inputs, model):
+        for module in (functions, generators, inputs, model):
             patch.setattr(module, "kernels", kernels)
         yield kernels
 

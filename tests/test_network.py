@@ -448,3 +448,30 @@ def test_biases_edited_in_place_count_in_the_next_call():
     before = net.biases[0].copy()
     net.update_mini_batch([(x, 1)], 0.0)
     np.testing.assert_array_equal(net.biases[0], before)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_classes_of_inputs_and_those_in_the_wrong_place(outputs):
+    rng = np.random.default_rng(0)
+    net, x, y = Network([4, outputs], seed=1), rng.standard_normal((50, 4)), rng.integers(0, max(outputs, 2), 50)
+    data = Dataset(x, y)
+    guesses = net.predict(x.T)
+    assert [net.predict(column) for column in x] == guesses.tolist()
+    assert guesses.dtype == np.int64
+    assert type(net.predict(x[0])) is int
+    indices, labels, wrong = net.misclassified(data)
+    assert indices.tolist() == np.flatnonzero(guesses != y).tolist()
+    assert len(indices) == 50 - net.evaluate(data)
+    np.testing.assert_array_equal(labels, y[indices])
+    np.testing.assert_array_equal(wrong, guesses[indices])
+    assert {array.dtype for array in (indices, labels, wrong)} == {np.dtype(np.int64)}
+    assert net.misclassified([(column, net.predict(column)) for column in x])[0].size == 0
+
+
+def test_accuracies_are_on_the_network(capsys):
+    net, data = Network([4, 3], seed=1), Dataset(np.eye(4), [0, 1, 2, 0])
+    assert list(net.history) == []
+    assert net.SGD(data, 3, 2, 1.0, test_data=data) is None
+    assert [f"Epoch {i}: {right} / 4" for i, right in enumerate(net.history)] == capsys.readouterr().out.splitlines()
+    net.SGD(data, 2, 2, 1.0)
+    assert net.history == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from os import PathLike
@@ -15,14 +14,13 @@ from nndl_ext._core.dataset import Dataset, Sample
 from nndl_ext._core.functions import CostDerivative
 from nndl_ext._core.model import Gradient, Model
 from nndl_ext._core.threads import MOST_THREADS
-from nndl_ext._core.validation import integer, layer_sizes, real_array, real_dtype
+from nndl_ext._core.validation import integer, layer_sizes
 from nndl_ext._files import saving
-from nndl_ext._kernels import kernels
 
 if TYPE_CHECKING:
     import random
 
-    from numpy.typing import ArrayLike, DTypeLike
+    from numpy.typing import ArrayLike
 
 Data = Iterable[Sample]
 
@@ -47,14 +45,11 @@ class BookNetwork:
     _own_generator: random.Random | None = None
     _model: Model = _NO_MODEL
 
-    def __init__(
-        self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None, threads: int | None = None
-    ) -> None:
-        model = Model(layer_sizes(sizes), real_dtype(dtype), _checked_threads(threads))
+    def _begin(self, model: Model, seed: int | None, threads: int | None) -> None:
+        """Take a model, and make the generator from which its first weights are to come."""
+        model.threads = _checked_threads(threads)
         self._own_generator = None if seed is None else generators.source(integer(seed, "seed", least=0))
         self._model = model
-        for array in (*self.biases, *self.weights):
-            array[:] = self._normal(array.shape)
 
     @property
     def sizes(self) -> list[int]:
@@ -119,28 +114,6 @@ class BookNetwork:
         """The network's output for an input, or for several, the columns of a matrix."""
         raise NotImplementedError
 
-    def cost(self, data: Data) -> float:
-        """The quadratic cost C = 1/(2n) sum over x of |y(x) - a|**2 of a data set (equation 6).
-
-        Parameters
-        ----------
-        data : Dataset or iterable of tuple
-            Pairs (x, y); labels count as unit vectors.
-
-        Returns
-        -------
-        float
-            At least 0. The sum is rounded once, so its bits do not depend on an order.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the data do not fit the network, or a weight or bias is infinite or NaN.
-        """
-        checked = self._checked(data, "data")
-        desired = checked.desired_outputs(self._model.sizes[-1], self.dtype)
-        return math.fsum(self._model.costs(self._outputs(checked), desired)) / len(checked)
-
     def cost_gradient(self, data: Data) -> Gradient:
         """The gradient of the cost of a data set or a mini-batch: the mean of what ``backprop`` gives for its samples.
 
@@ -160,7 +133,51 @@ class BookNetwork:
         TypeError, ValueError
             If the data do not fit the network, or a weight or bias is infinite or NaN.
         """
-        return self._model.gradient(self._checked(data, "data"), None, self._cost_derivative())
+        return self._current.gradient(self._checked(data, "data"), None, self._cost_derivative())
+
+    def predict(self, x: ArrayLike) -> Any:
+        """The class of an input, or of several: the place of the largest output; of a single output, whether it is 0.5 or more.
+
+        Parameters
+        ----------
+        x : array_like
+            One input, of shape (inputs, 1) or (inputs,), or m inputs as the columns of a matrix of shape (inputs, m).
+
+        Returns
+        -------
+        int or numpy.ndarray
+            For one input a number, for a matrix of any other number of columns an array of int64, of shape (m,).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``x`` does not hold real numbers, or not one row for each input.
+        """
+        guesses = _classes(self.feedforward(x).T)
+        return int(guesses[0]) if len(guesses) == 1 else guesses
+
+    def misclassified(self, data: Data) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The samples that the network puts into a wrong class.
+
+        Parameters
+        ----------
+        data : Dataset or iterable of tuple
+            Pairs (x, y), where y is a label or a unit vector.
+
+        Returns
+        -------
+        indices, labels, guesses : numpy.ndarray
+            Where they stand in the data, their classes, and those that the network takes them for: int64, of one shape (m,).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data do not fit the network, or a weight or bias is infinite or NaN.
+        """
+        checked = self._checked(data, "data")
+        guesses, labels = _classes(self._outputs(checked)), checked.classes(self._model.sizes[-1], "data")
+        wrong = np.flatnonzero(guesses != labels)
+        return wrong.astype(np.int64), labels[wrong].astype(np.int64), guesses[wrong]
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the network to a file, from which `load` makes it again to the last bit.
@@ -222,13 +239,12 @@ class BookNetwork:
         """The network's outputs for a data set: shape (n, outputs)."""
         if self._overrides("feedforward"):
             return overrides.outputs_of(self.feedforward, data, self._model.sizes[-1])
-        return self._model.outputs(data)
+        return self._current.outputs(data)
 
-    def _right(self, data: Dataset, name: str) -> int:
-        """How many samples the network puts into the right class."""
-        outputs, classes = self._outputs(data), data.classes(self._model.sizes[-1], name)
-        found = outputs[:, 0] >= 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
-        return int(np.count_nonzero(found == classes))
+    @property
+    def _current(self) -> Model:
+        """The model with what a user may have changed since the last call."""
+        return self._model
 
     def _cost_derivative(self) -> CostDerivative | None:
         """That of another cost than the model's, if a user has brought one."""
@@ -254,51 +270,16 @@ class BookNetwork:
         self._model.parameters = copy(self._model.parameters)
 
 
+def right_of(outputs: np.ndarray, data: Dataset, name: str) -> int:
+    """How many samples of a data set have outputs of the right class."""
+    return int(np.count_nonzero(_classes(outputs) == data.classes(outputs.shape[1], name)))
+
+
+def _classes(outputs: np.ndarray) -> np.ndarray:
+    """The class that each row of outputs stands for: int64, shape (n,)."""
+    found = outputs[:, 0] >= 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+    return found.astype(np.int64)
+
+
 def _checked_threads(threads: int | None) -> int | None:
     return None if threads is None else integer(threads, "threads", least=1, most=MOST_THREADS)
-
-
-def sigmoid(z: ArrayLike) -> np.ndarray:
-    """1 / (1 + exp(-z)) of each element (equation 3).
-
-    Parameters
-    ----------
-    z : array_like
-        Real numbers in any shape.
-
-    Returns
-    -------
-    numpy.ndarray
-        The same shape, each element from 0 to 1, within 2 units in the last place; float32 for float32, else float64.
-
-    Raises
-    ------
-    TypeError
-        If ``z`` does not hold real numbers.
-    """
-    array = real_array(z, "z")
-    a = np.empty_like(array)
-    kernels.activations(kernels.ACTIVATIONS["sigmoid"], array.reshape(-1), a.reshape(-1))
-    return a.reshape(np.shape(z))[()]
-
-
-def sigmoid_prime(z: ArrayLike) -> np.ndarray:
-    """The derivative of the sigmoid, sigmoid(z) (1 - sigmoid(z)), of each element.
-
-    Parameters
-    ----------
-    z : array_like
-        Real numbers in any shape.
-
-    Returns
-    -------
-    numpy.ndarray
-        The same shape, each element from 0 to 1/4; float32 for float32, else float64.
-
-    Raises
-    ------
-    TypeError
-        If ``z`` does not hold real numbers.
-    """
-    a = sigmoid(z)
-    return a * (1 - a)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from nndl_ext._core.validation import shaped
+from nndl_ext._core.validation import real_array, shaped
 from nndl_ext._kernels import kernels
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 ACTIVATIONS: dict[str, int] = kernels.ACTIVATIONS
 COSTS: dict[str, int] = kernels.COSTS
@@ -134,4 +137,54 @@ def error_of(cost: str | OwnCost, derivative: CostDerivative | None) -> tuple[in
         return _DERIVATIVE_BY_PYTHON, by_sample
     if isinstance(cost, str):
         return COSTS[cost], None
-    return _ERROR_BY_PYTHON, lambda z, a, y: np.transpose(cost.delta(z.T, a.T, y.T))
+
+    def by_batch(z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return shaped(cost.delta(z.T, a.T, y.T), a.T.shape, "what the cost's delta returns").T
+
+    return _ERROR_BY_PYTHON, by_batch
+
+
+def sigmoid(z: ArrayLike) -> np.ndarray:
+    """1 / (1 + exp(-z)) of each element (equation 3).
+
+    Parameters
+    ----------
+    z : array_like
+        Real numbers in any shape.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same shape, each element from 0 to 1, within 2 units in the last place; float32 for float32, else float64.
+
+    Raises
+    ------
+    TypeError
+        If ``z`` does not hold real numbers.
+    """
+    array = real_array(z, "z")
+    a = np.empty_like(array)
+    kernels.activations(kernels.ACTIVATIONS["sigmoid"], array.reshape(-1), a.reshape(-1))
+    return a.reshape(np.shape(z))[()]
+
+
+def sigmoid_prime(z: ArrayLike) -> np.ndarray:
+    """The derivative of the sigmoid, sigmoid(z) (1 - sigmoid(z)), of each element.
+
+    Parameters
+    ----------
+    z : array_like
+        Real numbers in any shape.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same shape, each element from 0 to 1/4; float32 for float32, else float64.
+
+    Raises
+    ------
+    TypeError
+        If ``z`` does not hold real numbers.
+    """
+    a = sigmoid(z)
+    return a * (1 - a)

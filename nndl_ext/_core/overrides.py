@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from nndl_ext._core.dataset import Dataset, Sample
 from nndl_ext._core.model import DivergenceError
+from nndl_ext._core.optimisers import Descent
 from nndl_ext._core.parameters import Parameters, views
+from nndl_ext._core.training import Training
 from nndl_ext._core.validation import finite, real_array, shaped
 
 Arrays = list[np.ndarray]
@@ -53,20 +55,48 @@ def _gradient(given: Any, like: list[Arrays]) -> list[Arrays]:
 
 
 def step(
-    backprop: Callable[[Any, Any], Any], samples: Iterable[Sample], count: int, own: Parameters, eta: float
-) -> tuple[Arrays, Arrays]:
-    """Biases and weights after a step of descent by the mean gradient of ``count`` samples.
+    backprop: Callable[[Any, Any], Any], samples: Iterable[Sample], count: int, own: Parameters, optimiser: Descent
+) -> None:
+    """A step of descent by the mean gradient of ``count`` samples.
 
     Raises
     ------
     DivergenceError
-        If some become infinite or NaN.
+        If parameters become infinite or NaN. They are then as before.
     """
-    sums = sums_of(backprop, samples, *views(own.layout, own.flat()))
+    sums, eta = sums_of(backprop, samples, *views(own.layout, own.flat())), optimiser.eta
+    l1, l2, per = optimiser.regularisation
+    given_biases, given_weights = views(own.layout, own.flat())  # as backprop leaves them
+    if l1 or l2:
+        given_weights = [w - eta * (l1 * np.sign(w) + l2 * w) / per for w in given_weights]
     biases, weights = (
         [array - eta / count * total for array, total in zip(*both, strict=True)]
-        for both in zip(views(own.layout, own.flat()), sums, strict=True)  # as backprop leaves them
+        for both in zip((given_biases, given_weights), sums, strict=True)
     )
     if not all(np.isfinite(array).all() for array in (*biases, *weights)):
         raise DivergenceError.at(eta)
-    return biases, weights
+    own.replace(biases, weights)
+
+
+def go_through(
+    training: Training, order: np.ndarray, samples: Sequence[Sample], update_mini_batch: Callable[[list[Sample]], Any]
+) -> None:
+    """Call a user's own ``update_mini_batch`` with the samples of each mini-batch in an order.
+
+    Raises
+    ------
+    DivergenceError
+        If it leaves parameters that are infinite or NaN.
+    """
+    for places in training.mini_batches(order):
+        update_mini_batch([samples[i] for i in places])
+        if not np.isfinite(training.model.parameters.flat()).all():
+            raise DivergenceError.at(training.optimiser.eta)
+
+
+def replaced(name: str) -> TypeError:
+    """The error for another sigmoid than the book's in a module of ours."""
+    return TypeError(
+        f"{name} has been replaced, but the compiled kernels compute the book's sigmoid: override feedforward and "
+        "backprop in a subclass of Network, or build on nndl_ext.reference"
+    )

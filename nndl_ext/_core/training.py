@@ -99,7 +99,7 @@ class Training:
         batches = Batches(order, self.size, self.weights, self.epoch, **recorded)
         self.model.descend(self.data, batches, self.optimiser, derivative)
 
-    def mini_batches(self) -> Iterator[np.ndarray]:
-        """The samples of each mini-batch of the epoch."""
-        for start in range(0, len(self.order), self.size):
-            yield self.order[start : start + self.size]
+    def mini_batches(self, order: np.ndarray) -> Iterator[np.ndarray]:
+        """The samples of each mini-batch, for samples in an order."""
+        for start in range(0, len(order), self.size):
+            yield order[start : start + self.size]

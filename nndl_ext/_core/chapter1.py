@@ -1,0 +1,49 @@
+"""What the sigmoid neurons and the perceptrons of the book's chapter 1 have in common: their first weights, and their cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nndl_ext._core.book import BookNetwork, Data
+from nndl_ext._core.model import Model
+from nndl_ext._core.validation import layer_sizes, real_dtype
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+
+class FirstNetwork(BookNetwork):
+    """A network of chapter 1. `nndl_ext.network.Network` documents what it takes and has."""
+
+    def __init__(
+        self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None, threads: int | None = None
+    ) -> None:
+        self._begin(Model(layer_sizes(sizes), real_dtype(dtype), None), seed, threads)
+        for array in (*self.biases, *self.weights):
+            array[:] = self._normal(array.shape)
+
+    def cost(self, data: Data) -> float:
+        """The quadratic cost C = 1/(2n) sum over x of |y(x) - a|**2 of a data set (equation 6).
+
+        Parameters
+        ----------
+        data : Dataset or iterable of tuple
+            Pairs (x, y); labels count as unit vectors.
+
+        Returns
+        -------
+        float
+            At least 0. The sum is rounded once, so its bits do not depend on an order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data do not fit the network, or a weight or bias is infinite or NaN.
+        """
+        checked = self._checked(data, "data")
+        desired = checked.desired_outputs(self._model.sizes[-1], self.dtype)
+        return math.fsum(self._model.costs(self._outputs(checked), desired)) / len(checked)
