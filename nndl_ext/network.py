@@ -27,6 +27,8 @@ from nndl_ext._files import saving
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from nndl_ext import network2
+
 __all__ = ["DivergenceError", "Network", "load", "sigmoid", "sigmoid_prime"]
 
 
@@ -265,7 +267,7 @@ class Network(FirstNetwork):
         return self.cost_derivative if self._overrides("cost_derivative") else None
 
 
-def load(path: str | PathLike[str]) -> Network | perceptron.Network:
+def load(path: str | PathLike[str]) -> Network | perceptron.Network | network2.Network:
     """The network of a file that `Network.save` or the book's ``network2.py`` has written, to the last bit.
 
     Parameters
@@ -276,7 +278,7 @@ def load(path: str | PathLike[str]) -> Network | perceptron.Network:
 
     Returns
     -------
-    Network or perceptron.Network
+    Network, perceptron.Network or network2.Network
         As it was. Of a network of a subclass's, what `Network` has.
 
     Raises
@@ -288,6 +290,10 @@ def load(path: str | PathLike[str]) -> Network | perceptron.Network:
         takes memory in proportion to its size.
     """
     saved = saving.read(path)
+    if saved.neuron == "chosen":
+        from nndl_ext import network2  # most programs need one of the two
+
+        return network2.made_of(saved, path)
     return Network._from_saved(saved) if saved.neuron == "sigmoid" else perceptron.Network._from_saved(saved)
 
 

@@ -16,29 +16,72 @@ from nndl_ext._core.dataset import Sample
 Gradient = tuple[list[np.ndarray], list[np.ndarray]]
 
 
-class Network:
-    """A network with the constructor, attributes and methods of `nndl_ext.network.Network`.
-
-    Its arrays come out equal to rounding; its bits depend on the machine's BLAS. Arguments are not checked.
-    """
+class _Layers:
+    """What the networks of all chapters do. Arguments are not checked."""
 
     def __init__(self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None) -> None:
         self.num_layers = len(sizes)
         self.sizes = list(sizes)
         self._random: Any = random if seed is None else random.Random(seed)
+        self._seeded, self._dtype = seed is not None, dtype
+        self._draw(lambda _: 1.0)
+
+    def _draw(self, divisor: Callable[[int], float]) -> None:
+        """Draw biases, and weights that are divided by a function of the neuron's inputs."""
 
         def normal(rows: int, columns: int) -> np.ndarray:
-            deviates = np.random.randn(rows, columns) if seed is None else generators.normal((rows, columns), self._random)
-            return deviates.astype(dtype)
+            return generators.normal((rows, columns), self._random) if self._seeded else np.random.randn(rows, columns)
 
-        self.biases = [normal(n, 1) for n in self.sizes[1:]]
-        self.weights = [normal(n, inputs) for inputs, n in pairwise(self.sizes)]
+        self.biases = [normal(n, 1).astype(self._dtype) for n in self.sizes[1:]]
+        self.weights = [(normal(n, inputs) / divisor(inputs)).astype(self._dtype) for inputs, n in pairwise(self.sizes)]
 
     def feedforward(self, a: np.ndarray) -> np.ndarray:
         """The output for a column of inputs, or for several columns."""
         for b, w in zip(self.biases, self.weights, strict=True):
             a = sigmoid(w @ a + b)
         return a
+
+    def backprop(self, x: np.ndarray, y: np.ndarray) -> Gradient:
+        """The derivatives of one sample's cost by biases and weights (BP1 to BP4)."""
+        a, activations, zs = x, [x], []
+        for b, w in zip(self.biases, self.weights, strict=True):
+            zs.append(w @ a + b)
+            a = sigmoid(zs[-1])
+            activations.append(a)
+        delta = self._delta(zs[-1], a, y)
+        nabla_b, nabla_w = [delta], [delta @ activations[-2].T]
+        for layer in range(2, self.num_layers):
+            delta = self.weights[1 - layer].T @ delta * sigmoid_prime(zs[-layer])
+            nabla_b.insert(0, delta)
+            nabla_w.insert(0, delta @ activations[-layer - 1].T)
+        return nabla_b, nabla_w
+
+    def _delta(self, z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The derivatives of one sample's cost by the output layer's weighted inputs."""
+        raise NotImplementedError
+
+    def _step(self, mini_batch: Sequence[Sample], eta: float, decay: float) -> None:
+        """One step against the mean gradient of the samples, from weights that have lost a part."""
+        sum_b = [np.zeros_like(b) for b in self.biases]
+        sum_w = [np.zeros_like(w) for w in self.weights]
+        for x, y in mini_batch:
+            for sums, nablas in zip((sum_b, sum_w), self.backprop(x, y), strict=True):
+                for total, nabla in zip(sums, nablas, strict=True):
+                    total += nabla
+        step = eta / len(mini_batch)
+        self.biases = [b - step * nabla for b, nabla in zip(self.biases, sum_b, strict=True)]
+        self.weights = [(1 - decay) * w - step * nabla for w, nabla in zip(self.weights, sum_w, strict=True)]
+
+    def _right(self, data: Iterable[Sample]) -> int:
+        """How many samples have the largest output where they should; y is a label or a unit vector."""
+        return sum(int(self.feedforward(x).argmax() == (y if np.ndim(y) == 0 else y.argmax())) for x, y in data)
+
+
+class Network(_Layers):
+    """A network with the constructor, attributes and methods of `nndl_ext.network.Network`.
+
+    Its arrays come out equal to rounding; its bits depend on the machine's BLAS. Arguments are not checked.
+    """
 
     def SGD(
         self,
@@ -58,34 +101,11 @@ class Network:
 
     def update_mini_batch(self, mini_batch: Sequence[Sample], eta: float) -> None:
         """One step against the mean gradient of the samples."""
-        sum_b = [np.zeros_like(b) for b in self.biases]
-        sum_w = [np.zeros_like(w) for w in self.weights]
-        for x, y in mini_batch:
-            for sums, nablas in zip((sum_b, sum_w), self.backprop(x, y), strict=True):
-                for total, nabla in zip(sums, nablas, strict=True):
-                    total += nabla
-        step = eta / len(mini_batch)
-        self.biases = [b - step * nabla for b, nabla in zip(self.biases, sum_b, strict=True)]
-        self.weights = [w - step * nabla for w, nabla in zip(self.weights, sum_w, strict=True)]
-
-    def backprop(self, x: np.ndarray, y: np.ndarray) -> Gradient:
-        """The derivatives of one sample's cost by biases and weights (BP1 to BP4)."""
-        activations, derivatives = [x], []
-        for b, w in zip(self.biases, self.weights, strict=True):
-            z = w @ activations[-1] + b
-            activations.append(sigmoid(z))
-            derivatives.append(sigmoid_prime(z))
-        delta = self.cost_derivative(activations[-1], y) * derivatives[-1]
-        nabla_b, nabla_w = [delta], [delta @ activations[-2].T]
-        for layer in range(2, self.num_layers):
-            delta = self.weights[1 - layer].T @ delta * derivatives[-layer]
-            nabla_b.insert(0, delta)
-            nabla_w.insert(0, delta @ activations[-layer - 1].T)
-        return nabla_b, nabla_w
+        self._step(mini_batch, eta, 0.0)
 
     def evaluate(self, test_data: Iterable[Sample]) -> int:
-        """How many samples have the largest output where they should; y is a label or a unit vector."""
-        return sum(int(self.feedforward(x).argmax() == (y if np.ndim(y) == 0 else y.argmax())) for x, y in test_data)
+        """How many samples are in the right class."""
+        return self._right(test_data)
 
     def cost_derivative(self, output_activations: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The derivatives of the quadratic cost by the outputs."""
@@ -93,7 +113,7 @@ class Network:
 
     def cost(self, data: Iterable[Sample]) -> float:
         """The quadratic cost of a data set."""
-        return float(np.mean([np.sum((self.feedforward(x) - y) ** 2) / 2 for x, y in data]))
+        return float(np.mean([QuadraticCost.fn(self.feedforward(x), y) for x, y in data]))
 
     def cost_gradient(self, data: Iterable[Sample]) -> Gradient:
         """The mean gradient of a data set."""
@@ -102,6 +122,85 @@ class Network:
             [np.mean(layer, axis=0) for layer in zip(*nablas, strict=True)] for nablas in zip(*gradients, strict=True)
         )
         return nabla_b, nabla_w
+
+    def _delta(self, z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return self.cost_derivative(a, y) * sigmoid_prime(z)
+
+
+class QuadraticCost:
+    """The cost of chapter 1."""
+
+    @staticmethod
+    def fn(a: np.ndarray, y: np.ndarray) -> float:
+        """That of a sample."""
+        return float(np.sum((a - y) ** 2) / 2)
+
+    @staticmethod
+    def delta(z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The error of the output layer."""
+        return (a - y) * sigmoid_prime(z)
+
+
+class CrossEntropyCost:
+    """The cost of chapter 3."""
+
+    @staticmethod
+    def fn(a: np.ndarray, y: np.ndarray) -> float:
+        """That of a sample."""
+        return float(np.sum(-_times_log(y, a) - _times_log(1 - y, 1 - a)))
+
+    @staticmethod
+    def delta(_z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The error of the output layer."""
+        return a - y
+
+
+class Network2(_Layers):
+    """A network with the book's constructor, attributes and methods of `nndl_ext.network2.Network`."""
+
+    def __init__(
+        self, sizes: Sequence[int], cost: Any = CrossEntropyCost, *, dtype: DTypeLike = np.float64, seed: int | None = None
+    ) -> None:
+        super().__init__(sizes[:1], dtype=dtype, seed=seed)  # which draws nothing yet
+        self.sizes, self.num_layers, self.cost = list(sizes), len(sizes), cost
+        self.default_weight_initializer()
+
+    def default_weight_initializer(self) -> None:
+        """Draw weights of standard deviation 1 / sqrt(inputs)."""
+        self._draw(np.sqrt)
+
+    def large_weight_initializer(self) -> None:
+        """Draw weights of standard deviation 1."""
+        self._draw(lambda _: 1.0)
+
+    def SGD(
+        self, training_data: Iterable[Sample], epochs: int, mini_batch_size: int, eta: float, lmbda: float = 0.0
+    ) -> tuple[list[float], list[int]]:
+        """Mini-batch stochastic gradient descent; returns cost and accuracy on the training data after each epoch."""
+        pairs, costs, accuracies = list(training_data), [], []
+        for _ in range(epochs):
+            self._random.shuffle(pairs)
+            for start in range(0, len(pairs), mini_batch_size):
+                self.update_mini_batch(pairs[start : start + mini_batch_size], eta, lmbda, len(pairs))
+            costs.append(self.total_cost(pairs, lmbda))
+            accuracies.append(self.accuracy(pairs))
+        return costs, accuracies
+
+    def update_mini_batch(self, mini_batch: Sequence[Sample], eta: float, lmbda: float, n: int) -> None:
+        """One step against the gradient of the samples' mean cost and of lmbda / 2n times the sum of all weights' squares."""
+        self._step(mini_batch, eta, eta * lmbda / n)
+
+    def accuracy(self, data: Iterable[Sample]) -> int:
+        """How many samples are in the right class."""
+        return self._right(data)
+
+    def total_cost(self, data: Iterable[Sample], lmbda: float) -> float:
+        """The mean cost of a data set, and the regularisation's part."""
+        costs = [self.cost.fn(self.feedforward(x), y) for x, y in data]
+        return float(np.mean(costs)) + lmbda / len(costs) / 2 * sum(float(np.sum(w**2)) for w in self.weights)
+
+    def _delta(self, z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return self.cost.delta(z, a, y)
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:

@@ -227,8 +227,12 @@ class BookNetwork:
 
     @classmethod
     def _from_saved(cls, saved: saving.Saved) -> Self:
+        return cls._restored(saved, Model(saved.sizes, saved.weights[0].dtype, None))
+
+    @classmethod
+    def _restored(cls, saved: saving.Saved, model: Model) -> Self:
         net = cls.__new__(cls)
-        net._model = Model(saved.sizes, saved.weights[0].dtype, None)
+        net._model = model
         net._model.parameters.replace(saved.biases, saved.weights)
         if saved.generator is not None:
             net._own_generator = generators.source(0)

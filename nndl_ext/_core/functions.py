@@ -90,6 +90,24 @@ def check_cost(cost: str | OwnCost, activation: str | Activation) -> None:
         raise ValueError(f"cost {cost!r} goes with the output activation {MATCHED[cost]!r}, not {activation!r}")
 
 
+def costs_of(cost: str, outputs: np.ndarray, desired: np.ndarray) -> np.ndarray:
+    """The cost of each sample: float64, shape (n,). Outputs and desired ones have shape (n, outputs) and one dtype."""
+    costs = np.empty(len(outputs))
+    kernels.costs(COSTS[cost], outputs, desired, costs)
+    return costs
+
+
+def own_costs(cost: OwnCost, outputs: np.ndarray, desired: np.ndarray) -> np.ndarray:
+    """The same of a user's own cost, which is asked for one sample at a time: it may be more than a sum over samples."""
+    costs = np.empty(len(outputs))
+    for sample, (a, y) in enumerate(zip(outputs, desired, strict=True)):
+        value = real_array(cost.fn(a[:, np.newaxis], y[:, np.newaxis]), "what the cost's fn returns")
+        if value.size != 1:
+            raise ValueError(f"what the cost's fn returns must be one number, not an array of shape {value.shape}")
+        costs[sample] = value.item()
+    return costs
+
+
 class InPython:
     """What the kernels call for functions of the user's own.
 

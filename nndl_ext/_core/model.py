@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from nndl_ext._core import parameters
-from nndl_ext._core.functions import Activation, CostDerivative, InPython, OwnCost, check_cost, error_of, numbers_of
+from nndl_ext._core.functions import (
+    Activation,
+    CostDerivative,
+    InPython,
+    OwnCost,
+    check_cost,
+    costs_of,
+    error_of,
+    numbers_of,
+    own_costs,
+)
 from nndl_ext._core.inputs import Rows
 from nndl_ext._core.optimisers import GRADIENT_ALONE, Optimiser
 from nndl_ext._core.parameters import Parameters
@@ -75,6 +85,8 @@ class Batches:
         a cost in Python.
     squares : numpy.ndarray
         If not empty, filled with the sum of the squares of all weights before the step of each mini-batch.
+    whole : bool
+        Whether dropout leaves out no neuron.
     """
 
     order: np.ndarray
@@ -83,6 +95,7 @@ class Batches:
     epoch: int = 0
     costs: np.ndarray = field(default_factory=partial(np.empty, 0))
     squares: np.ndarray = field(default_factory=partial(np.empty, 0))
+    whole: bool = False
 
 
 class Model:
@@ -182,18 +195,16 @@ class Model:
             Shape (n, outputs), of the model's dtype.
         """
         if not isinstance(self.cost, str):
-            return np.array([self.cost.fn(a[:, np.newaxis], y[:, np.newaxis]) for a, y in zip(outputs, desired, strict=True)])
-        costs = np.empty(len(outputs))
-        kernels.costs(kernels.COSTS[self.cost], outputs, desired, costs)
-        return costs
+            return own_costs(self.cost, outputs, desired)
+        return costs_of(self.cost, outputs, desired)
 
     def gradient(self, data: Samples, batches: Batches | None = None, derivative: CostDerivative | None = None) -> Gradient:
-        """The mean gradient of the samples' cost, of all samples if there are no ``batches``.
+        """The mean gradient of the samples' cost, of all samples and the whole network if there are no ``batches``.
 
         ``derivative`` gives that of another cost, of which only its derivative by a sample's outputs is known.
         """
         gradient = parameters.zeros(self.parameters.layout, self.dtype)
-        batches = batches or Batches(np.arange(len(data)), len(data))
+        batches = batches or Batches(np.arange(len(data)), len(data), whole=True)
         self._run(self.parameters.finite(), gradient, np.empty(0, self.dtype), GRADIENT_ALONE.step(), data, batches, derivative)
         return parameters.apart(self.parameters.layout, gradient)
 
@@ -247,7 +258,7 @@ class Model:
             cost,
             step[0] == kernels.OPTIMISERS["descent"],
             weights=batches.weights,
-            rates=np.array(self.dropout),
+            rates=np.array(() if batches.whole else self.dropout),
             seed=self.seed,
             epoch=batches.epoch,
             costs=batches.costs,

@@ -175,6 +175,21 @@ def _weights(layout: np.ndarray, flat: np.ndarray) -> Arrays:
     return weights
 
 
+def packed(layout: np.ndarray, flat: np.ndarray) -> np.ndarray:
+    """The numbers of a flat array without its padding: biases, then weights, in rows one after the other."""
+    return np.concatenate([np.ravel(array) for arrays in views(layout, flat) for array in arrays])
+
+
+def unpacked(layout: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """A flat array of what `packed` returned."""
+    flat, done = zeros(layout, numbers.dtype), 0
+    for arrays in views(layout, flat):
+        for array in arrays:
+            array[:] = numbers[done : done + array.size].reshape(array.shape)
+            done += array.size
+    return flat
+
+
 class _State(NamedTuple):
     """The matrices that the user sees; the array in which the kernels read them, and the memory of its biases; that of the
     biases that the user sees; and the state's own views, which are the same objects unless the user has replaced one."""

@@ -4,9 +4,12 @@ A file whose name ends in ``.json`` is that of the book's ``network2.py``: an ob
 ``cost``. It holds neither the state of a generator nor a dtype: each number is spelled so that float64 reads its bits again.
 
 Any other is a NumPy archive (``.npz``) without pickles: ``nndl_ext`` is the version of this format; ``neuron`` is ``sigmoid``
-or ``perceptron``; ``sizes`` are those of the layers; ``biases_0``, ``weights_0`` and so on are the network's arrays, in its
-dtype; ``generator`` is the state of the network's own generator, if it has one, as ``random.Random.getstate`` gives it. Further
-arrays are notes of a program, which `nndl_ext.load` passes over.
+or ``perceptron``, or ``chosen`` in a network of chapter 2 or 3; ``sizes`` are those of the layers; ``biases_0``, ``weights_0``
+and so on are the network's arrays, in its dtype; ``generator`` is the state of the network's own generator, if it has one, as
+``random.Random.getstate`` gives it. Where neurons are chosen, ``settings`` is JSON: ``activations`` for each layer after the
+first, ``cost``, ``dropout`` for each hidden layer, ``regularization``, ``optimizer`` with its hyper-parameters, and its
+``powers``; and ``moments`` has a row of as many numbers as the network has parameters for each moment. Further arrays are notes
+of a program, which `nndl_ext.load` passes over.
 """
 
 from __future__ import annotations
@@ -35,11 +38,15 @@ class Saved(NamedTuple):
     biases, weights : list of numpy.ndarray
         Finite numbers, one array for each layer after the first, all of one dtype.
     neuron : str
-        The kind of neurons: sigmoid or perceptron.
+        The kind of neurons: sigmoid, perceptron or chosen.
     generator : tuple of int or None
         The 625 numbers of the state of the network's own generator.
     notes : dict
         Arrays of numbers or text by name: what a program has to remember beside the network.
+    settings : dict or None
+        Those of chosen neurons, checked no further than that they are a dict. Of the book's JSON, ``cost`` if it is there.
+    moments : numpy.ndarray
+        What the optimiser remembers: shape (number of moments, number of parameters).
     """
 
     sizes: list[int]
@@ -48,6 +55,8 @@ class Saved(NamedTuple):
     neuron: str
     generator: tuple[int, ...] | None
     notes: dict[str, np.ndarray]
+    settings: dict[str, Any] | None = None
+    moments: np.ndarray = np.empty((0, 0))
 
 
 def write(path: str | PathLike[str], saved: Saved) -> None:
@@ -67,11 +76,15 @@ def write(path: str | PathLike[str], saved: Saved) -> None:
 
 
 def _archive(saved: Saved) -> bytes:
+    import json  # this takes long
+
     arrays: dict[str, Any] = {"nndl_ext": VERSION, "neuron": saved.neuron, "sizes": saved.sizes}
     for name in ("biases", "weights"):
         arrays |= {f"{name}_{layer}": array for layer, array in enumerate(getattr(saved, name))}
     if saved.generator is not None:
         arrays["generator"] = np.array(saved.generator, np.uint32)
+    if saved.settings is not None:
+        arrays |= {"settings": json.dumps(saved.settings), "moments": saved.moments}
     arrays |= saved.notes
     archive = io.BytesIO()
     np.savez(archive, **arrays)
@@ -82,15 +95,17 @@ def _json(path: str | PathLike[str], saved: Saved) -> bytes:
     """What the book's ``network2.load`` reads."""
     import json
 
-    if saved.neuron != "sigmoid":
-        raise ValueError(f"{path} would be read as a network of sigmoid neurons: save one of {saved.neuron}s as .npz")
+    settings = saved.settings or {"cost": "QuadraticCost", "activations": [saved.neuron]}
+    others = " and ".join(sorted({*settings["activations"]} - {"sigmoid"}))
+    if others:
+        raise ValueError(f"{path} would be read as a network of sigmoid neurons: save one of {others} neurons as .npz")
     if saved.notes:
         raise ValueError(f"{path} could hold the network, but not {' and '.join(saved.notes)} beside it: save it as .npz")
     content = {
         "sizes": saved.sizes,
         "weights": [array.tolist() for array in saved.weights],
         "biases": [array.tolist() for array in saved.biases],
-        "cost": "QuadraticCost",
+        "cost": settings["cost"],
     }
     return json.dumps(content).encode()
 
@@ -115,6 +130,8 @@ def read(path: str | PathLike[str]) -> Saved:
 
 
 def _from_archive(arrays: dict[str, np.ndarray]) -> Saved:
+    import json
+
     if "nndl_ext" not in arrays:
         raise ValueError("the archive does not come from nndl-ext")
     version = arrays.pop("nndl_ext")
@@ -124,8 +141,13 @@ def _from_archive(arrays: dict[str, np.ndarray]) -> Saved:
     if given_sizes.size > len(arrays):
         raise ValueError(f"it has {len(arrays)} arrays for {given_sizes.size} layers")
     sizes = layer_sizes(given_sizes)
-    if neuron not in ("sigmoid", "perceptron"):
+    if neuron not in ("sigmoid", "perceptron", "chosen"):
         raise ValueError(f"it is of {neuron} neurons")
+    settings, moments = None, np.empty((0, 0))
+    if neuron == "chosen":
+        settings, moments = json.loads(str(arrays.pop("settings"))), arrays.pop("moments")
+        if not isinstance(settings, dict):
+            raise ValueError("its settings are none")
     if generator is not None and (
         generator.shape != (625,) or generator.dtype.newbyteorder("=") != np.uint32 or generator[-1] > 624
     ):
@@ -137,7 +159,7 @@ def _from_archive(arrays: dict[str, np.ndarray]) -> Saved:
     if len({real_dtype(array.dtype.newbyteorder("=")) for array in given[0] + given[1]}) != 1:
         raise ValueError("its arrays are of different dtypes")
     state = None if generator is None else tuple(generator.tolist())
-    return Saved(sizes, *_checked(sizes, *given), neuron, state, arrays)
+    return Saved(sizes, *_checked(sizes, *given), neuron, state, arrays, settings, moments)
 
 
 def _from_json(data: bytes) -> Saved:
@@ -148,7 +170,8 @@ def _from_json(data: bytes) -> Saved:
         raise ValueError("it is neither a NumPy archive nor JSON with sizes, biases and weights")
     sizes = layer_sizes(content["sizes"])
     biases, weights = ([np.array(rows) for rows in content[name]] for name in ("biases", "weights"))
-    return Saved(sizes, *_checked(sizes, biases, weights), "sigmoid", None, {})
+    settings = {"cost": content["cost"]} if "cost" in content else {}
+    return Saved(sizes, *_checked(sizes, biases, weights), "sigmoid", None, {}, settings)
 
 
 def _checked(sizes: list[int], biases: list[Any], weights: list[Any]) -> tuple[list[np.ndarray], list[np.ndarray]]:

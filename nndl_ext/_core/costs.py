@@ -1,0 +1,84 @@
+"""The costs of the book's chapter 3, under their names there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nndl_ext._core.functions import costs_of, sigmoid_prime
+from nndl_ext._core.validation import shaped
+
+
+class QuadraticCost:
+    """|a - y|**2 / 2 (the book's equation 6)."""
+
+    @staticmethod
+    def fn(a: np.ndarray, y: np.ndarray) -> float:
+        """The cost of outputs ``a`` where ``y`` are desired: arrays of one shape."""
+        return _cost("quadratic", a, y)
+
+    @staticmethod
+    def delta(z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The error of sigmoid neurons whose weighted inputs are ``z`` (BP1)."""
+        return (a - y) * sigmoid_prime(z)
+
+
+class CrossEntropyCost:
+    """-sum(y ln a + (1 - y) ln(1 - a)), for sigmoid neurons at the output (the book's equation 63)."""
+
+    @staticmethod
+    def fn(a: np.ndarray, y: np.ndarray) -> float:
+        """The cost of outputs ``a`` where ``y`` are desired: arrays of one shape. Where y = 0, y ln a is 0 whatever a is."""
+        return _cost("cross-entropy", a, y)
+
+    @staticmethod
+    def delta(z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:  # noqa: ARG004
+        """The error of sigmoid neurons (the book's equation 68)."""
+        return a - y
+
+
+class LogLikelihoodCost:
+    """-sum(y ln a), for softmax neurons at the output (the book's equation 80)."""
+
+    @staticmethod
+    def fn(a: np.ndarray, y: np.ndarray) -> float:
+        """The cost of outputs ``a`` where ``y`` are desired: arrays of one shape. Where y = 0, y ln a is 0 whatever a is."""
+        return _cost("log-likelihood", a, y)
+
+    @staticmethod
+    def delta(z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:  # noqa: ARG004
+        """The error of softmax neurons (the book's equation 84)."""
+        return a - y
+
+
+BY_NAME: dict[str, Any] = {cost.__name__: cost for cost in (QuadraticCost, CrossEntropyCost, LogLikelihoodCost)}
+
+# The functions as they are here, whatever a program puts in their place.
+_OF_KERNELS = [
+    ("quadratic", QuadraticCost.fn, QuadraticCost.delta),
+    ("cross-entropy", CrossEntropyCost.fn, CrossEntropyCost.delta),
+    ("log-likelihood", LogLikelihoodCost.fn, LogLikelihoodCost.delta),
+]
+
+
+def checked(cost: Any) -> Any:
+    """A class or an object with the two functions of a cost."""
+    if not (callable(getattr(cost, "fn", None)) and callable(getattr(cost, "delta", None))):
+        raise TypeError(f"cost must have functions fn(a, y) and delta(z, a, y), as CrossEntropyCost has, not {cost!r}")
+    return cost
+
+
+def for_kernels(cost: Any) -> Any:
+    """The kernels' name of a cost; or itself, if one of its functions is a user's own."""
+    return next((name for name, fn, delta in _OF_KERNELS if cost.fn is fn and cost.delta is delta), cost)
+
+
+def name_of(cost: Any) -> str:
+    """The name of a cost's class."""
+    return cost.__name__ if isinstance(cost, type) else type(cost).__name__
+
+
+def _cost(name: str, a: Any, y: Any) -> float:
+    outputs = shaped(a, np.shape(a), "a").astype(np.float64).reshape(1, -1)
+    return float(costs_of(name, outputs, shaped(y, np.shape(a), "y").astype(np.float64).reshape(1, -1))[0])

@@ -1,0 +1,223 @@
+"""What a user chooses for a network of chapters 2 and 3: checked, and in the form in which a file holds it."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nndl_ext._core import costs, optimisers
+from nndl_ext._core.model import Model
+from nndl_ext._core.optimisers import Regularisation
+from nndl_ext._core.parameters import unpacked, views, zeros
+from nndl_ext._core.validation import finite, finite_number, shaped
+
+REGULARISATIONS = ("l2", "l1")
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """Steps with momentum (the book's equations 107 and 108), for ``optimizer=``.
+
+    Parameters
+    ----------
+    mu : float, default 0.9
+        What is left of the velocity after a step, from 0 to below 1.
+    nesterov : bool, default False
+        Whether a step goes by the gradient at the place to which the velocity leads (Y. Nesterov, 1983).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``mu`` is not such a number, or ``nesterov`` not true or false.
+    """
+
+    mu: float = 0.9
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        _share(self.mu, "mu")
+        if not isinstance(self.nesterov, bool | np.bool_):
+            raise TypeError(f"nesterov must be True or False, not {reprlib.repr(self.nesterov)}")
+
+    def begin(self) -> optimisers.Optimiser:
+        """Before its first step."""
+        return optimisers.Momentum(0.0, float(self.mu), bool(self.nesterov))
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Steps by running means of the gradient and of its square (D. P. Kingma and J. Ba, ICLR 2015), for ``optimizer=``.
+
+    Parameters
+    ----------
+    first, second : float, default 0.9, 0.999
+        What is left of the two means after a step, from 0 to below 1.
+    epsilon : float, default 1e-8
+        What is added to the square root of the second, above 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is no such number.
+    """
+
+    first: float = 0.9
+    second: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _share(self.first, "first")
+        _share(self.second, "second")
+        if finite_number(self.epsilon, "epsilon") <= 0:
+            raise ValueError(f"epsilon must be above 0, not {self.epsilon}")
+
+    def begin(self) -> optimisers.Optimiser:
+        """Before its first step."""
+        return optimisers.Adam(0.0, float(self.first), float(self.second), float(self.epsilon))
+
+
+_OPTIMIZERS: dict[str, type[Momentum] | type[Adam]] = {"momentum": Momentum, "adam": Adam}
+
+
+class Settings(NamedTuple):
+    """What makes a network, beside its sizes and parameters.
+
+    Attributes
+    ----------
+    cost : class or object
+        With functions ``fn`` and ``delta``.
+    hidden, output : str, object, or sequence, and str, object or None
+        The activation of all hidden layers or of each, and that of the output; None for the one that goes with the cost.
+    dropout : float or sequence of float
+        Of all hidden layers, or of each.
+    regularization : str
+        One of `REGULARISATIONS`.
+    optimizer : Momentum, Adam or None
+        None for plain descent.
+    """
+
+    cost: Any
+    hidden: Any = "sigmoid"
+    output: Any = None
+    dropout: Any = 0.0
+    regularization: str = "l2"
+    optimizer: Momentum | Adam | None = None
+
+    def model(self, sizes: Sequence[int], dtype: np.dtype) -> Model:
+        """The model that they make.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If something is no choice, or does not go with the rest.
+        """
+        if self.regularization not in REGULARISATIONS:
+            raise ValueError(f"regularization must be {' or '.join(REGULARISATIONS)}, not {reprlib.repr(self.regularization)}")
+        if not isinstance(self.optimizer, Momentum | Adam | None):
+            raise TypeError(f"optimizer must be a Momentum, an Adam or None, not {reprlib.repr(self.optimizer)}")
+        hidden_layers = len(sizes) - 2
+        cost = costs.for_kernels(costs.checked(self.cost))
+        output = self.output or ("softmax" if cost == "log-likelihood" else "sigmoid")
+        activations = [*_of_each(self.hidden, hidden_layers, "activation"), output]
+        rates = [_share(rate, "dropout") for rate in _of_each(self.dropout, hidden_layers, "dropout")]
+        if any(rate and not isinstance(hidden, str) for rate, hidden in zip(rates, activations, strict=False)):
+            raise ValueError("dropout goes with activations by name only, not with one in Python")
+        return Model(sizes, dtype, None, activations=activations, cost=cost, dropout=[*rates, 0.0] if any(rates) else ())
+
+    def begin(self) -> optimisers.Optimiser:
+        """The optimiser before its first step."""
+        return optimisers.Descent(0.0) if self.optimizer is None else self.optimizer.begin()
+
+    def regularisation(self, lmbda: float, per: float) -> Regularisation:
+        """That of a data set of so many samples."""
+        return Regularisation(lmbda if self.regularization == "l1" else 0.0, lmbda if self.regularization == "l2" else 0.0, per)
+
+    def described(self, model: Model) -> dict[str, Any]:
+        """Them as text and numbers."""
+        names = [activation if isinstance(activation, str) else costs.name_of(activation) for activation in model.activations]
+        optimizer = self.optimizer
+        return {
+            "cost": costs.name_of(self.cost),
+            "activations": names,
+            "dropout": [*model.dropout[:-1]],
+            "regularization": self.regularization,
+            "optimizer": optimizer and {"kind": optimizer.begin().kind, **asdict(optimizer)},
+        }
+
+
+def cost_of(name: Any) -> Any:
+    """The cost of this name.
+
+    Raises
+    ------
+    ValueError
+        If it is a user's own.
+    """
+    if not isinstance(name, str) or name not in costs.BY_NAME:
+        raise ValueError(
+            f"its cost is {reprlib.repr(name)}, not one of {', '.join(costs.BY_NAME)}: give it, as load(filename, cost=...)"
+        )
+    return costs.BY_NAME[name]
+
+
+def from_description(description: Mapping[str, Any], given: Mapping[str, Any]) -> Settings:
+    """Settings that `Settings.described` has described, except for those given. The description may come from anyone.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If they are none; `Settings.model` says whether they make a network.
+    """
+    *hidden, output = description["activations"]
+    optimizer = description["optimizer"]
+    if optimizer is not None:
+        fields = dict(optimizer)
+        optimizer = _OPTIMIZERS[fields.pop("kind")](**fields)
+    return Settings(
+        given["cost"] if "cost" in given else cost_of(description["cost"]),
+        given.get("hidden", hidden),
+        given.get("output", output),
+        description["dropout"] or 0.0,
+        description["regularization"],
+        optimizer,
+    )
+
+
+def restore(optimiser: optimisers.Optimiser, model: Model, moments: np.ndarray, powers: Any) -> None:
+    """Let an optimiser remember what a file says, which may come from anyone.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If these are no moments of a network of this kind.
+    """
+    layout = model.parameters.layout
+    size = sum(biases.size + weights.size for biases, weights in zip(*views(layout, zeros(layout, model.dtype)), strict=True))
+    checked = finite(shaped(moments, (optimiser.number_of_moments, size), "moments"), "moments")
+    if checked.dtype != model.dtype or (checked[1:] < 0).any():
+        raise ValueError(f"moments must be of {model.dtype}, and second ones at least 0")
+    first, second = (finite_number(power, "powers") for power in powers)
+    if not (0 <= first <= 1 and 0 <= second <= 1):
+        raise ValueError(f"powers must be from 0 to 1, not {first:g} and {second:g}")
+    optimiser.moments, optimiser.powers = np.concatenate([unpacked(layout, row) for row in checked]), (first, second)
+
+
+def _of_each(value: Any, layers: int, name: str) -> list[Any]:
+    """One value for all hidden layers, or one for each, as a list."""
+    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
+        return [value] * layers
+    if len(value) != layers:
+        raise ValueError(f"{name} must be one for all {layers} hidden layers, or one for each, not {len(value)}")
+    return list(value)
+
+
+def _share(value: Any, name: str) -> float:
+    """A number from 0 to below 1."""
+    checked = finite_number(value, name)
+    if not 0 <= checked < 1:
+        raise ValueError(f"{name} must be from 0 to below 1, not {checked:g}")
+    return checked
