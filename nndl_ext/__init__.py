@@ -1,4 +1,4 @@
-"""The network of chapter 1 of *Neural Networks and Deep Learning*, with compiled kernels.
+"""The networks of chapters 1 to 3 of *Neural Networks and Deep Learning*, with compiled kernels.
 
 >>> from nndl_ext import mnist_loader, network
 >>> training_data, validation_data, test_data = mnist_loader.load_data_wrapper()
@@ -9,7 +9,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nndl_ext import mnist_loader, network, perceptron, reference
+    from nndl_ext import mnist_loader, network, network2, perceptron, reference
     from nndl_ext._core.dataset import Dataset
     from nndl_ext.config import show_config
     from nndl_ext.network import DivergenceError, Network, load
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "Dataset", "DivergenceError", "Network", "__version__", "load", "mnist_loader", "network", "perceptron", "reference",
-    "show_config",
+    "Dataset", "DivergenceError", "Network", "__version__", "load", "mnist_loader", "network", "network2",
+    "perceptron", "reference", "show_config",
 ]  # fmt: skip
 
 # Where the names above are; a module's own name stands for the module.
-_MODULES = {name: name for name in ("mnist_loader", "network", "perceptron", "reference")}
+_MODULES = {name: name for name in ("mnist_loader", "network", "network2", "perceptron", "reference")}
 _MODULES |= {"Dataset": "_core.dataset", "show_config": "config"} | dict.fromkeys(
     ("DivergenceError", "Network", "load"), "network"
 )

@@ -7,14 +7,13 @@ numbers refer to that book.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Sized
-from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nndl_ext import perceptron
-from nndl_ext._core import generators, overrides, threads
+from nndl_ext._core import overrides, threads
 from nndl_ext._core.book import Data, right_of
 from nndl_ext._core.chapter1 import FirstNetwork
 from nndl_ext._core.functions import CostDerivative, sigmoid, sigmoid_prime
@@ -257,8 +256,7 @@ class Network(FirstNetwork):
                 yield right
 
         places = np.arange(len(data)) if order is None else order
-        shuffle = partial(generators.shuffle, generator=self._generator)
-        return lines(Training(self._model, data, mini_batch_size, Descent(eta), shuffle, places, go_through=go_through))
+        return lines(Training(self._model, data, mini_batch_size, Descent(eta), self._shuffle, places, go_through=go_through))
 
     def _cost_derivative(self) -> CostDerivative | None:
         """The method, for the kernels, if it is another than the book's."""

@@ -6,14 +6,16 @@ import csv
 import io
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from nndl_ext import mnist_loader
+from nndl_ext import mnist_loader, network2
 from nndl_ext._core.dataset import Dataset, Sample
+from nndl_ext._core.monitors import Plan
+from nndl_ext._core.settings import Settings
 from nndl_ext._core.validation import finite_number, integer, layer_sizes
 from nndl_ext._files import disk, saving
 from nndl_ext.network import Network
@@ -21,6 +23,21 @@ from nndl_ext.network import Network
 # A saved run brings its own, which options given to go on with it must not contradict, but for the epochs.
 DEFAULTS: dict[str, Any] = {
     "sizes": [784, 30, 10], "batch": 10, "eta": 3.0, "dtype": "float64", "seed": None, "epochs": 30
+}  # fmt: skip
+
+# What a run of chapter 3's network has beside these.
+OF_NETWORK2: dict[str, Any] = {
+    "cost": "cross-entropy", "lmbda": 0.0, "regularization": "l2", "activation": "sigmoid", "dropout": 0.0,
+    "optimizer": "descent", "augment": False, "early_stopping": 0, "halve_after": 0,
+}  # fmt: skip
+_DEFAULTS2 = DEFAULTS | {"eta": 0.5} | OF_NETWORK2
+
+COSTS = {
+    "cross-entropy": network2.CrossEntropyCost, "quadratic": network2.QuadraticCost,
+    "log-likelihood": network2.LogLikelihoodCost,
+}  # fmt: skip
+OPTIMIZERS = {
+    "descent": None, "momentum": network2.Momentum(), "nesterov": network2.Momentum(nesterov=True), "adam": network2.Adam(),
 }  # fmt: skip
 
 # So many images at once are made from their grey levels for the checksum, which depends on it.
@@ -33,10 +50,10 @@ class Run:
 
     Attributes
     ----------
-    net : Network
+    net : Network or network2.Network
         As the last epoch left it.
     options : dict
-        Those that `DEFAULTS` names.
+        Those that `DEFAULTS` names, and, of chapter 3's network, `OF_NETWORK2`.
     tests : int
         The number of test images.
     curve : list of int
@@ -45,7 +62,7 @@ class Run:
         The order of the training images in the last epoch, int64, which is shuffled for the next.
     """
 
-    net: Network
+    net: Network | network2.Network
     options: dict[str, Any]
     tests: int
     curve: list[int]
@@ -60,6 +77,31 @@ class Run:
     def accuracies(self) -> list[float]:
         """The part of the test images that came out right after each epoch."""
         return [right / self.tests for right in self.curve]
+
+    def train(self, training_data: Sequence[Sample], test_data: Sequence[Sample]) -> Iterator[int]:
+        """Check that the data fit; then go through the epochs that are left, and yield how many test images came out right."""
+        options = self.options
+        if isinstance(self.net, Network):
+            return (
+                right or 0
+                for right in self.net._epochs(
+                    training_data, self.epochs, options["batch"], options["eta"], test_data, self.order
+                )
+            )
+        halved = options["halve_after"]
+        plan = Plan(
+            training_data,
+            options["batch"],
+            network2.HalveOnPlateau(options["eta"], halved) if halved else options["eta"],
+            options["lmbda"],
+            test_data,
+            evaluation_accuracy=True,
+            early_stopping_n=options["early_stopping"],
+            augment=network2.Shifts() if options["augment"] else None,
+        )
+        history = network2.History.begin()
+        history.evaluation_accuracy.extend(self.curve)
+        return (history.evaluation_accuracy[-1] for _ in self.net._epochs(plan, self.epochs, history, self.order))
 
     def save(self, path: str, data: int) -> None:
         """Write the run to a file, with the checksum of its data."""
@@ -96,10 +138,25 @@ def checksum(*data_sets: Sequence[Sample]) -> int:
 
 def begin(given: dict[str, Any], images: int, tests: int) -> Run:
     """A run with the given options on so many images, and so many to test."""
-    options = DEFAULTS | given
+    options = (_DEFAULTS2 if given.keys() & OF_NETWORK2 else DEFAULTS) | given
     integer(options["epochs"], "epochs", least=0)
-    net = Network(options["sizes"], dtype=options["dtype"], seed=options["seed"])
-    return Run(net, options, tests, [], np.arange(images))
+    made: dict[str, Any] = {"dtype": options["dtype"], "seed": options["seed"]}
+    if "cost" not in options:
+        return Run(Network(options["sizes"], **made), options, tests, [], np.arange(images))
+    net = network2.Network(options["sizes"], **_chosen(options), **made)
+    return Run(net, options, tests, [], np.arange(images * (network2.Shifts().copies if options["augment"] else 1)))
+
+
+def _chosen(options: dict[str, Any]) -> dict[str, Any]:
+    """What a network of chapter 3 is made of."""
+    return {
+        "cost": COSTS[options["cost"]],
+        "activation": options["activation"],
+        "output_activation": None,
+        "dropout": options["dropout"],
+        "regularization": options["regularization"],
+        "optimizer": OPTIMIZERS[options["optimizer"]],
+    }
 
 
 def resume(path: str, given: dict[str, Any], images: int, tests: int, data: int) -> Run:
@@ -113,12 +170,14 @@ def resume(path: str, given: dict[str, Any], images: int, tests: int, data: int)
         If it is not that of a run, or of another.
     """
     run, of_data = read(path)
-    same_images = np.array_equal(np.sort(run.order), np.arange(images))
+    forms = network2.Shifts().copies if run.options.get("augment") else 1
+    same_images = np.array_equal(np.sort(run.order), np.arange(images * forms))
     if of_data != data or not same_images or run.tests != tests:
         raise ValueError(f"{path} is a run on other data: give theirs by --data")
     for name, value in given.items():
-        if name != "epochs" and value != run.options[name]:
-            raise ValueError(f"--{name} {value} was given, but the run in {path} has {run.options[name]}")
+        if name != "epochs" and value != run.options.get(name):
+            option = name.replace("_", "-")
+            raise ValueError(f"--{option} {value} was given, but the run in {path} has {run.options.get(name, 'none')}")
     run.options |= given
     integer(run.options["epochs"], "epochs", least=0)
     return run
@@ -144,8 +203,8 @@ def read(path: str) -> tuple[Run, int]:
 
 def _run(saved: saving.Saved) -> tuple[Run, int]:
     """The run in a file that anyone may have made, and the checksum of its data."""
-    if saved.neuron != "sigmoid":
-        raise ValueError(f"it is of {saved.neuron} neurons, which can't be trained")
+    if saved.neuron == "perceptron":
+        raise ValueError("it is of perceptrons, which can't be trained")
     order, notes = saved.notes["order"], json.loads(str(saved.notes["run"]))
     if order.ndim != 1 or order.dtype.newbyteorder("=") != np.int64:
         raise ValueError(f"the order of its images has shape {order.shape} of {order.dtype}")
@@ -161,13 +220,34 @@ def _run(saved: saving.Saved) -> tuple[Run, int]:
         "seed": None if seed is None else integer(seed, "seed", least=0),
         "epochs": integer(options["epochs"], "epochs", least=0),
     }
+    net: Network | network2.Network
+    if saved.neuron == "sigmoid":
+        net = Network._from_saved(saved)
+    else:
+        net = network2.Network._from_saved(saved)
+        checked |= _checked2(options, net)
     if checked["sizes"] != saved.sizes or checked["dtype"] != saved.weights[0].dtype.name:
         raise ValueError("its options are those of another network")
     if (seed is None) != (saved.generator is None):
         raise ValueError("a seed and the state of a generator must both be there, or neither")
     tests = integer(notes["tests"], "tests", least=1)
     curve = [integer(right, "curve", least=0, most=tests) for right in notes["curve"]]
-    return Run(Network._from_saved(saved), checked, tests, curve, order.astype(np.int64)), integer(notes["data"], "data")
+    return Run(net, checked, tests, curve, order.astype(np.int64)), integer(notes["data"], "data")
+
+
+def _checked2(options: dict[str, Any], net: network2.Network) -> dict[str, Any]:
+    """The options of `OF_NETWORK2` in a file, which must be those of the network."""
+    checked = {name: options[name] for name in OF_NETWORK2}
+    for name in ("lmbda", "dropout"):
+        checked[name] = finite_number(checked[name], name)
+    for name in ("early_stopping", "halve_after"):
+        checked[name] = integer(checked[name], name, least=0)
+    if not isinstance(checked["augment"], bool):
+        raise TypeError("its augment must be true or false")
+    chosen = Settings(*_chosen(checked).values())
+    if chosen.described(chosen.model(net.sizes, net.dtype)) != net._described():
+        raise ValueError("its options are those of another network")
+    return checked
 
 
 def write_curve(path: str, accuracies: Iterable[float]) -> None:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nndl_ext import Network, _kernels, load, mnist_loader
+from nndl_ext import Network, _kernels, load, mnist_loader, runs
 from nndl_ext.__main__ import main
 from nndl_ext._files import saving
 
@@ -85,6 +85,58 @@ def test_a_resumed_run_comes_to_the_bits_of_one_that_was_not(tmp_path, capsys):
     assert net._own_generator.getstate() == undisturbed._own_generator.getstate()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--cost cross-entropy --lmbda 5.0 --eta 0.1",
+        "--optimizer momentum --eta 0.05 --dropout 0.25 --regularization l1 --lmbda 0.5",
+        "--optimizer nesterov --eta 0.05 --halve-after 1",
+        "--optimizer adam --eta 0.01 --cost log-likelihood --activation relu --halve-after 1 --early-stopping 2",
+        "--cost quadratic --augment --epochs 2",
+    ],
+)
+def test_a_resumed_run_of_chapter_3_does_too(tmp_path, capsys, options):
+    command = ["train", "--sizes", "784,8,10", "--batch", "50", "--seed", "1", "--epochs", "6", *options.split()]
+    assert main(command) == 0
+    undisturbed = capsys.readouterr().out.splitlines()[:-1]
+    paths = [str(tmp_path / name) for name in ("one.npz", "other.npz")]
+    assert main([*command, "--save", paths[0]]) == 0
+    assert main([*command, "--epochs", "1", "--save", paths[1]]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for epochs in ("2", command[-1] if "--augment" in options else "6"):
+        assert main(["train", "--resume", paths[1], "--epochs", epochs]) == 0
+    lines = [line for line in lines[len(undisturbed) + 1 :] + capsys.readouterr().out.splitlines() if "evaluation data" in line]
+    assert lines == [line for line in undisturbed if "evaluation data" in line]
+    nets = [load(path) for path in paths]
+    assert [w.tobytes() for w in nets[0].weights] == [w.tobytes() for w in nets[1].weights]
+    assert nets[0]._own_generator.getstate() == nets[1]._own_generator.getstate()
+    assert nets[0]._optimiser.moments.tobytes() == nets[1]._optimiser.moments.tobytes()
+
+
+def test_options_of_chapter_3_stay_those_of_the_run(tmp_path, capsys):
+    paths = [str(tmp_path / name) for name in ("first.npz", "third.npz")]
+    data = ["--sizes", "784,8,10", "--epochs", "0"]
+    assert main(["train", *data, "--save", paths[0]]) == 0
+    assert main(["train", *data, "--lmbda", "2", "--early-stopping", "3", "--save", paths[1]]) == 0
+    capsys.readouterr()
+    for path, options, message in (
+        (paths[0], ["--lmbda", "2"], "--lmbda 2.0 was given, but the run in {} has none"),
+        (paths[1], ["--lmbda", "3"], "--lmbda 3.0 was given, but the run in {} has 2.0"),
+        (paths[1], ["--early-stopping", "4"], "--early-stopping 4 was given, but the run in {} has 3"),
+        (paths[1], ["--augment"], "--augment True was given, but the run in {} has False"),
+    ):
+        assert main(["train", "--resume", path, *options]) == 1
+        assert message.format(path) in capsys.readouterr().err
+    for options, message in (
+        (["--lmbda", "-1"], "lmbda must be at least 0, not -1"),
+        (["--dropout", "1"], "dropout must be from 0 to below 1, not 1"),
+        (["--early-stopping", "-1"], "early_stopping_n must be at least 0"),
+        (["--halve-after", "-1"], "n must be at least 1"),
+    ):
+        assert main(["train", *data, *options]) == 1
+        assert message in capsys.readouterr().err
+
+
 def test_a_run_is_saved_before_its_first_epoch_and_resumed_without_a_seed(tmp_path, capsys):
     path = str(tmp_path / "run.npz")
     assert main(["train", "--sizes", "784,8,10", "--epochs", "0", "--save", path]) == 0
@@ -144,17 +196,33 @@ JSON = st.recursive(
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
     max_leaves=8,
 )
-FIELDS = ["sizes", "batch", "eta", "dtype", "seed", "epochs"]
+FIELDS = [*runs.DEFAULTS, *runs.OF_NETWORK2]
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("options", ["", "--lmbda 1 --optimizer adam --dropout 0.5"])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_whatever_the_notes_of_a_file_are_the_answer_is_a_line(data, tmp_path, capsys):
+def test_whatever_the_notes_of_a_file_are_the_answer_is_a_line(options, data, tmp_path, capsys):
     folder, path = tmp_path / "data", tmp_path / "run.npz"
     if not folder.exists():
         small_data(folder)
     path.unlink(missing_ok=True)
-    main(["train", "--sizes", "784,2,10", "--epochs", "1", "--seed", "1", "--data", str(folder), "--save", str(path)])
+    main(
+        [
+            "train",
+            "--sizes",
+            "784,2,10",
+            "--epochs",
+            "1",
+            "--seed",
+            "1",
+            "--data",
+            str(folder),
+            "--save",
+            str(path),
+            *options.split(),
+        ]
+    )
     saved = saving.read(path)
     notes, order = json.loads(str(saved.notes["run"])), saved.notes["order"]
     part = data.draw(st.sampled_from(["run", "options", "tests", "curve", "data", "text", "order", "neuron", *FIELDS]))

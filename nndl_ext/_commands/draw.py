@@ -5,7 +5,7 @@ from __future__ import annotations
 import webbrowser
 from pathlib import Path
 
-from nndl_ext import network, page, runs
+from nndl_ext import network, network2, page, runs
 from nndl_ext._files import disk
 
 
@@ -28,9 +28,9 @@ def main(file: str | None, out: str, opens: bool) -> None:
         print("no browser was found here: open that file in one")
 
 
-def _trained() -> network.Network:
+def _trained() -> network.Network | network2.Network:
     training_data, test_data = runs.load_data(None)
     run = runs.begin({"seed": 0}, len(training_data), len(test_data))
-    options = run.options
-    run.net.SGD(training_data, options["epochs"], options["batch"], options["eta"], test_data)
+    for _ in run.train(training_data, test_data):
+        pass
     return run.net

@@ -214,6 +214,9 @@ class BookNetwork:
         """Where shuffles come from."""
         return self._own_generator or generators.source()
 
+    def _shuffle(self, order: np.ndarray) -> None:
+        generators.shuffle(order, self._generator)
+
     def _normal(self, shape: tuple[int, int]) -> np.ndarray:
         if self._own_generator is None:
             return np.random.randn(*shape)

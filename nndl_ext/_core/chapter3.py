@@ -132,7 +132,7 @@ class ChosenNetwork(BookNetwork):
             return plan.callback is not None and bool(plan.callback(training.epoch, history))
 
         places = np.arange(n) if order is None else order
-        training = Training(self._model, data, size, optimiser, self._generator, places, [record], go_through)
+        training = Training(self._model, data, size, optimiser, self._shuffle, places, [record], go_through)
 
         def follow() -> Iterator[int]:
             try:
@@ -153,13 +153,17 @@ class ChosenNetwork(BookNetwork):
         else:
             self._descend(data, Batches(order, training.size, epoch=training.epoch), training.optimiser)
 
+    def _described(self) -> dict[str, Any]:
+        """What was chosen, as text and numbers."""
+        return self._settings.described(self._model)
+
     def _saved(self, **notes: np.ndarray) -> saving.Saved:
         optimiser, layout = self._optimiser, self._model.parameters.layout
         count = optimiser.number_of_moments if optimiser.moments.size else 0
         moments = (
             [parameters.packed(layout, flat) for flat in optimiser.moments.reshape(count, -1)] if count else np.empty((0, 0))
         )
-        described = self._settings.described(self._model) | {"powers": optimiser.powers}
+        described = self._described() | {"powers": optimiser.powers}
         return super()._saved(**notes)._replace(settings=described, moments=np.array(moments))
 
     @classmethod

@@ -93,7 +93,7 @@ class Training:
             self.optimiser = optimiser
             raise
 
-    def descend(self, order: np.ndarray, derivative: CostDerivative | None = None, **recorded: np.ndarray) -> None:
+    def descend(self, order: np.ndarray, derivative: CostDerivative | None = None, **recorded: Any) -> None:
         """Take the steps for samples in an order, mini-batch after mini-batch. `Model.descend` says what ``derivative`` is, and
         `Batches` what may be recorded."""
         batches = Batches(order, self.size, self.weights, self.epoch, **recorded)
