@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nndl_ext import perceptron
+from nndl_ext import network2, perceptron
 from nndl_ext._core import overrides, threads
 from nndl_ext._core.book import Data, right_of
 from nndl_ext._core.chapter1 import FirstNetwork
@@ -25,8 +25,6 @@ from nndl_ext._files import saving
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
-
-    from nndl_ext import network2
 
 __all__ = ["DivergenceError", "Network", "load", "sigmoid", "sigmoid_prime"]
 
@@ -289,8 +287,6 @@ def load(path: str | PathLike[str]) -> Network | perceptron.Network | network2.N
     """
     saved = saving.read(path)
     if saved.neuron == "chosen":
-        from nndl_ext import network2  # most programs need one of the two
-
         return network2.made_of(saved, path)
     return Network._from_saved(saved) if saved.neuron == "sigmoid" else perceptron.Network._from_saved(saved)
 
