@@ -327,7 +327,7 @@ def made_of(saved: saving.Saved, filename: str | PathLike[str], **given: Any) ->
     """The network that was in a file."""
     try:
         return Network._from_saved(saved, **given)
-    except (LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{filename} can't be loaded: {what}") from error
 

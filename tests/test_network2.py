@@ -729,6 +729,24 @@ def test_divergence_leaves_network_and_optimiser_as_they_were():
     assert net.history.eta == []
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_interrupted_training_goes_on_from_where_it_was(name):
+    """Between two epochs: weights, moments and generator are those of so many epochs, and the history is there."""
+    nets = [Network([20, 9, 4], optimizer=OPTIMIZERS[name], dropout=0.3, seed=1) for _ in range(2)]
+
+    def interrupt(epoch, _history):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        nets[0].SGD(labelled(), 9, 7, 0.05, 0.1, monitor_training_cost=True, callback=interrupt)
+    nets[1].SGD(labelled(), 2, 7, 0.05, 0.1, monitor_training_cost=True)
+    assert nets[0].history == nets[1].history
+    for net in nets:
+        net.SGD(labelled(), 1, 7, 0.05)
+    assert digest(nets[0]) == digest(nets[1])
+
+
 # ----- What else there is -----
 
 

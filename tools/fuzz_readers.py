@@ -24,7 +24,7 @@ with atheris.instrument_imports(include=["nndl_ext", "pickle", "zipfile", "json"
 
     from PIL import Image
 
-    from nndl_ext import Network, load, mnist_loader
+    from nndl_ext import Network, load, mnist_loader, network2
 
 X, LABELS = np.arange(28, dtype=np.uint8).reshape(7, 2, 2), np.arange(7, dtype=np.uint8)
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -65,6 +65,11 @@ NET = Network([2, 3, 2], seed=0)
 NET.save(FOLDER / "good.npz")
 with zipfile.ZipFile(FOLDER / "good.npz") as good:
     MEMBERS = {name: good.read(name) for name in good.namelist()}
+NET2 = network2.Network([2, 3, 2], network2.LogLikelihoodCost, dropout=0.5, optimizer=network2.Adam(), seed=0)
+NET2.update_mini_batch([(np.ones(2), 1)], 0.1, 0.0, 1)
+NET2.save(FOLDER / "good.npz")
+with zipfile.ZipFile(FOLDER / "good.npz") as good:
+    MEMBERS2 = {name: good.read(name) for name in good.namelist()}
 KERAS_MEMBERS = {f"{name}.npy": npy(array) for name, array in zip(KERAS, (X, LABELS) * 2, strict=True)}
 MEDMNIST_MEMBERS = {f"{name}.npy": npy(array) for name, array in zip(MEDMNIST, (X, LABELS[:, np.newaxis]) * 3, strict=True)}
 PAIRS = ((np.float32(X.reshape(7, 4)), np.int64(LABELS)),) * 3
@@ -116,6 +121,7 @@ TARGETS = [
     ("net.npz", load, bytes, [archive(MEMBERS)]),
     ("member", load, lambda data: member(MEMBERS, data), [bytes([i]) + MEMBERS[n] for i, n in enumerate(sorted(MEMBERS))]),
     ("net.json", load, bytes, [JSON]),
+    ("member2", load, lambda data: member(MEMBERS2, data), [bytes([i]) + MEMBERS2[n] for i, n in enumerate(sorted(MEMBERS2))]),
 ]
 
 
