@@ -529,6 +529,14 @@ def test_a_loaded_network_goes_on_with_the_same_bits(tmp_path, name, dtype):
     assert {type(each) for each in others} == {Network}
 
 
+@pytest.mark.parametrize("optimizer", [Momentum(np.float32(0.5)), Adam(np.float32(0.5), 0, np.float32(1e-6))])
+def test_numbers_of_any_kind_are_saved(tmp_path, optimizer):
+    net = Network([20, 4], optimizer=optimizer, dropout=np.float32(0.5), seed=3)
+    net.SGD(labelled(), np.int64(1), np.int64(7), np.float32(0.05), np.float32(0.1))
+    net.save(tmp_path / "net.npz")
+    assert network2.load(tmp_path / "net.npz")._settings.optimizer == optimizer
+
+
 @pytest.mark.parametrize("cost", COSTS)
 def test_the_book_s_json(tmp_path, cost):
     net, path = Network([20, 9, 4], cost, seed=3), tmp_path / "net.json"

@@ -10,7 +10,7 @@ import numpy as np
 
 from nndl_ext._core import augmentation, costs, overrides, parameters, settings, threads
 from nndl_ext._core.book import BookNetwork, Data, right_of
-from nndl_ext._core.costs import CrossEntropyCost, QuadraticCost
+from nndl_ext._core.costs import CrossEntropyCost
 from nndl_ext._core.dataset import Dataset, Sample
 from nndl_ext._core.functions import check_cost
 from nndl_ext._core.model import Batches, Model
@@ -170,17 +170,15 @@ class ChosenNetwork(BookNetwork):
     def _from_saved(cls, saved: saving.Saved, **given: Any) -> Self:
         if saved.neuron == "perceptron":
             raise ValueError("it is of perceptrons, which nndl_ext.load reads")
-        described = saved.settings
         if saved.neuron == "sigmoid":
-            cost = QuadraticCost if described is None else given.get("cost") or settings.cost_of(described.get("cost"))
+            cost = given["cost"] if "cost" in given else settings.cost_of(saved.settings.get("cost"))
             chosen = Settings(cost)._replace(**given)
         else:
-            assert described is not None
-            chosen = settings.from_description(described, given)
+            chosen = settings.from_description(saved.settings, given)
         net = cls._restored(saved, chosen.model(saved.sizes, saved.weights[0].dtype))
         net._settings, net._optimiser = chosen, chosen.begin()
-        if saved.moments.size and described is not None:
-            settings.restore(net._optimiser, net._model, saved.moments, described["powers"])
+        if saved.moments.size:
+            settings.restore(net._optimiser, net._model, saved.moments, saved.settings["powers"])
         return net
 
     def gradient_norms(self, data: Data) -> list[float]:

@@ -39,13 +39,13 @@ class Momentum:
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        _share(self.mu, "mu")
-        if not isinstance(self.nesterov, bool | np.bool_):
+        object.__setattr__(self, "mu", _share(self.mu, "mu"))
+        if not isinstance(self.nesterov, bool):
             raise TypeError(f"nesterov must be True or False, not {reprlib.repr(self.nesterov)}")
 
     def begin(self) -> optimisers.Optimiser:
         """Before its first step."""
-        return optimisers.Momentum(0.0, float(self.mu), bool(self.nesterov))
+        return optimisers.Momentum(0.0, self.mu, self.nesterov)
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,14 @@ class Adam:
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        _share(self.first, "first")
-        _share(self.second, "second")
-        if finite_number(self.epsilon, "epsilon") <= 0:
-            raise ValueError(f"epsilon must be above 0, not {self.epsilon}")
+        for name, check in (("first", _share), ("second", _share), ("epsilon", finite_number)):
+            object.__setattr__(self, name, check(getattr(self, name), name))  # Python's own numbers, for files
+        if self.epsilon <= 0:
+            raise ValueError(f"epsilon must be above 0, not {self.epsilon:g}")
 
     def begin(self) -> optimisers.Optimiser:
         """Before its first step."""
-        return optimisers.Adam(0.0, float(self.first), float(self.second), float(self.epsilon))
+        return optimisers.Adam(0.0, self.first, self.second, self.epsilon)
 
 
 _OPTIMIZERS: dict[str, type[Momentum] | type[Adam]] = {"momentum": Momentum, "adam": Adam}
@@ -121,7 +121,7 @@ class Settings(NamedTuple):
             raise TypeError(f"optimizer must be a Momentum, an Adam or None, not {reprlib.repr(self.optimizer)}")
         hidden_layers = len(sizes) - 2
         cost = costs.for_kernels(costs.checked(self.cost))
-        output = self.output or ("softmax" if cost == "log-likelihood" else "sigmoid")
+        output = ("softmax" if cost == "log-likelihood" else "sigmoid") if self.output is None else self.output
         activations = [*_of_each(self.hidden, hidden_layers, "activation"), output]
         rates = [_share(rate, "dropout") for rate in _of_each(self.dropout, hidden_layers, "dropout")]
         if any(rate and not isinstance(hidden, str) for rate, hidden in zip(rates, activations, strict=False)):
@@ -139,13 +139,13 @@ class Settings(NamedTuple):
     def described(self, model: Model) -> dict[str, Any]:
         """Them as text and numbers."""
         names = [activation if isinstance(activation, str) else costs.name_of(activation) for activation in model.activations]
-        optimizer = self.optimizer
+        optimizer = self.optimizer and {"kind": self.optimizer.begin().kind, **asdict(self.optimizer)}
         return {
             "cost": costs.name_of(self.cost),
             "activations": names,
             "dropout": [*model.dropout[:-1]],
             "regularization": self.regularization,
-            "optimizer": optimizer and {"kind": optimizer.begin().kind, **asdict(optimizer)},
+            "optimizer": optimizer,
         }
 
 

@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping
 from itertools import pairwise
 from os import PathLike
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,8 +45,8 @@ class Saved(NamedTuple):
         The 625 numbers of the state of the network's own generator.
     notes : dict
         Arrays of numbers or text by name: what a program has to remember beside the network.
-    settings : dict or None
-        Those of chosen neurons, checked no further than that they are a dict. Of the book's JSON, ``cost`` if it is there.
+    settings : dict
+        Those of chosen neurons, checked no further than that they are a dict. Else ``cost``, if it is known.
     moments : numpy.ndarray
         What the optimiser remembers: shape (number of moments, number of parameters).
     """
@@ -55,7 +57,7 @@ class Saved(NamedTuple):
     neuron: str
     generator: tuple[int, ...] | None
     notes: dict[str, np.ndarray]
-    settings: dict[str, Any] | None = None
+    settings: Mapping[str, Any] = MappingProxyType({})
     moments: np.ndarray = np.empty((0, 0))
 
 
@@ -83,7 +85,7 @@ def _archive(saved: Saved) -> bytes:
         arrays |= {f"{name}_{layer}": array for layer, array in enumerate(getattr(saved, name))}
     if saved.generator is not None:
         arrays["generator"] = np.array(saved.generator, np.uint32)
-    if saved.settings is not None:
+    if saved.neuron == "chosen":
         arrays |= {"settings": json.dumps(saved.settings), "moments": saved.moments}
     arrays |= saved.notes
     archive = io.BytesIO()
@@ -95,8 +97,7 @@ def _json(path: str | PathLike[str], saved: Saved) -> bytes:
     """What the book's ``network2.load`` reads."""
     import json
 
-    settings = saved.settings or {"cost": "QuadraticCost", "activations": [saved.neuron]}
-    others = " and ".join(sorted({*settings["activations"]} - {"sigmoid"}))
+    others = " and ".join(sorted({*saved.settings.get("activations", [saved.neuron])} - {"sigmoid"}))
     if others:
         raise ValueError(f"{path} would be read as a network of sigmoid neurons: save one of {others} neurons as .npz")
     if saved.notes:
@@ -105,7 +106,7 @@ def _json(path: str | PathLike[str], saved: Saved) -> bytes:
         "sizes": saved.sizes,
         "weights": [array.tolist() for array in saved.weights],
         "biases": [array.tolist() for array in saved.biases],
-        "cost": settings["cost"],
+        "cost": saved.settings.get("cost", "QuadraticCost"),
     }
     return json.dumps(content).encode()
 
@@ -143,7 +144,7 @@ def _from_archive(arrays: dict[str, np.ndarray]) -> Saved:
     sizes = layer_sizes(given_sizes)
     if neuron not in ("sigmoid", "perceptron", "chosen"):
         raise ValueError(f"it is of {neuron} neurons")
-    settings, moments = None, np.empty((0, 0))
+    settings, moments = {"cost": "QuadraticCost"}, np.empty((0, 0))
     if neuron == "chosen":
         settings, moments = json.loads(str(arrays.pop("settings"))), arrays.pop("moments")
         if not isinstance(settings, dict):
