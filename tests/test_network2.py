@@ -768,6 +768,14 @@ def test_norms_of_gradients():
     np.testing.assert_allclose(net.gradient_norms(data), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("sizes", [[20, 1], [20, 4], [20, 5, 1]])
+def test_networks_of_one_output_or_no_hidden_layer(sizes):
+    data, net = labelled(classes=max(sizes[-1], 2)), Network(sizes, dropout=0.5, seed=1)
+    _, _, costs, accuracies = net.SGD(data, 20, 7, 0.5, 0.1, monitor_training_cost=True, monitor_training_accuracy=True)
+    assert costs[-1] < costs[0]
+    assert accuracies[-1] == np.count_nonzero(net.predict(data.x.T) == data.y) == 60 - len(net.misclassified(data)[0])
+
+
 # One training for each activation, cost, regularisation, optimiser and dropout.
 DIGESTS = {
     "cross-entropy": ({}, "l2"),
