@@ -53,7 +53,7 @@ class Network(ChosenNetwork):
         Of the hidden layers, one for all or one for each: "sigmoid", "tanh", "relu", "softplus" or "identity" (chapter 3,
         "Other models of artificial neuron"), or an object of your own with functions ``fn(z)`` and ``prime(z)`` of arrays of
         shape (m, neurons). What is in Python, a cost too, runs once for each mini-batch, and on one thread: at the book's
-        mini-batches of 10 an epoch takes two to three times as long. `dropout` does not go with an activation in Python.
+        mini-batches of 10 an epoch takes two to three times as long.
     output_activation : str or object, optional
         Of the output layer: one of these or "softmax" (chapter 3, "Softmax"). Without it softmax for `LogLikelihoodCost`, else
         sigmoid.

@@ -27,6 +27,10 @@ cdef void pad(const Job *job, Py_ssize_t i, real *matrix) noexcept nogil:
         pad_with_zeros(matrix, layer.stride, job.samples, layer.neurons)
 
 
+cdef inline bint drops(const Job *job, Py_ssize_t i) noexcept nogil:
+    return job.masks.rates != NULL and job.masks.rates[i] > 0
+
+
 cdef void mask(const Job *job, Py_ssize_t i, real *a, real *slopes) noexcept nogil:
     """Dropout, for this thread's share of a layer."""
     cdef Py_ssize_t stride = job.layers[i].stride, lanes = VECTOR // sizeof(real), s
@@ -45,7 +49,7 @@ cdef void activate_part(const Job *job, Py_ssize_t i, real *a, real *slopes, Par
             for q in range(part.size):
                 slopes[part.offset + r * part.stride + q] = 1
             times_slope(kind, slopes + part.offset + r * part.stride, a + part.offset + r * part.stride, part.size)
-    if job.masks.rates != NULL and job.masks.rates[i] > 0:
+    if drops(job, i):
         mask(job, i, a, slopes)
 
 
@@ -123,6 +127,8 @@ cdef int forward(const Job *job, const real *parameters, functions) except -1 no
                 pad(job, i, slopes)
             with gil:
                 functions.activate(i, of_samples(job, i, a), of_samples(job, i, slopes) if slopes != NULL else None)
+            if drops(job, i):
+                mask(job, i, a, slopes)
         elif layer.activation == SOFTMAX:
             softmax(job, a)
         else:

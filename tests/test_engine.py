@@ -339,11 +339,12 @@ class CrossEntropy:
 
 
 @pytest.mark.parametrize("outputs", [2, 6])
+@pytest.mark.parametrize("dropout", [(), (0.4, 0.0)])
 @pytest.mark.parametrize("name", OPTIMISERS)
-def test_functions_in_python_do_what_the_kernels_do(name, outputs):
+def test_functions_in_python_do_what_the_kernels_do(name, dropout, outputs):
     own = Tanh()
-    model, _, data = task([9, 12, outputs], ["tanh", "sigmoid"], "cross-entropy", n=400)
-    in_python = Model([9, 12, outputs], np.float64, None, activations=[own, "sigmoid"], cost=CrossEntropy())
+    model, _, data = task([9, 12, outputs], ["tanh", "sigmoid"], "cross-entropy", n=400, dropout=dropout)
+    in_python = Model([9, 12, outputs], np.float64, None, activations=[own, "sigmoid"], cost=CrossEntropy(), dropout=dropout)
     in_python.parameters.replace(model.parameters.biases, model.parameters.weights)
     for each in (model, in_python):
         trained(each, data, OPTIMISERS[name](), 190)

@@ -641,7 +641,6 @@ def test_files_of_strangers(tmp_path, change):
         ({"dropout": -0.1}, "dropout must be from 0 to below 1, not -0.1"),
         ({"dropout": [0.1]}, "dropout must be one for all 2 hidden layers, or one for each, not 1"),
         ({"dropout": "half"}, "dropout must be a number, not 'half'"),
-        ({"dropout": 0.1, "activation": Softsign()}, "dropout goes with activations by name only, not with one in Python"),
         ({"dropout": None}, "dropout must be a number, not None"),
         ({"regularization": "l3"}, "regularization must be l2 or l1, not 'l3'"),
         ({"optimizer": "adam"}, "optimizer must be a Momentum, an Adam or None, not 'adam'"),

@@ -124,8 +124,6 @@ class Settings(NamedTuple):
         output = ("softmax" if cost == "log-likelihood" else "sigmoid") if self.output is None else self.output
         activations = [*_of_each(self.hidden, hidden_layers, "activation"), output]
         rates = [_share(rate, "dropout") for rate in _of_each(self.dropout, hidden_layers, "dropout")]
-        if any(rate and not isinstance(hidden, str) for rate, hidden in zip(rates, activations, strict=False)):
-            raise ValueError("dropout goes with activations by name only, not with one in Python")
         return Model(sizes, dtype, None, activations=activations, cost=cost, dropout=[*rates, 0.0] if any(rates) else ())
 
     def begin(self) -> optimisers.Optimiser:
