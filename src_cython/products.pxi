@@ -122,32 +122,73 @@ cdef inline real value_at(const number *values, Py_ssize_t i, const real *levels
         return <real> values[i]
 
 
+cdef inline void gather_row(
+    real *sums, const index *indices, const number *values, const real *levels, const real *r, Py_ssize_t r_stride,
+    Py_ssize_t vectors, Py_ssize_t begin, Py_ssize_t end,
+) noexcept nogil:
+    """Add elements of a sparse row times rows of r to a constant number of vectors."""
+    cdef real factor
+    cdef const real *row
+    cdef Py_ssize_t i, q
+    for i in range(begin, end):
+        factor = value_at(values, i, levels)
+        row = r + indices[i] * r_stride
+        for q in range(vectors * <Py_ssize_t> (VECTOR // sizeof(real))):
+            sums[q] = fma(factor, row[q], sums[q])
+
+
+cdef inline void gathering_rows(
+    real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x, const index *indices,
+    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors, Py_ssize_t first,
+    Py_ssize_t rows,
+) noexcept nogil:
+    """``sparse_product`` for constant numbers of vectors of columns and of rows from the ``first`` on, whose sums stay in
+    registers. Two rows go together as far as the shorter one does."""
+    cdef Py_ssize_t size = vectors * <Py_ssize_t> (VECTOR // sizeof(real))
+    cdef real sums[112]
+    cdef real others[112]
+    cdef real factor
+    cdef const real *row
+    cdef Py_ssize_t i, q, at = x.rows[first] if x.rows else first, begin = x.begins[at], end = x.ends[at]
+    cdef Py_ssize_t other_begin = 0, other_end = 0, common = 0
+    for q in range(size):
+        sums[q] = init[first * init_stride + q]
+    if rows == 2:
+        at = x.rows[first + 1] if x.rows else first + 1
+        other_begin, other_end = x.begins[at], x.ends[at]
+        for q in range(size):
+            others[q] = init[(first + 1) * init_stride + q]
+        common = min(end - begin, other_end - other_begin)
+        for i in range(common):
+            factor = value_at(values, begin + i, levels)
+            row = r + indices[begin + i] * r_stride
+            for q in range(size):
+                sums[q] = fma(factor, row[q], sums[q])
+            factor = value_at(values, other_begin + i, levels)
+            row = r + indices[other_begin + i] * r_stride
+            for q in range(size):
+                others[q] = fma(factor, row[q], others[q])
+        gather_row(&others[0], indices, values, levels, r, r_stride, vectors, other_begin + common, other_end)
+        for q in range(size):
+            c[(first + 1) * c_stride + q] = others[q]
+    gather_row(&sums[0], indices, values, levels, r, r_stride, vectors, begin + common, end)
+    for q in range(size):
+        c[first * c_stride + q] = sums[q]
+
+
 cdef inline void gathering_part(
     real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x, const index *indices,
     const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """``sparse_product`` for a constant number of vectors of columns, whose sums stay in registers."""
-    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
-    cdef real sums[7][16]
-    cdef real factor
-    cdef const real *row
-    cdef Py_ssize_t i, v, q, s, begin, end
-    for s in range(x.count):
-        begin, end = x.begins[x.rows[s] if x.rows else s], x.ends[x.rows[s] if x.rows else s]
-        if begin == end and init == c:
-            continue
-        for v in range(vectors):
-            for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
-                sums[v][q] = init[s * init_stride + v * lanes + q]
-        for i in range(begin, end):
-            factor = value_at(values, i, levels)
-            row = r + indices[i] * r_stride
-            for v in range(vectors):
-                for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
-                    sums[v][q] = fma(factor, row[v * lanes + q], sums[v][q])
-        for v in range(vectors):
-            for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
-                c[s * c_stride + v * lanes + q] = sums[v][q]
+    """``sparse_product`` for a constant number of vectors of columns: two rows at once where their sums are few, since each
+    waits for the one before."""
+    cdef Py_ssize_t s = 0
+    while vectors <= 2 and s + 2 <= x.count:
+        gathering_rows(c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, vectors, s, 2)
+        s += 2
+    while s < x.count:
+        gathering_rows(c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, vectors, s, 1)
+        s += 1
 
 
 cdef inline void scattering_part(
