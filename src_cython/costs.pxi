@@ -23,12 +23,15 @@ cdef inline bint is_matched(Cost cost) noexcept nogil:
 
 cdef inline double times_log(double y, double a) noexcept nogil:
     """y ln(a), and 0 for y = 0 whatever a is."""
-    return 0 if y == 0 else y * log_of(a)
+    cdef double product = y * log_of(a)
+    return 0 if y == 0 else product
 
 
-cdef inline double cost_of(Cost cost, double a, double y) noexcept nogil:
-    """The part of one output."""
-    cdef double error = a - y, size = fabs(error)
+cdef inline double cost_of(Cost cost, double a, double y, double least) noexcept nogil:
+    """The part of one output. As a probability it counts as ``least`` at least, and as much less than 1 at most."""
+    cdef double error = a - y, size = fabs(error), most = 1 - least, probability = a
+    probability = least if probability < least else probability
+    probability = most if probability > most else probability
     if cost == QUADRATIC:
         return 0.5 * error * error
     elif cost == ABSOLUTE:
@@ -36,11 +39,25 @@ cdef inline double cost_of(Cost cost, double a, double y) noexcept nogil:
     elif cost == HUBER:
         return size - 0.5 if size > 1 else 0.5 * error * error
     elif cost == CROSS_ENTROPY:
-        return -times_log(y, a) - times_log(1 - y, 1 - a)
+        return -times_log(y, probability) - times_log(1 - y, 1 - probability)
     elif cost == LOG_LIKELIHOOD:
-        return -times_log(y, a)
+        return -times_log(y, probability)
     else:
         return times_log(y, y / a) + error      # half the deviance
+
+
+cdef void costs_of(Cost cost, double *costs, const real *a, const real *y, Py_ssize_t count, double least) noexcept nogil:
+    """The parts of some outputs: where they take logarithms, compilers take several at once if the cost is a constant."""
+    cdef Py_ssize_t i
+    if cost == CROSS_ENTROPY:
+        for i in range(count):
+            costs[i] = cost_of(CROSS_ENTROPY, <double> a[i], <double> y[i], least)
+    elif cost == LOG_LIKELIHOOD:
+        for i in range(count):
+            costs[i] = cost_of(LOG_LIKELIHOOD, <double> a[i], <double> y[i], least)
+    else:
+        for i in range(count):
+            costs[i] = cost_of(cost, <double> a[i], <double> y[i], least)
 
 
 cdef void errors(Cost cost, real *deltas, const real *a, Py_ssize_t count) noexcept nogil:

@@ -65,6 +65,7 @@ cdef struct Job:                # a call's work, as one of its threads sees it
     char *source                # the parameters before the mini-batch, if its blocks would move them
     char *factors               # of each sample's error
     char *costs                 # of each sample, float64
+    double least                # see ``cost_of``
     double scale                # what a sparse first layer's weights are to be multiplied by: see ``add_gradient``
     double scale_after          # and after the mini-batch
     char *regrouped             # see ``regrouped_outer_product``; NULL where that does not pay

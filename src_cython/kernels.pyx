@@ -210,6 +210,8 @@ cdef class Work:
         Of dropout: the part of each layer's neurons to leave out, or empty; 64 bits; and what else the masks depend on.
     costs : of float64
         Filled with the sum of each mini-batch's costs, times their weights; or empty.
+    least : float
+        See ``cost_of``.
     squares : of float64
         Filled with the sum of the squares of the weights before each mini-batch; or empty.
     functions : object or None
@@ -233,7 +235,7 @@ cdef class Work:
 
     def __cinit__(
         self, layout, Py_ssize_t itemsize, Rows rows, order, Py_ssize_t mini_batch_size, Cost cost, bint keeps_source, *,
-        weights, rates, uint64_t seed, uint32_t epoch, costs, squares, functions,
+        weights, rates, uint64_t seed, uint32_t epoch, costs, double least, squares, functions,
     ):
         cdef Py_ssize_t block = mini_batch_size if functions is not None else min(mini_batch_size, <Py_ssize_t> BLOCK)
         cdef int needs = FOR_DELTAS
@@ -246,6 +248,7 @@ cdef class Work:
             self.job.masks.rates = &self.rates[0]
         self.job.masks.seed[0], self.job.masks.seed[1] = <uint32_t> seed, <uint32_t> (seed >> 32)
         self.job.masks.epoch = epoch
+        self.job.least = least
         needs |= FOR_SLOPES if functions is not None or self.rates.shape[0] else 0
         needs |= FOR_WEIGHTED if cost == DELTA_BY_PYTHON else 0
         needs |= FOR_SOURCE if keeps_source and mini_batch_size > block else 0
@@ -447,14 +450,23 @@ def log(const double[::1] x, double[::1] y):
             y[i] = log_of(x[i])
 
 
-def costs(Cost cost, const real[:, ::1] a, const real[:, ::1] y, double[::1] totals):
-    """Each sample's cost: the sum over its outputs, in their order."""
-    cdef Py_ssize_t s, k
-    with nogil:
-        for s in range(a.shape[0]):
-            totals[s] = 0
-            for k in range(a.shape[1]):
-                totals[s] += cost_of(cost, <double> a[s, k], <double> y[s, k])
+def costs(Cost cost, const real[:, ::1] a, const real[:, ::1] y, double[::1] totals, double least):
+    """Each sample's cost: the sum over its outputs, in their order. ``cost_of`` has ``least``."""
+    cdef double parts[256]
+    cdef Py_ssize_t outputs = a.shape[1], size = a.shape[0] * outputs, at = 0, s = 0, k = 0, i, count
+    if size:
+        with nogil:
+            totals[0] = 0
+            while at < size:
+                count = min(<Py_ssize_t> 256, size - at)
+                costs_of(cost, parts, &a[0, 0] + at, &y[0, 0] + at, count, least)
+                for i in range(count):
+                    if k == outputs:
+                        s, k = s + 1, 0
+                        totals[s] = 0
+                    totals[s] += parts[i]
+                    k += 1
+                at += count
 
 
 def random_words(uint64_t seed, const uint32_t[::1] counter, uint32_t[::1] words):

@@ -161,16 +161,29 @@ cdef void take_desired_outputs(const Job *job, real *deltas, const real *a, cons
 cdef void costs_of_samples(const Job *job, Cost cost, const real *a, const real *y) noexcept nogil:
     """Each sample's cost: the sum over its outputs, in their order. ``y`` lies as ``a``."""
     cdef const Layer *last = &job.layers[job.depth - 1]
-    cdef Py_ssize_t row = columns(job, sizeof(real)), lanes = VECTOR // sizeof(real), s, k, at
+    cdef Py_ssize_t row = columns(job, sizeof(real)), lanes = VECTOR // sizeof(real), s, k, i
     cdef Py_ssize_t begin = begin_of(job, row // lanes) * lanes if last.across else begin_of(job, job.samples)
     cdef Py_ssize_t end = end_of(job, row // lanes) * lanes if last.across else end_of(job, job.samples)
-    cdef double total
+    cdef double *costs = <double *> job.costs
+    cdef double parts[16]
     for s in range(begin, min(end, job.samples)):
-        total = 0
+        costs[s] = 0
+    if last.across:
         for k in range(last.neurons):
-            at = k * row + s if last.across else s * last.stride + k
-            total += cost_of(cost, <double> a[at], <double> y[at])
-        (<double *> job.costs)[s] = total
+            s = begin
+            while s < end:
+                costs_of(cost, parts, a + k * row + s, y + k * row + s, lanes, job.least)
+                for i in range(min(lanes, job.samples - s)):
+                    costs[s + i] += parts[i]
+                s += lanes
+    else:
+        for s in range(begin, end):
+            k = 0
+            while k < last.stride:
+                costs_of(cost, parts, a + s * last.stride + k, y + s * last.stride + k, lanes, job.least)
+                for i in range(min(lanes, <Py_ssize_t> last.neurons - k)):
+                    costs[s] += parts[i]
+                k += lanes
 
 
 cdef void times_factors(const Job *job, real *deltas) noexcept nogil:

@@ -131,6 +131,19 @@ def test_coefficients_may_be_edited(kind, edit):
     assert_same(ours.partial_fit(x, y), others.partial_fit(x, y))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("classes", [2, 10])
+def test_losses_of_saturated_outputs(classes, dtype):
+    """Where a probability is 0 its logarithm is cut off, as theirs is."""
+    ours = MLPClassifier(learning_rate_init=1e-9, max_iter=1, random_state=0).fit(X.astype(dtype), Y % classes)
+    others = theirs(ours).fit(X.astype(dtype), Y % classes)
+    for fitted in (ours, others):
+        fitted.coefs_ = [c * dtype(30) for c in fitted.coefs_]
+        fitted.partial_fit(X.astype(dtype), Y % classes)
+    assert ours.loss_ > 5
+    assert ours.loss_ == pytest.approx(others.loss_, rel=1e-9 if dtype == np.float64 else 1e-4)
+
+
 def test_coefficients_that_do_not_fit_are_refused():
     ours = MLPClassifier(max_iter=2).fit(X, Y)
     ours.coefs_[0] = np.ones((5, 100))

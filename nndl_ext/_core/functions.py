@@ -90,10 +90,13 @@ def check_cost(cost: str | OwnCost, activation: str | Activation) -> None:
         raise ValueError(f"cost {cost!r} goes with the output activation {MATCHED[cost]!r}, not {activation!r}")
 
 
-def costs_of(cost: str, outputs: np.ndarray, desired: np.ndarray) -> np.ndarray:
-    """The cost of each sample: float64, shape (n,). Outputs and desired ones have shape (n, outputs) and one dtype."""
+def costs_of(cost: str, outputs: np.ndarray, desired: np.ndarray, least: float = 0.0) -> np.ndarray:
+    """The cost of each sample: float64, shape (n,). Outputs and desired ones have shape (n, outputs) and one dtype.
+
+    `Model` says what ``least`` is.
+    """
     costs = np.empty(len(outputs))
-    kernels.costs(COSTS[cost], outputs, desired, costs)
+    kernels.costs(COSTS[cost], outputs, desired, costs, least)
     return costs
 
 

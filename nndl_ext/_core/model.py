@@ -120,6 +120,8 @@ class Model:
 
     Attributes
     ----------
+    least : float
+        What a probability counts as in the logarithms of costs, at least, and as how much less than 1, at most; 0 by default.
     parameters : Parameters
         All weights and biases, at first 0.
     """
@@ -142,7 +144,7 @@ class Model:
         numbers = numbers_of(self.activations)
         check_cost(cost, self.activations[-1])
         self.cost = cost
-        self.dropout, self.seed = tuple(dropout), seed
+        self.dropout, self.seed, self.least = tuple(dropout), seed, 0.0
         self.parameters = Parameters(sizes, self.dtype, numbers)
         self._own = InPython(self.activations) if min(numbers) < 0 else None
         self._number_of_weights = sum(inputs * neurons for inputs, neurons in pairwise(sizes))
@@ -196,7 +198,7 @@ class Model:
         """
         if not isinstance(self.cost, str):
             return own_costs(self.cost, outputs, desired)
-        return costs_of(self.cost, outputs, desired)
+        return costs_of(self.cost, outputs, desired, self.least)
 
     def gradient(self, data: Samples, batches: Batches | None = None, derivative: CostDerivative | None = None) -> Gradient:
         """The mean gradient of the samples' cost, of all samples and the whole network if there are no ``batches``.
@@ -262,6 +264,7 @@ class Model:
             seed=self.seed,
             epoch=batches.epoch,
             costs=batches.costs,
+            least=self.least,
             squares=batches.squares,
             functions=own,
         )

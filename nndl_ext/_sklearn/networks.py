@@ -93,7 +93,9 @@ class Networked(BaseEstimator):
         names = [*self._activations(len(sizes) - 2), self.out_activation_]
         activations = [_ENGINE.get(name, name) for name in names]
         threads = None if self.n_threads is None else int(self.n_threads)
-        return Model(sizes, dtype, threads, activations=activations, cost=self._cost)
+        model = Model(sizes, dtype, threads, activations=activations, cost=self._cost)
+        model.least = float(np.finfo(dtype).eps)
+        return model
 
     def _options(self) -> tuple[Any, ...]:
         """What a network depends on beside its coefficients."""
