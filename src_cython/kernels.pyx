@@ -469,6 +469,22 @@ def costs(Cost cost, const real[:, ::1] a, const real[:, ::1] y, double[::1] tot
                 at += count
 
 
+def largest(const real[:, ::1] outputs, int64_t[::1] places):
+    """Where each row's largest element stands: the first of them, or, as NumPy has it, the first NaN."""
+    cdef Py_ssize_t s, k, place
+    cdef real most, x
+    cdef bint more
+    with nogil:
+        for s in range(outputs.shape[0]):
+            place, most = 0, outputs[s, 0]
+            for k in range(1, outputs.shape[1]):
+                x = outputs[s, k]
+                more = (not x <= most) and most == most
+                place = k if more else place
+                most = x if more else most
+            places[s] = place
+
+
 def random_words(uint64_t seed, const uint32_t[::1] counter, uint32_t[::1] words):
     """The generator's four words for a counter of four."""
     memcpy(&words[0], &counter[0], 16)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nndl_ext import Dataset, DivergenceError, reference
-from nndl_ext._core import functions, generators
+from nndl_ext._core import functions, generators, model
 from nndl_ext._core.model import Batches, Model
 from nndl_ext._core.optimisers import Adam, Descent, Momentum, Regularisation
 from nndl_ext._core.training import Training
@@ -458,3 +458,14 @@ def test_moments_too_small_to_be_normal_are_0():
 def test_what_does_not_go_together_is_refused(activations, cost, message):
     with pytest.raises((TypeError, ValueError), match=message):
         Model([2, 3, 1], np.float64, None, activations=activations, cost=cost)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_largest_output(dtype):
+    outputs = np.random.default_rng(0).integers(0, 4, (500, 7)).astype(dtype)
+    outputs[::9, 3] = np.nan
+    outputs[::18, 5] = np.nan
+    outputs[1] = -np.inf
+    places = np.empty(500, np.int64)
+    model.kernels.largest(outputs, places)
+    np.testing.assert_array_equal(places, outputs.argmax(axis=1))

@@ -11,7 +11,7 @@ import numpy as np
 
 from nndl_ext._core import generators, overrides, parameters
 from nndl_ext._core.dataset import Dataset, Sample
-from nndl_ext._core.functions import CostDerivative
+from nndl_ext._core.functions import CostDerivative, classes_of
 from nndl_ext._core.model import Gradient, Model
 from nndl_ext._core.threads import MOST_THREADS
 from nndl_ext._core.validation import integer, layer_sizes
@@ -153,7 +153,7 @@ class BookNetwork:
         TypeError, ValueError
             If ``x`` does not hold real numbers, or not one row for each input.
         """
-        guesses = _classes(self.feedforward(x).T)
+        guesses = classes_of(self.feedforward(x).T)
         return int(guesses[0]) if len(guesses) == 1 else guesses
 
     def misclassified(self, data: Data) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -175,7 +175,7 @@ class BookNetwork:
             If the data do not fit the network, or a weight or bias is infinite or NaN.
         """
         checked = self._checked(data, "data")
-        guesses, labels = _classes(self._outputs(checked)), checked.classes(self._model.sizes[-1], "data")
+        guesses, labels = classes_of(self._outputs(checked)), checked.classes(self._model.sizes[-1], "data")
         wrong = np.flatnonzero(guesses != labels)
         return wrong.astype(np.int64), labels[wrong].astype(np.int64), guesses[wrong]
 
@@ -279,13 +279,7 @@ class BookNetwork:
 
 def right_of(outputs: np.ndarray, data: Dataset, name: str) -> int:
     """How many samples of a data set have outputs of the right class."""
-    return int(np.count_nonzero(_classes(outputs) == data.classes(outputs.shape[1], name)))
-
-
-def _classes(outputs: np.ndarray) -> np.ndarray:
-    """The class that each row of outputs stands for: int64, shape (n,)."""
-    found = outputs[:, 0] >= 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
-    return found.astype(np.int64)
+    return int(np.count_nonzero(classes_of(outputs) == data.classes(outputs.shape[1], name)))
 
 
 def _checked_threads(threads: int | None) -> int | None:

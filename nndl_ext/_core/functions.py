@@ -100,6 +100,17 @@ def costs_of(cost: str, outputs: np.ndarray, desired: np.ndarray, least: float =
     return costs
 
 
+def classes_of(outputs: np.ndarray) -> np.ndarray:
+    """The class that each row of outputs stands for: int64, shape (n,). One output of 0.5 or more stands for class 1."""
+    if outputs.shape[1] == 1:
+        return (outputs[:, 0] >= 0.5).astype(np.int64)
+    if outputs.dtype not in (np.float32, np.float64):  # those of a user's own feedforward
+        return outputs.argmax(axis=1).astype(np.int64)
+    classes = np.empty(len(outputs), np.int64)
+    kernels.largest(np.ascontiguousarray(outputs), classes)
+    return classes
+
+
 def own_costs(cost: OwnCost, outputs: np.ndarray, desired: np.ndarray) -> np.ndarray:
     """The same of a user's own cost, which is asked for one sample at a time: it may be more than a sum over samples."""
     costs = np.empty(len(outputs))

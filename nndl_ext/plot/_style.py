@@ -8,6 +8,7 @@ import numpy as np
 
 from nndl_ext._core.book import BookNetwork, Data
 from nndl_ext._core.dataset import Dataset
+from nndl_ext._core.functions import classes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,5 +35,4 @@ def answers(net: BookNetwork, data: Data) -> tuple[Dataset, np.ndarray, np.ndarr
     """A data set, a network's outputs for it, the samples' classes, and those that the network puts them into."""
     pairs = net._checked(data, "data")
     outputs, classes = net._outputs(pairs), pairs.classes(net.sizes[-1], "data")
-    guesses = outputs[:, 0] >= 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
-    return pairs, outputs, classes.astype(np.int64), guesses.astype(np.int64)
+    return pairs, outputs, classes.astype(np.int64), classes_of(outputs)
