@@ -14,7 +14,7 @@ import numpy as np
 
 from nndl_ext import mnist_loader, network2
 from nndl_ext._core.dataset import Dataset, Sample
-from nndl_ext._core.monitors import Plan
+from nndl_ext._core.monitors import Plan, checked_lmbda
 from nndl_ext._core.settings import Settings
 from nndl_ext._core.validation import finite_number, integer, layer_sizes
 from nndl_ext._files import disk, saving
@@ -238,8 +238,7 @@ def _run(saved: saving.Saved) -> tuple[Run, int]:
 def _checked2(options: dict[str, Any], net: network2.Network) -> dict[str, Any]:
     """The options of `OF_NETWORK2` in a file, which must be those of the network."""
     checked = {name: options[name] for name in OF_NETWORK2}
-    for name in ("lmbda", "dropout"):
-        checked[name] = finite_number(checked[name], name)
+    checked["lmbda"], checked["dropout"] = checked_lmbda(checked["lmbda"]), finite_number(checked["dropout"], "dropout")
     for name in ("early_stopping", "halve_after"):
         checked[name] = integer(checked[name], name, least=0)
     if not isinstance(checked["augment"], bool):

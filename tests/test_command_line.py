@@ -1,6 +1,7 @@
 """The command line, as a user calls it."""
 
 import csv
+import gzip
 import json
 import math
 import os
@@ -34,6 +35,20 @@ def small_data(folder, training=7, test=3, pixel=0):
         header = bytes((0, 0, 8, len(shape))) + b"".join(n.to_bytes(4, "big") for n in shape)
         level = pixel if len(shape) == 3 else 0
         (folder / name).write_bytes(header + bytes([level]) * math.prod(shape))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def real_data(tmp_path_factory):
+    """A folder of the first images of MNIST: 2,000, and 500 to test."""
+    folder = tmp_path_factory.mktemp("images") / "data"
+    small_data(folder)
+    mnist = Path(mnist_loader.__file__).parent / "data"
+    for file in folder.iterdir():
+        count = 2_000 if file.name.startswith("train") else 500
+        header, size = (16, 28 * 28) if "images" in file.name else (8, 1)
+        content = gzip.decompress((mnist / f"{file.name}.gz").read_bytes())
+        file.write_bytes(content[:4] + count.to_bytes(4, "big") + content[8 : header + count * size])
     return folder
 
 
@@ -95,8 +110,9 @@ def test_a_resumed_run_comes_to_the_bits_of_one_that_was_not(tmp_path, capsys):
         "--cost quadratic --augment --epochs 2",
     ],
 )
-def test_a_resumed_run_of_chapter_3_does_too(tmp_path, capsys, options):
-    command = ["train", "--sizes", "784,8,10", "--batch", "50", "--seed", "1", "--epochs", "6", *options.split()]
+def test_a_resumed_run_of_chapter_3_does_too(tmp_path, capsys, real_data, options):
+    data = ["--data", str(real_data)]
+    command = ["train", *data, "--sizes", "784,8,10", "--batch", "50", "--seed", "1", "--epochs", "6", *options.split()]
     assert main(command) == 0
     undisturbed = capsys.readouterr().out.splitlines()[:-1]
     paths = [str(tmp_path / name) for name in ("one.npz", "other.npz")]
@@ -104,7 +120,7 @@ def test_a_resumed_run_of_chapter_3_does_too(tmp_path, capsys, options):
     assert main([*command, "--epochs", "1", "--save", paths[1]]) == 0
     lines = capsys.readouterr().out.splitlines()
     for epochs in ("2", command[-1] if "--augment" in options else "6"):
-        assert main(["train", "--resume", paths[1], "--epochs", epochs]) == 0
+        assert main(["train", "--resume", paths[1], *data, "--epochs", epochs]) == 0
     lines = [line for line in lines[len(undisturbed) + 1 :] + capsys.readouterr().out.splitlines() if "evaluation data" in line]
     assert lines == [line for line in undisturbed if "evaluation data" in line]
     nets = [load(path) for path in paths]
