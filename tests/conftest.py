@@ -10,6 +10,20 @@ from nndl_ext import Dataset, _kernels, mnist_loader
 from nndl_ext._core import functions, generators, inputs, model, threads
 
 
+def pytest_addoption(parser):
+    parser.addoption("--best-variant", action="store_true", help="run on the best kernel variant of this machine alone")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--best-variant"):
+        others = [item for item in items if getattr(item, "callspec", None) and item.callspec.params.get("variant") in OTHERS]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in set(others)]
+
+
+OTHERS = _kernels.available[1:]
+
+
 @pytest.fixture(scope="module", params=_kernels.available)
 def variant(request):
     """The package on one of the kernel variants; a module that uses this runs once on each."""

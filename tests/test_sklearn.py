@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", minversion="1.6")
-from scipy.sparse import csc_matrix, csr_array, csr_matrix, random
+from scipy.sparse import csc_matrix, csr_array, csr_matrix
 from sklearn import neural_network
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits
@@ -194,8 +194,9 @@ def test_sparse_inputs_with_repeated_and_unsorted_indices():
 @pytest.mark.parametrize("container", [csr_matrix, csc_matrix])
 def test_sparse_inputs_of_a_million_features(container):
     """As rows they would take 400 MB in float32."""
-    x = csr_matrix(random(100, 2**20, 1e-5, random_state=0, dtype=np.float32))
-    x = container(x + csr_matrix((np.ones(100, np.float32), (np.arange(100), 2**20 - 1 - np.arange(100) % 2)), x.shape))
+    draws = np.random.RandomState(0)
+    places = np.repeat(np.arange(100), 10), np.append(draws.randint(0, 2**20, 900), 2**20 - 1 - np.arange(100) % 2)
+    x = container((draws.random_sample(1000).astype(np.float32), places), shape=(100, 2**20))
     ours = MLPClassifier(hidden_layer_sizes=2, max_iter=2, learning_rate_init=0.1, random_state=0).fit(x, np.arange(100) % 2)
     others = theirs(ours).fit(x, np.arange(100) % 2)
     np.testing.assert_allclose(ours.loss_curve_, others.loss_curve_, rtol=1e-5)

@@ -49,7 +49,7 @@ for version in 3.11 3.12 3.13 3.14 3.15; do
     for python in "$(command -v "python$version")" "$(pyenv root 2>/dev/null)"/versions/"$version".*/bin/python; do
         if [ -z "$found" ] && "$python" -c '' 2>/dev/null; then
             found=$python
-            tools/test_wheel.sh "$python" "$folder/repaired"
+            tools/test_wheel.sh "$python" "$folder/repaired" --best-variant
         fi
     done
     [ -n "$found" ] || echo 'is not on this machine'
