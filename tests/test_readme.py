@@ -1,0 +1,47 @@
+"""What the README shows runs: its blocks of Python one after the other, and the commands' options."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nndl_ext import mnist_loader
+from nndl_ext.__main__ import main
+
+README = Path(__file__).parent.parent / "README.md"
+pytestmark = pytest.mark.skipif(not README.exists(), reason="the tests stand alone")
+
+# Fewer epochs than there, and data that are there.
+QUICKER = {
+    "SGD(training_data, 30,": "SGD(training_data, 1,",
+    "SGD(training_data, 60,": "SGD(training_data, 1,",
+    '("path")': f'("{Path(mnist_loader.__file__).parent / "data"}")',
+}
+
+
+def test_the_blocks_of_python_run(tmp_path, monkeypatch, capsys):
+    for library in ("matplotlib", "pandas", "sklearn"):
+        pytest.importorskip(library)
+    monkeypatch.chdir(tmp_path)
+    blocks, names = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL), {}
+    assert len(blocks) > 6
+    for block in blocks:
+        for there, here in QUICKER.items():
+            block = block.replace(there, here)
+        exec(block, names)
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"Epoch 0: 9\d\d\d / 10000", lines[0])
+    scores = [float(line) for line in lines if re.fullmatch(r"0\.\d+", line)]
+    assert len(scores) == 2
+    assert scores[0] > 0.9 > scores[1] > 0.4
+
+
+def test_the_commands_have_these_options(capsys):
+    text = README.read_text()
+    for command in set(re.findall(r"nndl-ext (train|show|draw|bench)\b", text)):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        known = capsys.readouterr().out
+        for line in re.findall(rf"nndl-ext {command}(.*)", text):
+            for option in re.findall(r"--[a-z-]+", line.partition("#")[0]):
+                assert option in known, line
