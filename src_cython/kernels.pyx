@@ -471,17 +471,21 @@ def costs(Cost cost, const real[:, ::1] a, const real[:, ::1] y, double[::1] tot
 
 def largest(const real[:, ::1] outputs, int64_t[::1] places):
     """Where each row's largest element stands: the first of them, or, as NumPy has it, the first NaN."""
-    cdef Py_ssize_t s, k, place
-    cdef real most, x
-    cdef bint more
+    cdef Py_ssize_t s, k, last = outputs.shape[1] - 1, place
+    cdef real most
+    cdef bint odd
     with nogil:
         for s in range(outputs.shape[0]):
-            place, most = 0, outputs[s, 0]
-            for k in range(1, outputs.shape[1]):
-                x = outputs[s, k]
-                more = (not x <= most) and most == most
-                place = k if more else place
-                most = x if more else most
+            most, odd, place = outputs[s, 0], False, 0
+            for k in range(last + 1):
+                most = outputs[s, k] if outputs[s, k] > most else most
+                odd |= outputs[s, k] != outputs[s, k]
+            if odd:
+                for k in range(last, -1, -1):
+                    place = k if outputs[s, k] != outputs[s, k] else place
+            else:
+                for k in range(last, -1, -1):   # all of them: nobody can foretell which it is
+                    place = k if outputs[s, k] == most else place
             places[s] = place
 
 
