@@ -27,7 +27,7 @@ class FirstNetwork(BookNetwork):
             array[:] = self._normal(array.shape)
 
     def cost(self, data: Data) -> float:
-        """The quadratic cost C = 1/(2n) sum over x of |y(x) - a|**2 of a data set (equation 6).
+        """The quadratic cost of a data set, ``1/(2n) sum over x of |y(x) - a|**2`` (equation 6).
 
         Parameters
         ----------

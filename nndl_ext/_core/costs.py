@@ -11,7 +11,7 @@ from nndl_ext._core.validation import shaped
 
 
 class QuadraticCost:
-    """|a - y|**2 / 2 (the book's equation 6)."""
+    """``|a - y|**2 / 2`` (the book's equation 6)."""
 
     @staticmethod
     def fn(a: np.ndarray, y: np.ndarray) -> float:

@@ -1,0 +1,44 @@
+"""
+Contact sheet
+=============
+
+What the package draws, on one page, for one network of chapter 1. Each picture takes
+one call.
+"""
+
+import io
+from contextlib import redirect_stdout
+
+import matplotlib.pyplot as plt
+
+from nndl_ext import mnist_loader, network, plot
+
+training_data, _, test_data = mnist_loader.load_data_wrapper()
+net = network.Network([784, 30, 10], seed=0)
+with redirect_stdout(io.StringIO()):
+    net.SGD(training_data, 8, 10, 3.0, test_data=test_data)
+
+# %%
+# All of them are matplotlib axes, so they may stand side by side in a figure.
+
+figure, axes = plt.subplots(
+    3, 2, figsize=(12, 12), layout="constrained", height_ratios=[1, 1.6, 1]
+)
+plot.digits(test_data[:50], ax=axes[0, 0]).set_title("digits")
+plot.misclassified(net, test_data, ax=axes[0, 1]).set_title("misclassified")
+plot.learning_curves(net.history, evaluation_size=10_000, ax=axes[1, 0]).set_title(
+    "learning_curves"
+)
+plot.confusion_matrix(net, test_data, ax=axes[1, 1]).set_title("confusion_matrix")
+plot.weights(net, ax=axes[2, 0]).set_title("weights")
+plot.activation("sigmoid", ax=axes[2, 1]).set_title("activation")
+
+# %%
+# The activations
+# ---------------
+# These are the activations that the kernels know, with their derivatives.
+
+names = ["sigmoid", "tanh", "relu", "softplus", "identity", "softmax"]
+figure, axes = plt.subplots(2, 3, figsize=(11, 6), layout="constrained")
+for name, ax in zip(names, axes.flat, strict=True):
+    plot.activation(name, ax=ax)

@@ -1,0 +1,63 @@
+"""The documentation: its examples give what they say, and every public name has a place and an example."""
+
+import doctest
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import nndl_ext
+
+DOCS = Path(__file__).parent.parent / "docs"
+if not DOCS.exists():
+    pytest.skip("the documentation is not part of an installed package", allow_module_level=True)
+
+PAGES = [path for path in sorted(DOCS.rglob("*.rst")) if ">>>" in path.read_text(encoding="utf-8")]
+MODULES = ["mnist_loader", "network", "network2", "page", "perceptron", "plot", "reference", "sklearn"]
+NEEDS = {"plot": "matplotlib", "sklearn": "sklearn", "howto/own_images.rst": "PIL", "howto/sklearn.rst": "sklearn"}
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def public_of(name):
+    """The names that a module offers, and what they are."""
+    module = importlib.import_module(f"nndl_ext.{name}" if name else "nndl_ext")
+    own = [key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
+    names = getattr(module, "__all__", None) or [key for key in own if key[0] != "_"]
+    return {key: value for key in names if inspect.isroutine(value := getattr(module, key)) or inspect.isclass(value)}
+
+
+def listed():
+    """The names on the page of the API, by module."""
+    names, module = {}, None
+    for line in (DOCS / "api.rst").read_text(encoding="utf-8").splitlines():
+        if match := re.match(r"\.\. automodule:: (\S+)", line):
+            module = match[1].removeprefix("nndl_ext").removeprefix(".")
+        elif match := re.match(r"   (\w+)$", line):
+            names.setdefault(module, set()).add(match[1])
+    return names
+
+
+@pytest.mark.parametrize("module", ["", *MODULES])
+def test_the_api_page_lists_every_public_name(module):
+    pytest.importorskip(NEEDS.get(module, "numpy"))
+    public, names = public_of(module), listed()
+    assert names[module] <= {*public}
+    elsewhere = {value for other in ("", "network") if other != module for value in map(public_of(other).get, names[other])}
+    assert {name for name, value in public.items() if value not in elsewhere} <= names[module]
+
+
+def test_the_api_page_has_every_public_module():
+    files = {path.stem for path in Path(nndl_ext.__file__).parent.iterdir() if path.suffix == ".py" or path.is_dir()}
+    programs = {"bench", "config", "runs", "data"}  # parts of the command line, and what the package itself offers
+    assert {name for name in files if name[0] != "_"} - programs == {*MODULES}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_the_examples_of_a_page(page, tmp_path, monkeypatch):
+    pytest.importorskip(NEEDS.get(page.relative_to(DOCS).as_posix(), "numpy"))
+    monkeypatch.chdir(tmp_path)
+    result = doctest.testfile(str(page), module_relative=False, optionflags=FLAGS, encoding="utf-8")
+    assert result.attempted > 0
+    assert result.failed == 0
