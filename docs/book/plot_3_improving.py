@@ -41,16 +41,10 @@ plot.learning_curves(neuron)
 # Here is the book's first call with it.
 
 training_data, validation_data, test_data = mnist_loader.load_data_wrapper()
+on_test = {"evaluation_data": test_data, "monitor_evaluation_accuracy": True}
 net = network2.Network([784, 30, 10], cost=network2.CrossEntropyCost, seed=0)
 net.large_weight_initializer()
-net.SGD(
-    training_data,
-    5,
-    10,
-    0.5,
-    evaluation_data=test_data,
-    monitor_evaluation_accuracy=True,
-)
+net.SGD(training_data, 5, 10, 0.5, **on_test)
 
 # %%
 # Overfitting
@@ -58,20 +52,15 @@ net.SGD(
 # A network that sees only 1,000 images learns them by heart. The cost on the test
 # data rises while that on the training data falls, and accuracy stands still.
 
+monitors = {
+    "monitor_evaluation_cost": True,
+    "monitor_training_cost": True,
+    "monitor_training_accuracy": True,
+}
 net = network2.Network([784, 30, 10], cost=network2.CrossEntropyCost, seed=0)
 net.large_weight_initializer()
 with redirect_stdout(io.StringIO()):
-    history = net.SGD(
-        training_data[:1000],
-        200,
-        10,
-        0.5,
-        evaluation_data=test_data,
-        monitor_evaluation_cost=True,
-        monitor_evaluation_accuracy=True,
-        monitor_training_cost=True,
-        monitor_training_accuracy=True,
-    )
+    history = net.SGD(training_data[:1000], 200, 10, 0.5, **(on_test | monitors))
 plot.learning_curves(history, evaluation_size=len(test_data), training_size=1000)
 
 # %%
@@ -93,15 +82,7 @@ accuracies = {"without": {"evaluation_accuracy": history[1]}}
 net = network2.Network([784, 30, 10], cost=network2.CrossEntropyCost, seed=0)
 net.large_weight_initializer()
 with redirect_stdout(io.StringIO()):
-    net.SGD(
-        training_data[:1000],
-        200,
-        10,
-        0.5,
-        lmbda=0.1,
-        evaluation_data=test_data,
-        monitor_evaluation_accuracy=True,
-    )
+    net.SGD(training_data[:1000], 200, 10, 0.5, lmbda=0.1, **on_test)
 accuracies["lmbda 0.1"] = {"evaluation_accuracy": net.history.evaluation_accuracy}
 plot.learning_curves(accuracies, evaluation_size=len(test_data))
 
@@ -112,20 +93,16 @@ plot.learning_curves(accuracies, evaluation_size=len(test_data))
 # saturate the hidden neurons. They are what a new network has. The large ones of
 # chapter 1 learn more slowly.
 
+on_validation = {
+    "evaluation_data": validation_data,
+    "monitor_evaluation_accuracy": True,
+}
 starts = {}
 for name in ("large", "default"):
     net = network2.Network([784, 30, 10], seed=0)
     getattr(net, f"{name}_weight_initializer")()
     with redirect_stdout(io.StringIO()):
-        net.SGD(
-            training_data,
-            10,
-            10,
-            0.1,
-            lmbda=5.0,
-            evaluation_data=validation_data,
-            monitor_evaluation_accuracy=True,
-        )
+        net.SGD(training_data, 10, 10, 0.1, lmbda=5.0, **on_validation)
     starts[f"{name} weights"] = {"evaluation_accuracy": net.history.evaluation_accuracy}
 plot.learning_curves(starts, evaluation_size=len(validation_data))
 
@@ -137,15 +114,7 @@ plot.learning_curves(starts, evaluation_size=len(validation_data))
 
 net = network2.Network([784, 100, 10], cost=network2.CrossEntropyCost, seed=0)
 with redirect_stdout(io.StringIO()):
-    net.SGD(
-        training_data,
-        12,
-        10,
-        0.1,
-        lmbda=5.0,
-        evaluation_data=validation_data,
-        monitor_evaluation_accuracy=True,
-    )
+    net.SGD(training_data, 12, 10, 0.1, lmbda=5.0, **on_validation)
 print("on validation data:", net.history.evaluation_accuracy)
 print(f"on test data: {net.accuracy(test_data)} of {len(test_data)}")
 

@@ -24,14 +24,15 @@ with redirect_stdout(io.StringIO()):
 figure, axes = plt.subplots(
     3, 2, figsize=(12, 12), layout="constrained", height_ratios=[1, 1.6, 1]
 )
-plot.digits(test_data[:50], ax=axes[0, 0]).set_title("digits")
-plot.misclassified(net, test_data, ax=axes[0, 1]).set_title("misclassified")
-plot.learning_curves(net.history, evaluation_size=10_000, ax=axes[1, 0]).set_title(
-    "learning_curves"
-)
-plot.confusion_matrix(net, test_data, ax=axes[1, 1]).set_title("confusion_matrix")
-plot.weights(net, ax=axes[2, 0]).set_title("weights")
-plot.activation("sigmoid", ax=axes[2, 1]).set_title("activation")
+plot.digits(test_data[:50], ax=axes[0, 0])
+plot.misclassified(net, test_data, ax=axes[0, 1])
+plot.learning_curves(net.history, evaluation_size=10_000, ax=axes[1, 0])
+plot.confusion_matrix(net, test_data, ax=axes[1, 1])
+plot.weights(net, ax=axes[2, 0])
+plot.activation("sigmoid", ax=axes[2, 1])
+names = "digits misclassified learning_curves confusion_matrix weights activation"
+for name, ax in zip(names.split(), axes.flat, strict=True):
+    ax.set_title(name)
 
 # %%
 # The activations
