@@ -4,6 +4,8 @@ import doctest
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,24 @@ def test_the_examples_of_a_page(page, tmp_path, monkeypatch):
     result = doctest.testfile(str(page), module_relative=False, optionflags=FLAGS, encoding="utf-8")
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_a_built_site_is_checked(tmp_path):
+    pages = {
+        "index.html": '<a href="a.html">fine</a><a id="here" href="#here">fine</a><a href="https://x.org">fine</a>',
+        "a.html": '<a href="none.html">1</a><a href="index.html#none">2</a><img src="//x.org/3.png"><script src="https://x.org/4">',
+    }
+    for name, text in pages.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "own.css").write_text('body { background: url("https://x.org/5.png") } p { background: url(data:,) }')
+    command = [sys.executable, DOCS.parent / "tools" / "check_site.py", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "a.html fetches //x.org/3.png",
+        "a.html fetches https://x.org/4",
+        "a.html links to index.html#none, where there is no none",
+        "a.html links to none.html, which does not exist",
+        "own.css fetches https://x.org/5.png",
+        "2 pages, 7 links, 5 wrong",
+    ]

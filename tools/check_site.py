@@ -56,6 +56,7 @@ def main(folder: str) -> int:
     for path in root.rglob("*.css"):
         text = path.read_text(encoding="utf-8")
         wrong += [f"{path.relative_to(root)} fetches {url}" for url in re.findall(r"url\([\"']?((?:https?:)?//[^)\"']+)", text)]
+    wrong += [] if pages else [f"{root} has no pages"]
     print(
         *sorted(wrong),
         f"{len(pages)} pages, {sum(len(page.links) for page in pages.values())} links, {len(wrong)} wrong",
