@@ -29,6 +29,11 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] |
     ------
     ValueError
         If ``mode`` is another.
+
+    Examples
+    --------
+    >>> sorted(show_config("dicts"))
+    ['cpu', 'cpu_available', 'machine', 'nndl_ext', 'numpy', 'python']
     """
     config = {
         "nndl_ext": nndl_ext.__version__,

@@ -64,6 +64,12 @@ def load_data(path: AnyPath | None = None) -> tuple[Arrays, Arrays, Arrays]:
     ValueError
         If a file is not what it should be, or does not fit the others, or a label is neither below ten nor below the number of
         pixels, or a folder holds several sets.
+
+    Examples
+    --------
+    >>> (x, digits), validation_data, test_data = load_data()
+    >>> x.shape, x.dtype.name, digits[:5].tolist()
+    ((50000, 784), 'float32', [5, 0, 4, 1, 9])
     """
     return tuple((np.take(_SHADES, x) if x.dtype == np.uint8 else x.copy(), y.copy()) for x, y in _load(path))  # type: ignore[return-value]
 
@@ -88,6 +94,15 @@ def load_data_wrapper(path: AnyPath | None = None) -> tuple[list[Sample], list[S
     ------
     FileNotFoundError, ValueError
         As for `load_data`.
+
+    Examples
+    --------
+    >>> training_data, validation_data, test_data = load_data_wrapper()
+    >>> len(training_data), len(validation_data), len(test_data)
+    (50000, 10000, 10000)
+    >>> image, answer = training_data[0]
+    >>> image.shape, answer.ravel().tolist()
+    ((784, 1), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0])
     """
     (x, digits), *others = _load(path)
     classes = max(10, 1 + max(int(labels.max(initial=0)) for _, labels in ((x, digits), *others)))
@@ -119,6 +134,11 @@ def vectorized_result(j: int, classes: int = 10) -> np.ndarray:
     ------
     TypeError, ValueError
         If ``j`` or ``classes`` is not an integer, or there is no row j.
+
+    Examples
+    --------
+    >>> vectorized_result(2, classes=4).ravel().tolist()
+    [0.0, 0.0, 1.0, 0.0]
     """
     row, rows = integer(j, "j"), integer(classes, "classes", least=1)
     if not 0 <= row < rows:
@@ -157,6 +177,15 @@ def load_images(path: AnyPath | Iterable[AnyPath]) -> np.ndarray:
     and white are exchanged. Otsu's threshold parts the digit from the background, so paper may be grey and a little uneven. The
     digit is scaled to fit 20 x 20 pixels, and its centre of mass comes to the middle of 28 x 28. Of several images in one file
     the first is taken; of several digits in one image a single digit is made.
+
+    Examples
+    --------
+    >>> from PIL import Image, ImageDraw
+    >>> paper = Image.new("L", (200, 300), color=235)
+    >>> ImageDraw.Draw(paper).line([(100, 60), (100, 250)], fill=30, width=18)
+    >>> paper.save("one.png")
+    >>> load_images("one.png").shape
+    (784, 1)
     """
     from nndl_ext._files import images  # which needs Pillow
 

@@ -74,6 +74,18 @@ class Network(FirstNetwork):
     others see the biases and weights of before the epoch, or of after it, never a mixture. Of two trainings of one network at
     once each starts every epoch from the parameters that it finds, and puts its own in their place when it is done: the last
     one to end is what remains. In ``update_mini_batch``, and where a method is overridden, an epoch is a mini-batch.
+
+    Examples
+    --------
+    >>> from nndl_ext import mnist_loader
+    >>> training_data, validation_data, test_data = mnist_loader.load_data_wrapper()
+    >>> net = Network([784, 30, 10], seed=0)
+    >>> net.SGD(training_data, 2, 10, 3.0, test_data=test_data)
+    Epoch 0: 9063 / 10000
+    Epoch 1: 9249 / 10000
+    >>> image, digit = test_data[0]
+    >>> int(net.feedforward(image).argmax()), int(digit)
+    (7, 7)
     """
 
     _neuron = "sigmoid"
@@ -284,6 +296,13 @@ def load(path: str | PathLike[str]) -> Network | perceptron.Network | network2.N
     ValueError
         If it is another file, or a broken one, or of a later version of the format. Nothing in a file is executed, and reading
         takes memory in proportion to its size.
+
+    Examples
+    --------
+    >>> net = Network([784, 30, 10], seed=0)
+    >>> net.save("net.npz")
+    >>> load("net.npz").sizes
+    [784, 30, 10]
     """
     saved = saving.read(path)
     if saved.neuron == "chosen":

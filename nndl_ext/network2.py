@@ -87,6 +87,16 @@ class Network(ChosenNetwork):
     What is said of `nndl_ext.network.Network` holds here. A subclass may override `default_weight_initializer`, `backprop`,
     `update_mini_batch`, `feedforward`, `accuracy` and `total_cost`; so may an assignment to the class or to one network. Since
     `backprop` leaves out no neuron, an `update_mini_batch` of your own that is built on it trains without dropout.
+
+    Examples
+    --------
+    >>> from nndl_ext import mnist_loader
+    >>> training_data, validation_data, test_data = mnist_loader.load_data_wrapper()
+    >>> net = Network([784, 30, 10], cost=CrossEntropyCost, seed=0)
+    >>> history = net.SGD(training_data, 1, 10, 0.5, lmbda=5.0, evaluation_data=test_data, monitor_evaluation_accuracy=True)
+    Epoch 0 training complete
+    Accuracy on evaluation data: 9380 / 10000
+    <BLANKLINE>
     """
 
     def __init__(
@@ -320,6 +330,13 @@ def load(filename: str | PathLike[str], cost: Any = None, *, activation: Any = N
     TypeError, ValueError
         If it is another file, or a broken one, or of a later version of the format, or names a cost or an activation that is
         not known here. Nothing in a file is executed, and reading takes memory in proportion to its size.
+
+    Examples
+    --------
+    >>> net = Network([784, 30, 10], activation="tanh", seed=0)
+    >>> net.save("net.npz")
+    >>> load("net.npz").sizes
+    [784, 30, 10]
     """
     saved, given = saving.read(filename), {"cost": cost, "hidden": activation, "output": output_activation}
     return made_of(saved, filename, **{name: value for name, value in given.items() if value is not None})
@@ -335,7 +352,13 @@ def made_of(saved: saving.Saved, filename: str | PathLike[str], **given: Any) ->
 
 
 def vectorized_result(j: int) -> np.ndarray:
-    """The unit vector of ten numbers that stands for digit j: shape (10, 1)."""
+    """The unit vector of ten numbers that stands for digit j: shape (10, 1).
+
+    Examples
+    --------
+    >>> vectorized_result(3).ravel().tolist()
+    [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    """
     e = np.zeros((10, 1))
     e[integer(j, "j", 0, 9)] = 1.0
     return e

@@ -41,6 +41,12 @@ def html(net: BookNetwork) -> str:
         If the network computes with functions of the user's own, or is one of perceptrons.
     ValueError
         If it has another number of inputs, or a weight or bias is infinite or NaN.
+
+    Examples
+    --------
+    >>> from nndl_ext import Network
+    >>> html(Network([784, 30, 10], seed=0))[:15]
+    '<!doctype html>'
     """
     if net.sizes[0] != _PIXELS:
         raise ValueError(
@@ -71,6 +77,11 @@ def write(net: BookNetwork, path: str | PathLike[str]) -> None:
         If the file can't be written. What was there is unchanged.
     TypeError, ValueError
         As for `html`.
+
+    Examples
+    --------
+    >>> from nndl_ext import Network
+    >>> write(Network([784, 30, 10], seed=0), "draw.html")
     """
     disk.replace(path, html(net).encode())
 

@@ -32,6 +32,12 @@ class Perceptron:
     ------
     TypeError, ValueError
         If ``weights`` is not a row of finite numbers, or ``bias`` not one.
+
+    Examples
+    --------
+    >>> nand = Perceptron([-2, -2], 3)
+    >>> [nand(x) for x in ([0, 0], [0, 1], [1, 0], [1, 1])]
+    [1, 1, 1, 0]
     """
 
     def __init__(self, weights: ArrayLike, bias: float) -> None:
@@ -59,6 +65,13 @@ class Network(FirstNetwork):
 
     It has the constructor, weights and biases of `nndl_ext.network.Network`, with the step in place of the sigmoid.
     ``feedforward``, ``evaluate``, ``cost`` and ``save`` (but not as JSON) work; there is no gradient to train it by.
+
+    Examples
+    --------
+    >>> net = Network([2, 1], seed=0)
+    >>> net.weights, net.biases = [[[-2, -2]]], [[[3]]]
+    >>> net.feedforward([1, 1]).tolist()
+    [[0.0]]
     """
 
     _neuron = "perceptron"

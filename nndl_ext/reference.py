@@ -81,6 +81,12 @@ class Network(_Layers):
     """A network with the constructor, attributes and methods of `nndl_ext.network.Network`.
 
     Its arrays come out equal to rounding; its bits depend on the machine's BLAS. Arguments are not checked.
+
+    Examples
+    --------
+    >>> net = Network([2, 3, 1], seed=0)
+    >>> net.feedforward(np.zeros((2, 1))).shape
+    (1, 1)
     """
 
     def SGD(
@@ -128,7 +134,13 @@ class Network(_Layers):
 
 
 class QuadraticCost:
-    """The cost of chapter 1."""
+    """The cost of chapter 1.
+
+    Examples
+    --------
+    >>> float(QuadraticCost.fn(np.array([[0.5]]), np.array([[0.0]])))
+    0.125
+    """
 
     @staticmethod
     def fn(a: np.ndarray, y: np.ndarray) -> float:
@@ -142,7 +154,13 @@ class QuadraticCost:
 
 
 class CrossEntropyCost:
-    """The cost of chapter 3."""
+    """The cost of chapter 3.
+
+    Examples
+    --------
+    >>> round(float(CrossEntropyCost.fn(np.array([[0.5]]), np.array([[0.0]]))), 6)
+    0.693147
+    """
 
     @staticmethod
     def fn(a: np.ndarray, y: np.ndarray) -> float:
@@ -156,7 +174,14 @@ class CrossEntropyCost:
 
 
 class Network2(_Layers):
-    """A network with the book's constructor, attributes and methods of `nndl_ext.network2.Network`."""
+    """A network with the book's constructor, attributes and methods of `nndl_ext.network2.Network`.
+
+    Examples
+    --------
+    >>> net = Network2([2, 3, 1], seed=0)
+    >>> net.feedforward(np.zeros((2, 1))).shape
+    (1, 1)
+    """
 
     def __init__(
         self, sizes: Sequence[int], cost: Any = CrossEntropyCost, *, dtype: DTypeLike = np.float64, seed: int | None = None
@@ -204,13 +229,25 @@ class Network2(_Layers):
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-z)), which is 0 where exp(-z) overflows."""
+    """1 / (1 + exp(-z)), which is 0 where exp(-z) overflows.
+
+    Examples
+    --------
+    >>> float(sigmoid(np.float64(0)))
+    0.5
+    """
     with np.errstate(over="ignore"):
         return 1 / (1 + np.exp(-z))
 
 
 def sigmoid_prime(z: np.ndarray) -> np.ndarray:
-    """The sigmoid's derivative."""
+    """The sigmoid's derivative.
+
+    Examples
+    --------
+    >>> float(sigmoid_prime(np.float64(0)))
+    0.25
+    """
     return sigmoid(z) * (1 - sigmoid(z))
 
 
@@ -250,7 +287,13 @@ COSTS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 
 
 def philox(words: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
-    """Four random 32-bit words for each counter of four (Philox 4x32-10, Salmon et al., SC11, 2011), as uint64."""
+    """Four random 32-bit words for each counter of four (Philox 4x32-10, Salmon et al., SC11, 2011), as uint64.
+
+    Examples
+    --------
+    >>> [len(words) for words in philox([np.arange(3)] * 4, seed=0)]
+    [3, 3, 3, 3]
+    """
     a, b, c, d = (np.asarray(word, np.uint64) for word in words)
     key, key_of_odd, low, high = seed & 0xFFFFFFFF, seed >> 32, np.uint64(0xFFFFFFFF), np.uint64(32)
     for _ in range(10):
@@ -265,6 +308,12 @@ class Model:
 
     Samples are columns. ``biases`` and ``weights`` are as in `Network`. ``dropout`` has a rate for each layer after the first,
     and ``seed`` is that of its masks.
+
+    Examples
+    --------
+    >>> model = Model([np.zeros((1, 1))], [np.ones((1, 2))], ["sigmoid"], "cross-entropy")
+    >>> model.feedforward(np.array([[1.0], [-1.0]])).tolist()
+    [[0.5]]
     """
 
     def __init__(

@@ -56,6 +56,32 @@ def test_the_api_page_has_every_public_module():
     assert {name for name in files if name[0] != "_"} - programs == {*MODULES}
 
 
+@pytest.mark.parametrize("module", ["", *MODULES])
+def test_every_public_name_has_an_example_that_gives_what_it_says(module, tmp_path, monkeypatch):
+    pytest.importorskip(NEEDS.get(module, "numpy"))
+    if module == "plot":
+        importlib.import_module("matplotlib").use("agg")
+    if module == "mnist_loader":
+        pytest.importorskip("PIL")
+    monkeypatch.chdir(tmp_path)
+    name = f"nndl_ext.{module}".rstrip(".")
+    public = public_of(module) | {name: importlib.import_module(name)}
+    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    for key, value in public.items():
+        home = value if inspect.ismodule(value) else inspect.getmodule(value)
+        if not inspect.ismodule(value):
+            assert ">>>" in (value.__doc__ or ""), f"{key} has no example"
+            assert "Examples\n" in value.__doc__
+        found = doctest.DocTestFinder(recurse=not inspect.ismodule(value)).find(value, key, module=home, globs=dict(vars(home)))
+        for test in found:
+            runner.run(test)
+    if module == "plot":
+        importlib.import_module("matplotlib.pyplot").close("all")
+    result = runner.summarize()
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
 def test_the_examples_of_a_page(page, tmp_path, monkeypatch):
     pytest.importorskip(NEEDS.get(page.relative_to(DOCS).as_posix(), "numpy"))

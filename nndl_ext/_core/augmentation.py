@@ -41,6 +41,13 @@ class Shifts:
     ------
     TypeError, ValueError
         If these are no such numbers, or an image is shifted out of itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> shifts = Shifts((2, 2))
+    >>> shifts.copies, shifts.images(np.array([[1, 2, 3, 4]]), copy=1).tolist()  # a row down
+    (5, [[0, 0, 1, 2]])
     """
 
     shape: tuple[int, int] = (28, 28)

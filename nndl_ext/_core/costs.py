@@ -11,7 +11,14 @@ from nndl_ext._core.validation import shaped
 
 
 class QuadraticCost:
-    """``|a - y|**2 / 2`` (the book's equation 6)."""
+    """``|a - y|**2 / 2`` (the book's equation 6).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> QuadraticCost.fn(np.array([[0.5], [1.0]]), np.array([[0.0], [1.0]]))
+    0.125
+    """
 
     @staticmethod
     def fn(a: np.ndarray, y: np.ndarray) -> float:
@@ -25,7 +32,14 @@ class QuadraticCost:
 
 
 class CrossEntropyCost:
-    """-sum(y ln a + (1 - y) ln(1 - a)), for sigmoid neurons at the output (the book's equation 63)."""
+    """-sum(y ln a + (1 - y) ln(1 - a)), for sigmoid neurons at the output (the book's equation 63).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(CrossEntropyCost.fn(np.array([[0.5], [1.0]]), np.array([[0.0], [1.0]])), 6)
+    0.693147
+    """
 
     @staticmethod
     def fn(a: np.ndarray, y: np.ndarray) -> float:
@@ -39,7 +53,14 @@ class CrossEntropyCost:
 
 
 class LogLikelihoodCost:
-    """-sum(y ln a), for softmax neurons at the output (the book's equation 80)."""
+    """-sum(y ln a), for softmax neurons at the output (the book's equation 80).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(LogLikelihoodCost.fn(np.array([[0.5], [0.5]]), np.array([[0.0], [1.0]])), 6)
+    0.693147
+    """
 
     @staticmethod
     def fn(a: np.ndarray, y: np.ndarray) -> float:

@@ -57,6 +57,15 @@ class Dataset(Sequence[Sample]):
     -----
     Arrays that can be written to are copied, so that nothing changes a data set later; so are those in memory of another owner,
     such as a mapped file.
+
+    Examples
+    --------
+    >>> data = Dataset([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])
+    >>> len(data), data.inputs
+    (4, 2)
+    >>> x, y = data[1]
+    >>> x.shape, int(y)
+    ((2, 1), 1)
     """
 
     def __init__(self, x: Any, y: ArrayLike, *, palette: ArrayLike | None = None) -> None:

@@ -193,6 +193,11 @@ def sigmoid(z: ArrayLike) -> np.ndarray:
     ------
     TypeError
         If ``z`` does not hold real numbers.
+
+    Examples
+    --------
+    >>> sigmoid([-1000.0, 0.0, 1000.0]).tolist()
+    [0.0, 0.5, 1.0]
     """
     array = real_array(z, "z")
     a = np.empty_like(array)
@@ -217,6 +222,11 @@ def sigmoid_prime(z: ArrayLike) -> np.ndarray:
     ------
     TypeError
         If ``z`` does not hold real numbers.
+
+    Examples
+    --------
+    >>> float(sigmoid_prime(0.0))
+    0.25
     """
     a = sigmoid(z)
     return a * (1 - a)

@@ -40,6 +40,16 @@ class DivergenceError(FloatingPointError):
     """Training took the weights or biases to infinity or NaN, and was undone: the network is as it was before.
 
     The learning rate is too large, or the data are, or an overridden method returned such numbers.
+
+    Examples
+    --------
+    >>> from nndl_ext import network2
+    >>> net = network2.Network([1, 1], network2.QuadraticCost, output_activation="identity", seed=0)
+    >>> try:
+    ...     net.SGD([([1.0], [0.0])] * 1000, 1, 1, eta=1e9)
+    ... except DivergenceError:
+    ...     print("a smaller eta, please")
+    a smaller eta, please
     """
 
     @classmethod

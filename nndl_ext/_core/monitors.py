@@ -24,6 +24,16 @@ class History(NamedTuple):
     gradient_norms : list of list of float
         For each epoch, the norm of the mean gradient of the training data by the biases of each layer after the first: how fast
         it learns (the book's chapter 5).
+
+    Examples
+    --------
+    >>> from nndl_ext import network2
+    >>> net = network2.Network([1, 1], seed=0)
+    >>> result = net.SGD([([1.0], [0.0])], 2, 1, 0.1, monitor_training_cost=True)  # doctest: +ELLIPSIS
+    Epoch 0 training complete
+    Cost on training data: ...
+    >>> len(net.history.training_cost), net.history.eta
+    (2, [0.1, 0.1])
     """
 
     evaluation_cost: list[float]

@@ -39,6 +39,12 @@ class HalveOnPlateau:
     ------
     TypeError, ValueError
         If a number is outside of its range.
+
+    Examples
+    --------
+    >>> eta = HalveOnPlateau(0.5, n=2)
+    >>> eta.rate([9000, 9100]), eta.rate([9000, 9100, 9050, 9100])
+    (0.5, 0.25)
     """
 
     eta: float

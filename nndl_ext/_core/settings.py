@@ -33,6 +33,11 @@ class Momentum:
     ------
     TypeError, ValueError
         If ``mu`` is not such a number, or ``nesterov`` not true or false.
+
+    Examples
+    --------
+    >>> from nndl_ext import network2
+    >>> net = network2.Network([784, 30, 10], optimizer=Momentum(0.9, nesterov=True), seed=0)
     """
 
     mu: float = 0.9
@@ -63,6 +68,11 @@ class Adam:
     ------
     TypeError, ValueError
         If one is no such number.
+
+    Examples
+    --------
+    >>> from nndl_ext import network2
+    >>> net = network2.Network([784, 30, 10], optimizer=Adam(first=0.8), seed=0)
     """
 
     first: float = 0.9

@@ -3,9 +3,10 @@
 Each function draws into the axes that it is given, or else into those of a new figure, and returns them: titles, sizes and
 neighbours are the caller's. Colour-blind people can tell the colours apart. In grey print, lines differ by dashes and markers.
 
->>> from nndl_ext import plot
->>> plot.digits(test_data[:30])
->>> plot.learning_curves({"eta 0.5": [0.91, 0.93, 0.94], "eta 3": [0.93, 0.94, 0.95]})
+>>> from nndl_ext import mnist_loader, plot
+>>> training_data, validation_data, test_data = mnist_loader.load_data_wrapper()
+>>> ax = plot.digits(test_data[:30])
+>>> ax = plot.learning_curves({"eta 0.5": [0.91, 0.93, 0.94], "eta 3": [0.93, 0.94, 0.95]})
 """
 
 try:

@@ -54,6 +54,11 @@ def learning_curves(history: History, *, evaluation_size: int = 0, training_size
     Notes
     -----
     The best epoch is the first of those with the highest accuracy on evaluation data, or, without any, the lowest cost on them.
+
+    Examples
+    --------
+    >>> from nndl_ext import plot
+    >>> ax = plot.learning_curves({"eta 0.5": [0.91, 0.93, 0.94], "eta 3": [0.93, 0.94, 0.95]})
     """
     several = isinstance(history, Mapping) and not history.keys() & {*CURVES}
     sizes = {"evaluation": integer(evaluation_size, "evaluation_size", least=0)}
@@ -93,6 +98,11 @@ def activation(name: str, *, ax: Axes | None = None) -> Axes:
     ------
     ValueError
         If there is no such activation.
+
+    Examples
+    --------
+    >>> from nndl_ext import plot
+    >>> ax = plot.activation("tanh")
     """
     if name not in ACTIVATIONS:
         raise ValueError(f"name must be one of {', '.join(ACTIVATIONS)}, not {name!r}")

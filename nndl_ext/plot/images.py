@@ -45,6 +45,12 @@ def digits(data: Data, guesses: ArrayLike | None = None, *, most: int = 50, ax: 
     ------
     TypeError, ValueError
         If there are no pairs, or x are no square images, or there is not one guess for each pair.
+
+    Examples
+    --------
+    >>> from nndl_ext import mnist_loader, plot
+    >>> training_data, validation_data, test_data = mnist_loader.load_data_wrapper()
+    >>> ax = plot.digits(test_data[:30])
     """
     pairs = Dataset.from_pairs(data)
     if not pairs:
@@ -89,6 +95,13 @@ def misclassified(net: BookNetwork, data: Data, *, most: int = 30, ax: Axes | No
     ------
     TypeError, ValueError
         If the data do not fit the network, or x are no square images.
+
+    Examples
+    --------
+    >>> from nndl_ext import Network, mnist_loader, plot
+    >>> training_data, validation_data, test_data = mnist_loader.load_data_wrapper()
+    >>> net = Network([784, 30, 10], seed=0)
+    >>> ax = plot.misclassified(net, test_data, most=20)
     """
     pairs, outputs, classes, guesses = answers(net, data)
     (wrong,) = np.nonzero(guesses != classes)
@@ -123,6 +136,11 @@ def weights(net: BookNetwork, layer: int = 0, *, most: int = 50, ax: Axes | None
     ------
     TypeError, ValueError
         If there is no such layer, or a weight is infinite or NaN.
+
+    Examples
+    --------
+    >>> from nndl_ext import Network, plot
+    >>> ax = plot.weights(Network([784, 30, 10], seed=0))
     """
     number = integer(layer, "layer", least=0, most=len(net.sizes) - 2)
     own = net._model.parameters

@@ -37,6 +37,13 @@ def confusion_matrix(net: BookNetwork, data: Data, *, ax: Axes | None = None) ->
     ------
     TypeError, ValueError
         If the data do not fit the network.
+
+    Examples
+    --------
+    >>> from nndl_ext import Network, mnist_loader, plot
+    >>> training_data, validation_data, test_data = mnist_loader.load_data_wrapper()
+    >>> net = Network([784, 30, 10], seed=0)
+    >>> ax = plot.confusion_matrix(net, test_data)
     """
     _, outputs, classes, guesses = answers(net, data)
     number = max(2, outputs.shape[1])
