@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -110,3 +111,29 @@ def test_a_built_site_is_checked(tmp_path):
         "own.css fetches https://x.org/5.png",
         "2 pages, 7 links, 5 wrong",
     ]
+
+
+def test_each_version_of_the_site_stays(tmp_path):
+    built, site = tmp_path / "built", tmp_path / "site"
+    built.mkdir()
+    site.mkdir()
+    command = [sys.executable, DOCS.parent / "tools" / "keep_version.py", built, site]
+    for version in ("dev", "0.9.0", "0.10.0rc1", "0.10.0", "dev", "0.2.0", "0.11.0rc1"):
+        (built / "index.html").write_text(f"this is {version}")
+        subprocess.run([*command, version, "https://x.org/site"], check=True)
+    entries = json.loads((site / "versions.json").read_text())
+    assert [entry["version"] for entry in entries] == ["0.11.0rc1", "0.10.0", "0.10.0rc1", "0.9.0", "0.2.0", "dev"]
+    assert [entry["url"] for entry in entries if entry["preferred"]] == ["https://x.org/site/0.10.0/"]
+    assert "url=0.10.0/" in (site / "index.html").read_text()
+    for entry in entries:
+        assert (site / entry["version"] / "index.html").read_text() == f"this is {entry['version']}"
+
+
+@pytest.mark.parametrize(("version", "page"), [("../x", "index.html"), ("v1.0", "index.html"), ("1.0", "other.html")])
+def test_what_is_no_version_of_the_site_is_refused(version, page, tmp_path):
+    (tmp_path / page).write_text("")
+    command = [sys.executable, DOCS.parent / "tools" / "keep_version.py", tmp_path, tmp_path / "site", version, "https://x.org"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "must be dev or" in done.stderr or "has no index.html" in done.stderr
+    assert not (tmp_path / "site").exists()
