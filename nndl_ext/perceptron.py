@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -41,10 +42,10 @@ class Perceptron:
     """
 
     def __init__(self, weights: ArrayLike, bias: float) -> None:
-        self.weights = finite(real_array(weights, "weights"), "weights").astype(np.float64)
+        self.weights: np.ndarray = finite(real_array(weights, "weights"), "weights").astype(np.float64)
         if self.weights.ndim != 1:
             raise ValueError(f"weights must have shape (inputs,), not {self.weights.shape}")
-        self.bias = finite_number(bias, "bias")
+        self.bias: float = finite_number(bias, "bias")
 
     def __call__(self, x: ArrayLike) -> int:
         """The output for inputs of shape (inputs,): 0 or 1.
@@ -118,7 +119,10 @@ class Network(FirstNetwork):
             "so a small change of a weight changes no output; train a network.Network"
         )
 
-    SGD = update_mini_batch = backprop = cost_gradient = _refuse
+    SGD: Callable[..., NoReturn] = _refuse
+    update_mini_batch: Callable[..., NoReturn] = _refuse
+    backprop: Callable[..., NoReturn] = _refuse
+    cost_gradient: Any = _refuse  # of another type than that of the networks that can be trained
 
 
 def _fires(weights: np.ndarray, biases: np.ndarray, a: np.ndarray) -> np.ndarray:

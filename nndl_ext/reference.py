@@ -19,6 +19,11 @@ Gradient = tuple[list[np.ndarray], list[np.ndarray]]
 class _Layers:
     """What the networks of all chapters do. Arguments are not checked."""
 
+    sizes: list[int]
+    num_layers: int
+    biases: list[np.ndarray]
+    weights: list[np.ndarray]
+
     def __init__(self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None) -> None:
         self.num_layers = len(sizes)
         self.sizes = list(sizes)
@@ -183,6 +188,8 @@ class Network2(_Layers):
     (1, 1)
     """
 
+    cost: Any
+
     def __init__(
         self, sizes: Sequence[int], cost: Any = CrossEntropyCost, *, dtype: DTypeLike = np.float64, seed: int | None = None
     ) -> None:
@@ -315,6 +322,15 @@ class Model:
     >>> model.feedforward(np.array([[1.0], [-1.0]])).tolist()
     [[0.5]]
     """
+
+    biases: list[np.ndarray]
+    weights: list[np.ndarray]
+    activations: Sequence[str]
+    cost: str
+    dropout: Sequence[float]
+    seed: int
+    steps: int
+    moments: list[list[np.ndarray]]
 
     def __init__(
         self,
