@@ -24,10 +24,8 @@ def outputs(seed):
     return net.feedforward(test_data.x.T)
 
 
-with (
-    redirect_stdout(io.StringIO()),
-    ThreadPoolExecutor(cpu_count()) as pool,
-):  # the kernels run without the GIL
+# The kernels run without the GIL.
+with redirect_stdout(io.StringIO()), ThreadPoolExecutor(cpu_count()) as pool:
     answers = list(pool.map(outputs, range(NETWORKS)))
 
 right = [int((answer.argmax(axis=0) == test_data.y).sum()) for answer in answers]

@@ -20,7 +20,7 @@ from nndl_ext._core.validation import finite, finite_number, real_array
 
 
 class Perceptron:
-    """A neuron whose output is 0 if w . x + b <= 0, else 1 (equation 2).
+    """A neuron whose output is 0 if ``w x + b <= 0``, else 1 (equation 2).
 
     Parameters
     ----------

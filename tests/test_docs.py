@@ -5,6 +5,7 @@ import importlib
 import inspect
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import nndl_ext
+from nndl_ext.__main__ import _parser
 
 DOCS = Path(__file__).parent.parent / "docs"
 if not DOCS.exists():
@@ -19,8 +21,32 @@ if not DOCS.exists():
 
 PAGES = [path for path in sorted(DOCS.rglob("*.rst")) if ">>>" in path.read_text(encoding="utf-8")]
 MODULES = ["mnist_loader", "network", "network2", "page", "perceptron", "plot", "reference", "sklearn"]
-NEEDS = {"plot": "matplotlib", "sklearn": "sklearn", "howto/own_images.rst": "PIL", "howto/sklearn.rst": "sklearn"}
+NEEDS = {
+    "plot": ["matplotlib"],
+    "sklearn": ["sklearn"],
+    "mnist_loader": ["PIL"],
+    "tutorial.rst": ["matplotlib"],
+    "howto/many_machines.rst": ["sklearn"],
+    "howto/own_images.rst": ["PIL", "matplotlib"],
+    "howto/reproduce.rst": ["matplotlib"],
+    "howto/sklearn.rst": ["sklearn", "pandas"],
+}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@pytest.fixture(autouse=True)
+def _pictures(monkeypatch):
+    """They need no screen, and go away."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
+
+
+def require(name):
+    """Skip what needs a library that is not there."""
+    for library in NEEDS.get(name, []):
+        pytest.importorskip(library)
 
 
 def public_of(name):
@@ -44,7 +70,7 @@ def listed():
 
 @pytest.mark.parametrize("module", ["", *MODULES])
 def test_the_api_page_lists_every_public_name(module):
-    pytest.importorskip(NEEDS.get(module, "numpy"))
+    require(module)
     public, names = public_of(module), listed()
     assert names[module] <= {*public}
     elsewhere = {value for other in ("", "network") if other != module for value in map(public_of(other).get, names[other])}
@@ -59,11 +85,7 @@ def test_the_api_page_has_every_public_module():
 
 @pytest.mark.parametrize("module", ["", *MODULES])
 def test_every_public_name_has_an_example_that_gives_what_it_says(module, tmp_path, monkeypatch):
-    pytest.importorskip(NEEDS.get(module, "numpy"))
-    if module == "plot":
-        importlib.import_module("matplotlib").use("agg")
-    if module == "mnist_loader":
-        pytest.importorskip("PIL")
+    require(module)
     monkeypatch.chdir(tmp_path)
     name = f"nndl_ext.{module}".rstrip(".")
     public = public_of(module) | {name: importlib.import_module(name)}
@@ -76,8 +98,6 @@ def test_every_public_name_has_an_example_that_gives_what_it_says(module, tmp_pa
         found = doctest.DocTestFinder(recurse=not inspect.ismodule(value)).find(value, key, module=home, globs=dict(vars(home)))
         for test in found:
             runner.run(test)
-    if module == "plot":
-        importlib.import_module("matplotlib.pyplot").close("all")
     result = runner.summarize()
     assert result.attempted > 0
     assert result.failed == 0
@@ -85,11 +105,17 @@ def test_every_public_name_has_an_example_that_gives_what_it_says(module, tmp_pa
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
 def test_the_examples_of_a_page(page, tmp_path, monkeypatch):
-    pytest.importorskip(NEEDS.get(page.relative_to(DOCS).as_posix(), "numpy"))
+    require(page.relative_to(DOCS).as_posix())
     monkeypatch.chdir(tmp_path)
     result = doctest.testfile(str(page), module_relative=False, optionflags=FLAGS, encoding="utf-8")
     assert result.attempted > 0
     assert result.failed == 0
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.rst")), ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_the_commands_of_a_page_are_commands(page):
+    for line in re.findall(r"^   (nndl-ext .*)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+        _parser().parse_args(shlex.split(line)[1:])
 
 
 def test_a_built_site_is_checked(tmp_path):
