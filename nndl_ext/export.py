@@ -1,0 +1,284 @@
+"""Networks as ONNX models, for programs that are not in Python (the extra ``onnx``).
+
+>>> import onnx
+>>> from nndl_ext import export
+>>> onnx.save(export.to_onnx(net), "net.onnx")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nndl_ext import perceptron
+from nndl_ext._core import parameters
+from nndl_ext._core.book import BookNetwork
+from nndl_ext._core.functions import ACTIVATIONS
+from nndl_ext._core.model import Model
+
+try:
+    import onnx
+    from onnx import helper, numpy_helper
+except ImportError:
+    raise ImportError("nndl_ext.export needs onnx: pip install 'nndl-ext[onnx]'") from None
+
+# Softmax is over a layer from operator set 13 on; format 8 is what came with set 15. Runtimes since 2021 read both.
+_OPERATOR_SET, _FORMAT = 15, 8
+
+_OPERATORS = {"sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "exp": "Exp", "softmax": "Softmax"}
+
+_STEPS = perceptron.Network.feedforward
+
+
+def to_onnx(model: Any) -> onnx.ModelProto:
+    """A network or an estimator as an ONNX model.
+
+    Parameters
+    ----------
+    model : Network, MLPClassifier or MLPRegressor
+        Any of the book's networks, a network of perceptrons among them, or a fitted estimator of `nndl_ext.sklearn`.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Its input ``X`` has shape (n, inputs) and the model's dtype: an estimator's is that of its ``coefs_``. The output of a
+        network is ``output``, of shape (n, outputs). As with skl2onnx, that of a regressor is ``variable``, of that shape, too;
+        and those of a classifier are ``label``, of shape (n,) or, for several labels at once, (n, labels), int64 or strings,
+        and ``probabilities``, what ``predict_proba`` returns. A runtime adds in another order: results are equal to rounding.
+
+    Raises
+    ------
+    TypeError
+        If it is something else, or computes with methods or functions of the user's own, or its classes are neither integers
+        nor strings.
+    ValueError
+        If a weight or bias is infinite or NaN, or an estimator is not fitted.
+    """
+    if isinstance(model, BookNetwork):
+        graph = _of_network(model)
+    elif isinstance(model, _estimators()):
+        _check_estimator(model)
+        graph = _of_estimator(model, getattr(model, "classes_", None), np.asarray(model.coefs_[0]).dtype)
+    else:
+        raise TypeError(f"model must be a network or an estimator of nndl_ext, not a {type(model).__name__}")
+    return graph.finished()
+
+
+def register_skl2onnx() -> None:
+    """Let skl2onnx convert the estimators of `nndl_ext.sklearn`, alone and inside of pipelines and searches.
+
+    To be called once; calling it again does nothing new. Nothing registers them by itself, because what skl2onnx knows belongs
+    to the whole program.
+
+    >>> from skl2onnx import to_onnx
+    >>> export.register_skl2onnx()
+    >>> to_onnx(make_pipeline(StandardScaler(), MLPClassifier()).fit(X, y), X[:1], options={"zipmap": False})
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx or scikit-learn is not installed.
+    """
+    try:
+        from skl2onnx import update_registered_converter
+    except ImportError:
+        raise ImportError("register_skl2onnx needs skl2onnx: pip install skl2onnx") from None
+    from nndl_ext.sklearn import MLPClassifier, MLPRegressor
+
+    options = {"zipmap": [True, False, "columns"], "output_class_labels": [False, True], "nocl": [True, False]}
+    update_registered_converter(MLPClassifier, "NndlExtMLPClassifier", _declare, _convert, options=options)
+    update_registered_converter(MLPRegressor, "NndlExtMLPRegressor", _declare, _convert)
+
+
+@dataclass
+class _Graph:
+    """A graph that is being made.
+
+    Attributes
+    ----------
+    dtype : numpy.dtype
+        What it computes in.
+    inputs : int
+        The number of its inputs.
+    nodes, tensors : list
+        Its operators, in the order in which they run, and its numbers.
+    outputs : list
+        What it tells of its outputs.
+    """
+
+    dtype: np.dtype
+    inputs: int
+    nodes: list[Any] = field(default_factory=list)
+    tensors: list[Any] = field(default_factory=list)
+    outputs: list[Any] = field(default_factory=list)
+
+    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """Add an operator, and return the name of its result."""
+        result = f"{operator}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [result], name=f"{result}_node", **attributes))
+        return result
+
+    def constant(self, name: str, array: np.ndarray) -> str:
+        """Add numbers or strings, and return their name."""
+        self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def number(self, value: float) -> str:
+        """Add a number that the graph computes with."""
+        return self.constant(f"number_{len(self.tensors)}", np.array(value, self.dtype))
+
+    def output(self, name: str, value: str, element: int, shape: Sequence[str | int]) -> None:
+        """Give a result out under a name."""
+        self.nodes.append(helper.make_node("Identity", [value], [name], name=f"{name}_node"))
+        self.outputs.append(helper.make_tensor_value_info(name, element, shape))
+
+    @property
+    def element(self) -> int:
+        """ONNX's number for the dtype."""
+        return helper.np_dtype_to_tensor_dtype(self.dtype)
+
+    def finished(self) -> onnx.ModelProto:
+        """The model, checked."""
+        x = helper.make_tensor_value_info("X", self.element, ["n", self.inputs])
+        graph = helper.make_graph(self.nodes, "nndl-ext", [x], self.outputs, self.tensors)
+        operators = [helper.make_opsetid("", _OPERATOR_SET)]
+        model = helper.make_model(graph, opset_imports=operators, ir_version=_FORMAT, producer_name="nndl-ext")
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+def _of_network(net: BookNetwork) -> _Graph:
+    """The graph of one of the book's networks."""
+    steps = isinstance(net, perceptron.Network)
+    if getattr(net.feedforward, "__func__", None) is not _STEPS if steps else net._overrides("feedforward"):
+        raise TypeError(f"ONNX can't call the feedforward of a {type(net).__module__}.{type(net).__qualname__}")
+    graph = _Graph(net.dtype, net.sizes[0])
+    activations = ["step"] * (net.num_layers - 1) if steps else net._model.activations
+    outputs = _add_layers(graph, net._model, activations)
+    graph.output("output", outputs, graph.element, ["n", net.sizes[-1]])
+    return graph
+
+
+def _estimators() -> tuple[Any, ...]:
+    """The classes of the estimators, if there is scikit-learn."""
+    try:
+        from nndl_ext.sklearn import MLPClassifier, MLPRegressor
+    except ImportError:
+        return ()
+    return MLPClassifier, MLPRegressor
+
+
+def _check_estimator(model: Any) -> None:
+    """Refuse an estimator that is not fitted, or predicts in another way than ours."""
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(model, "coefs_")
+    kind = next(kind for kind in _estimators() if isinstance(model, kind))
+    for name in ("predict", "predict_proba"):
+        if getattr(type(model), name, None) is not getattr(kind, name, None):
+            raise TypeError(f"ONNX can't call the {name} of a {type(model).__module__}.{type(model).__qualname__}")
+
+
+def _of_estimator(model: Any, classes: Any, dtype: np.dtype, given: int | None = None) -> _Graph:
+    """The graph of an estimator with these names of its classes, which casts inputs of another type, ``given`` as ONNX's
+    number for it."""
+    network = model._network(dtype)
+    graph = _Graph(network.dtype, network.sizes[0])
+    x = "X" if given in (None, graph.element) else graph.add("Cast", "X", to=graph.element)
+    outputs = _add_layers(graph, network, network.activations, x)
+    if classes is None:
+        graph.output("variable", outputs, graph.element, ["n", network.sizes[-1]])
+    elif network.activations[-1] == "softmax":
+        _add_label(graph, classes, graph.add("ArgMax", outputs, axis=1, keepdims=0))
+        graph.output("probabilities", outputs, graph.element, ["n", network.sizes[-1]])
+    elif network.sizes[-1] == 1:
+        _add_label(graph, classes, graph.add("Squeeze", _over_half(graph, outputs), graph.constant("axis", np.array([1]))))
+        both = graph.add("Concat", graph.add("Sub", graph.number(1), outputs), outputs, axis=1)
+        graph.output("probabilities", both, graph.element, ["n", 2])
+    else:
+        graph.output("label", _over_half(graph, outputs), onnx.TensorProto.INT64, ["n", network.sizes[-1]])
+        graph.output("probabilities", outputs, graph.element, ["n", network.sizes[-1]])
+    return graph
+
+
+def _over_half(graph: _Graph, outputs: str) -> str:
+    """1 where an output is above a half, else 0."""
+    return graph.add("Cast", graph.add("Greater", outputs, graph.number(0.5)), to=onnx.TensorProto.INT64)
+
+
+def _add_label(graph: _Graph, known: np.ndarray, index: str) -> None:
+    """Give out the label of a class, of which only the place is known."""
+    classes = np.resize(known, max(2, len(known)))  # where there is one class, it is the label of both sides
+    if all(isinstance(name, str) for name in classes):
+        names = np.array(classes, object)
+    else:
+        try:
+            names = classes.astype(np.int64)
+        except (TypeError, ValueError, OverflowError):
+            names = np.empty(0)
+        if not np.array_equal(names, classes):
+            raise TypeError(f"classes must be integers or strings for ONNX, not {classes[:10].tolist()}")
+    label = graph.add("Gather", graph.constant("classes", names), index)
+    graph.output("label", label, onnx.TensorProto.STRING if names.dtype == object else onnx.TensorProto.INT64, ["n"])
+
+
+def _add_layers(graph: _Graph, network: Model, activations: Sequence[Any], x: str = "X") -> str:
+    """Add the layers of a network, and return the name of its outputs."""
+    layers = zip(*parameters.views(network.parameters.layout, network.parameters.finite()), activations, strict=True)
+    for number, (biases, weights, activation) in enumerate(layers, 1):
+        matrix = graph.constant(f"weights_{number}", np.asarray(weights))
+        row = graph.constant(f"biases_{number}", biases[:, 0])
+        x = _activated(graph, graph.add("Gemm", x, matrix, row, transB=1), activation)
+    return x
+
+
+def _activated(graph: _Graph, z: str, activation: Any) -> str:
+    """Add an activation, and return the name of its values."""
+    if activation == "identity":
+        return z
+    if activation == "step":
+        return graph.add("Cast", graph.add("Greater", z, graph.number(0)), to=graph.element)
+    if activation == "softplus":  # ONNX's own, which onnxruntime has in float32 only, would be this
+        small = graph.add("Exp", graph.add("Neg", graph.add("Abs", z)))
+        return graph.add("Add", graph.add("Relu", z), graph.add("Log", graph.add("Add", small, graph.number(1))))
+    if not isinstance(activation, str):
+        raise TypeError(f"ONNX knows the activations {', '.join(ACTIVATIONS)}, and can't call {activation!r}")
+    return graph.add(_OPERATORS[activation], z)
+
+
+def _declare(operator: Any) -> None:
+    """Tell skl2onnx the types and shapes of an estimator's outputs."""
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
+
+    types = {
+        onnx.TensorProto.DOUBLE: DoubleTensorType,
+        onnx.TensorProto.FLOAT: FloatTensorType,
+        onnx.TensorProto.INT64: Int64TensorType,
+        onnx.TensorProto.STRING: StringTensorType,
+    }
+    rows = operator.inputs[0].get_first_dimension()
+    for declared, output in zip(operator.outputs, _asked_for(operator).outputs, strict=True):
+        tensor = output.type.tensor_type
+        declared.set_type(types[tensor.elem_type]([rows, *(size.dim_value for size in tensor.shape.dim[1:])]))
+
+
+def _convert(scope: Any, operator: Any, container: Any) -> None:
+    """Put an estimator's graph into the one that skl2onnx makes."""
+    from skl2onnx.helpers.integration import add_onnx_graph
+
+    add_onnx_graph(scope, operator, container, _asked_for(operator).finished())
+
+
+def _asked_for(operator: Any) -> _Graph:
+    """The graph of an estimator for what it gets from what stands before it: in float64 for that, else in float32."""
+    from skl2onnx.common.data_types import guess_proto_type
+    from skl2onnx.common.utils_classifier import get_label_classes
+
+    model = operator.raw_operator
+    classes = get_label_classes(operator.scope_inst, model) if hasattr(model, "classes_") else None
+    given = guess_proto_type(operator.inputs[0].type)
+    dtype = np.dtype(np.float64 if given == onnx.TensorProto.DOUBLE else np.float32)
+    return _of_estimator(model, classes, dtype, given)

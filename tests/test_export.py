@@ -1,0 +1,229 @@
+"""Networks and estimators as ONNX models: onnxruntime computes what they do, alone and behind what skl2onnx converts."""
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx")
+runtime = pytest.importorskip("onnxruntime")
+from nndl_ext import export, network, network2, perceptron  # noqa: E402
+from nndl_ext._core.functions import ACTIVATIONS, AT_THE_OUTPUT  # noqa: E402
+
+try:
+    from sklearn.datasets import load_diabetes, load_digits
+    from sklearn.exceptions import NotFittedError
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from nndl_ext.sklearn import MLPClassifier, MLPRegressor
+except ImportError:
+    load_digits = None
+needs_sklearn = pytest.mark.skipif(load_digits is None, reason="scikit-learn is not installed")
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning") if load_digits else ()
+
+DTYPES = [np.float32, np.float64]
+HIDDEN = [name for name in ACTIVATIONS if name not in AT_THE_OUTPUT]
+
+
+def run(model, x):
+    """What onnxruntime makes of a model: the outputs by name."""
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3
+    session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {session.get_inputs()[0].name: x}), strict=True))
+
+
+def assert_close(theirs, ours, rounding=0.0):
+    """Equal to 1e-6 of the largest output in float32, and what rounding may add; to 1e-12 in float64."""
+    assert theirs.dtype == ours.dtype
+    assert theirs.shape == ours.shape
+    tolerance = (1e-6 if ours.dtype == np.float32 else 1e-12) * max(1, np.abs(ours).max())
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=tolerance + rounding)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_book_s_network_on_mnist(mnist, dtype):
+    net = network.Network([784, 30, 10], dtype=dtype, seed=0)
+    net.SGD(mnist[0][:5000], 2, 10, 3.0)
+    x = np.hstack([x for x, _ in mnist[2][:2000]]).astype(dtype)
+    outputs = run(export.to_onnx(net), np.ascontiguousarray(x.T))["output"]
+    assert_close(outputs, net.feedforward(x).T)
+    assert (outputs.argmax(axis=1) == net.predict(x)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("output", ACTIVATIONS)
+def test_activations(mnist, hidden, output, dtype):
+    cost = network2.LogLikelihoodCost if output == "softmax" else network2.QuadraticCost
+    net = network2.Network([784, 20, 10, 10], cost, activation=hidden, output_activation=output, dtype=dtype, seed=0)
+    exact = network2.Network(net.sizes, cost, activation=hidden, output_activation=output)
+    exact.weights, exact.biases = net.weights, net.biases
+    x = np.hstack([x for x, _ in mnist[2][:300]]).astype(dtype)
+    rounding = np.abs(net.feedforward(x) - exact.feedforward(x)).max()
+    assert_close(run(export.to_onnx(net), np.ascontiguousarray(x.T))["output"], net.feedforward(x).T, rounding)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_perceptrons(dtype):
+    net = perceptron.Network([2, 3, 1], dtype=dtype, seed=0)
+    net.weights, net.biases = [np.full((3, 2), -2.0), np.full((1, 3), 1.0)], [np.full((3, 1), 3.0), np.full((1, 1), -0.5)]
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype)
+    outputs = run(export.to_onnx(net), x)["output"]
+    np.testing.assert_array_equal(outputs, net.feedforward(x.T).T)
+    assert outputs.ravel().tolist() == [1, 1, 1, 0]
+
+
+def labels_of(kind):
+    """Labels of the digits, of a kind of classification."""
+    digits = load_digits().target
+    return {
+        "ten classes": digits,
+        "two classes": digits > 4,
+        "one class": np.full(len(digits), 7),
+        "strings": np.array([f"n°{digit}" for digit in digits]),
+        "two strings": np.where(digits % 2, "odd", "even").astype(object),
+        "whole floats": digits % 3 - 1.0,
+        "several labels": np.column_stack([digits > 4, digits % 2, digits == 3]).astype(int),
+        "two labels": np.column_stack([digits > 4, digits % 2]),
+    }[kind]
+
+
+KINDS = ["ten classes", "two classes", "one class", "strings", "two strings", "whole floats", "several labels", "two labels"]
+
+
+def assert_classifies(outputs, ours, x):
+    assert_close(outputs["probabilities"], ours.predict_proba(x))
+    label, expected = outputs["label"], ours.predict(x)
+    assert label.shape == expected.shape
+    assert label.dtype in (np.int64, object)
+    assert (label == expected).all()
+
+
+@needs_sklearn
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_classifiers(kind, dtype):
+    x = (load_digits().data / 16).astype(dtype)
+    ours = MLPClassifier((20, 10), ["softplus", "tanh"], max_iter=10, random_state=0).fit(x, labels_of(kind))
+    assert_classifies(run(export.to_onnx(ours), x), ours, x)
+
+
+@needs_sklearn
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_regressors(loss, outputs, dtype):
+    x, y = load_diabetes(return_X_y=True)
+    y = y / 100 if outputs == 1 else np.column_stack([y, y[::-1], y**2 / 100]) / 100
+    ours = MLPRegressor(loss, 30, max_iter=20, random_state=0).fit(x.astype(dtype), y)
+    given = run(export.to_onnx(ours), x.astype(dtype))["variable"]
+    assert_close(given, ours.predict(x.astype(dtype)).reshape(-1, outputs))
+
+
+@needs_sklearn
+def test_what_is_exported_is_what_stands_in_the_estimator():
+    x, y = load_digits(return_X_y=True)
+    ours = MLPClassifier(5, max_iter=2, random_state=0).fit(x, y)
+    ours.coefs_[0] = ours.coefs_[0] / 2
+    assert_classifies(run(export.to_onnx(ours), x), ours, x)
+
+
+@pytest.fixture
+def converted():
+    """skl2onnx's ``to_onnx``, which knows our estimators."""
+    skl2onnx = pytest.importorskip("skl2onnx")
+    export.register_skl2onnx()
+    export.register_skl2onnx()
+    return skl2onnx.to_onnx
+
+
+@needs_sklearn
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_pipelines_of_classifiers(converted, kind, dtype):
+    x = load_digits().data.astype(dtype)
+    network = MLPClassifier((20, 10), ["softplus", "tanh"], max_iter=10, random_state=0)
+    ours = make_pipeline(StandardScaler(), network).fit(x, labels_of(kind))
+    assert_classifies(run(converted(ours, x[:1], options={"zipmap": False}), x), ours, x)
+
+
+@needs_sklearn
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_pipelines_of_regressors(converted, outputs, dtype):
+    x, y = load_diabetes(return_X_y=True, scaled=False)
+    x, y = x.astype(dtype), y if outputs == 1 else np.column_stack([y, y[::-1], y**2 / 100])
+    ours = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=30, max_iter=20, random_state=0)).fit(x, y / 100)
+    assert_close(run(converted(ours, x[:1]), x)["variable"], ours.predict(x).reshape(-1, outputs))
+
+
+@needs_sklearn
+def test_skl2onnx_s_options_and_inputs(converted):
+    x, y = load_digits(return_X_y=True)
+    ours = MLPClassifier(10, max_iter=3, random_state=0).fit(x.astype(np.float32), y)
+    whole = x.astype(np.int64)
+    assert_classifies(run(converted(ours, whole[:1], options={"zipmap": False}), whole), ours, x.astype(np.float32))
+    maps = run(converted(ours, x[:1].astype(np.float32)), x[:3].astype(np.float32))["output_probability"]
+    assert [max(row, key=row.get) for row in maps] == ours.predict(x[:3]).tolist()
+    columns = run(converted(ours, x[:1], options={"zipmap": "columns"}), x[:3])
+    assert len(columns) == 11
+    nameless = MLPClassifier(10, max_iter=3, random_state=0).fit(x, y.astype(str))
+    places = run(converted(nameless, x[:1], options={"zipmap": False, "nocl": True}), x)["label"]
+    assert (nameless.classes_[places] == nameless.predict(x)).all()
+    search = GridSearchCV(ours, {"alpha": [0.1, 1]}, cv=2).fit(x, y)
+    assert_classifies(run(converted(search, x[:1], options={"zipmap": False}), x), search, x)
+
+
+class Cubes:
+    """An activation of a user's own."""
+
+    fn = staticmethod(lambda z: z**3)
+    prime = staticmethod(lambda z: 3 * z**2)
+
+
+class Halved(network.Network):
+    """A network with a method of a user's own."""
+
+    def feedforward(self, a):
+        return super().feedforward(a) / 2
+
+
+class Never(perceptron.Network):
+    """Perceptrons with one."""
+
+    def feedforward(self, a):
+        return 0 * super().feedforward(a)
+
+
+def test_what_onnx_does_not_have_is_refused():
+    own = network2.Network([4, 3, 2], activation=Cubes())
+    with pytest.raises(TypeError, match=r"ONNX knows the activations identity, .*, and can't call <.*Cubes object"):
+        export.to_onnx(own)
+    for kind in (Halved, Never):
+        with pytest.raises(TypeError, match=f"ONNX can't call the feedforward of a .*{kind.__name__}"):
+            export.to_onnx(kind([4, 2]))
+    with pytest.raises(TypeError, match="model must be a network or an estimator of nndl_ext, not a list"):
+        export.to_onnx([4, 2])
+    net = network.Network([4, 2])
+    net.weights[0][1, 2] = np.nan
+    with pytest.raises(ValueError, match="weights"):
+        export.to_onnx(net)
+
+
+@needs_sklearn
+def test_estimators_that_are_refused():
+    with pytest.raises(NotFittedError):
+        export.to_onnx(MLPClassifier())
+    x, y = load_digits(return_X_y=True)
+    ours = MLPClassifier(5, max_iter=1).fit(x, np.uint64(2**63) + y.astype(np.uint64))
+    with pytest.raises(TypeError, match=r"classes must be integers or strings for ONNX, not \[9223372036854775808, "):
+        export.to_onnx(ours)
+
+    class Rounded(MLPRegressor):
+        def predict(self, x):
+            return super().predict(x).round()
+
+    with pytest.raises(TypeError, match=r"ONNX can't call the predict of a .*Rounded"):
+        export.to_onnx(Rounded(max_iter=1).fit(x, y))
