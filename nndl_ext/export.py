@@ -47,7 +47,8 @@ def to_onnx(model: Any) -> onnx.ModelProto:
         Its input ``X`` has shape (n, inputs) and the model's dtype: an estimator's is that of its ``coefs_``. The output of a
         network is ``output``, of shape (n, outputs). As with skl2onnx, that of a regressor is ``variable``, of that shape, too;
         and those of a classifier are ``label``, of shape (n,) or, for several labels at once, (n, labels), int64 or strings,
-        and ``probabilities``, what ``predict_proba`` returns. A runtime adds in another order: results are equal to rounding.
+        and ``probabilities``, what ``predict_proba`` returns. A runtime adds in another order and has an exponential function
+        of its own: results are equal to rounding of the largest output.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def to_onnx(model: Any) -> onnx.ModelProto:
 
 
 def register_skl2onnx() -> None:
-    """Let skl2onnx convert the estimators of `nndl_ext.sklearn`, alone and inside of pipelines and searches.
+    """Let skl2onnx convert the estimators of `nndl_ext.sklearn`, alone and inside of pipelines, searches and ensembles.
 
     To be called once; calling it again does nothing new. Nothing registers them by itself, because what skl2onnx knows belongs
     to the whole program.
@@ -266,10 +267,19 @@ def _declare(operator: Any) -> None:
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
-    """Put an estimator's graph into the one that skl2onnx makes."""
-    from skl2onnx.helpers.integration import add_onnx_graph
-
-    add_onnx_graph(scope, operator, container, _asked_for(operator).finished())
+    """Put an estimator's graph into the one that skl2onnx makes, under names that are new there."""
+    graph = _asked_for(operator)
+    names = {"X": operator.inputs[0].full_name}
+    names.update((own.name, declared.full_name) for own, declared in zip(graph.outputs, operator.outputs, strict=True))
+    for tensor in graph.tensors:
+        names[tensor.name] = tensor.name = scope.get_unique_variable_name(tensor.name)
+    for node in graph.nodes:
+        names.update((name, scope.get_unique_variable_name(name)) for name in node.output if name not in names)
+        node.input[:], node.output[:] = [names[name] for name in node.input], [names[name] for name in node.output]
+        node.name = scope.get_unique_operator_name(node.name)
+    container.initializers.extend(graph.tensors)
+    container.nodes.extend(graph.nodes)
+    container.node_domain_version_pair_sets.add(("", _OPERATOR_SET))
 
 
 def _asked_for(operator: Any) -> _Graph:

@@ -9,11 +9,15 @@ from nndl_ext import export, network, network2, perceptron  # noqa: E402
 from nndl_ext._core.functions import ACTIVATIONS, AT_THE_OUTPUT  # noqa: E402
 
 try:
+    from sklearn.base import clone
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.compose import make_column_transformer
     from sklearn.datasets import load_diabetes, load_digits
+    from sklearn.ensemble import BaggingClassifier, StackingClassifier
     from sklearn.exceptions import NotFittedError
     from sklearn.model_selection import GridSearchCV
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
     from nndl_ext.sklearn import MLPClassifier, MLPRegressor
 except ImportError:
@@ -157,6 +161,32 @@ def test_pipelines_of_regressors(converted, outputs, dtype):
     x, y = x.astype(dtype), y if outputs == 1 else np.column_stack([y, y[::-1], y**2 / 100])
     ours = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=30, max_iter=20, random_state=0)).fit(x, y / 100)
     assert_close(run(converted(ours, x[:1]), x)["variable"], ours.predict(x).reshape(-1, outputs))
+
+
+@needs_sklearn
+@pytest.mark.parametrize("ensemble", ["CalibratedClassifierCV", "BaggingClassifier", "StackingClassifier"])
+def test_ensembles(converted, ensemble):
+    x, y = load_digits(return_X_y=True)
+    ours = MLPClassifier(10, max_iter=5, random_state=0)
+    around = {
+        "CalibratedClassifierCV": lambda: CalibratedClassifierCV(ours, cv=2),
+        "BaggingClassifier": lambda: BaggingClassifier(ours, n_estimators=3, random_state=0),
+        "StackingClassifier": lambda: StackingClassifier([("ours", ours), ("other", clone(ours).set_params(alpha=1))], cv=2),
+    }[ensemble]().fit(x, y)
+    outputs = run(converted(around, x[:1], options={"zipmap": False}), x)
+    np.testing.assert_allclose(outputs["probabilities"], around.predict_proba(x), atol=1e-6)
+    assert (outputs["label"] == around.predict(x)).all()
+
+
+@needs_sklearn
+def test_a_frame_through_a_column_transformer(converted):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"length": np.arange(60.0) % 7, "kind": np.array(list("abc"))[np.arange(60) % 3]})
+    columns = make_column_transformer((StandardScaler(), ["length"]), (OneHotEncoder(), ["kind"]))
+    ours = make_pipeline(columns, MLPRegressor(max_iter=20, random_state=0)).fit(frame, frame["length"] * 2)
+    session = runtime.InferenceSession(converted(ours, frame[:1]).SerializeToString(), providers=["CPUExecutionProvider"])
+    (given,) = session.run(None, {name: frame[[name]].to_numpy(kind) for name, kind in (("length", float), ("kind", object))})
+    np.testing.assert_allclose(given[:, 0], ours.predict(frame), rtol=1e-6)
 
 
 @needs_sklearn
