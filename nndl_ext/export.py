@@ -64,7 +64,7 @@ def to_onnx(model: Any) -> onnx.ModelProto:
         _check_estimator(model)
         graph = _of_estimator(model, getattr(model, "classes_", None), np.asarray(model.coefs_[0]).dtype)
     else:
-        raise TypeError(f"model must be a network or an estimator of nndl_ext, not a {type(model).__name__}")
+        raise TypeError(f"model must be a network or an estimator of nndl_ext, not {type(model).__name__}")
     return graph.finished()
 
 

@@ -1,5 +1,8 @@
 """Networks and estimators as ONNX models: onnxruntime computes what they do, alone and behind what skl2onnx converts."""
 
+import sys
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -234,12 +237,22 @@ def test_what_onnx_does_not_have_is_refused():
     for kind in (Halved, Never):
         with pytest.raises(TypeError, match=f"ONNX can't call the feedforward of a .*{kind.__name__}"):
             export.to_onnx(kind([4, 2]))
-    with pytest.raises(TypeError, match="model must be a network or an estimator of nndl_ext, not a list"):
+    with pytest.raises(TypeError, match="model must be a network or an estimator of nndl_ext, not list"):
         export.to_onnx([4, 2])
     net = network.Network([4, 2])
     net.weights[0][1, 2] = np.nan
     with pytest.raises(ValueError, match="weights"):
         export.to_onnx(net)
+
+
+def test_what_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    with pytest.raises(ImportError, match="register_skl2onnx needs skl2onnx: pip install skl2onnx"):
+        export.register_skl2onnx()
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.delitem(sys.modules, "nndl_ext.export")
+    with pytest.raises(ImportError, match=r"nndl_ext.export needs onnx: pip install 'nndl-ext\[onnx\]'"):
+        import_module("nndl_ext.export")
 
 
 @needs_sklearn
