@@ -48,7 +48,8 @@ def to_onnx(model: Any) -> onnx.ModelProto:
         network is ``output``, of shape (n, outputs). As with skl2onnx, that of a regressor is ``variable``, of that shape, too;
         and those of a classifier are ``label``, of shape (n,) or, for several labels at once, (n, labels), int64 or strings,
         and ``probabilities``, what ``predict_proba`` returns. A runtime adds in another order and has an exponential function
-        of its own: results are equal to rounding of the largest output.
+        of its own: results are equal to rounding of the largest output, unless
+        a perceptron's weighted sum is so near to 0 that rounding decides.
 
     Raises
     ------
@@ -124,7 +125,7 @@ class _Graph:
 
     def constant(self, name: str, array: np.ndarray) -> str:
         """Add numbers or strings, and return their name."""
-        self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.tensors.append(numpy_helper.from_array(array, name))
         return name
 
     def number(self, value: float) -> str:
@@ -196,7 +197,9 @@ def _of_estimator(model: Any, classes: Any, dtype: np.dtype, given: int | None =
         _add_label(graph, classes, graph.add("ArgMax", outputs, axis=1, keepdims=0))
         graph.output("probabilities", outputs, graph.element, ["n", network.sizes[-1]])
     elif network.sizes[-1] == 1:
-        _add_label(graph, classes, graph.add("Squeeze", _over_half(graph, outputs), graph.constant("axis", np.array([1]))))
+        _add_label(
+            graph, classes, graph.add("Squeeze", _over_half(graph, outputs), graph.constant("axis", np.array([1], np.int64)))
+        )
         both = graph.add("Concat", graph.add("Sub", graph.number(1), outputs), outputs, axis=1)
         graph.output("probabilities", both, graph.element, ["n", 2])
     else:
