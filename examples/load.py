@@ -49,8 +49,6 @@ right, times = asyncio.run(ask_all(f"http://127.0.0.1:{port}"))
 server.should_exit = True
 thread.join(10)
 
-print(
-    f"{len(times)} answers by {clients} clients at once, {right / len(times):.1%} right"
-)
+print(f"{len(times)} answers by {clients} clients at once, {right / len(times):.1%} right")
 for part in (0.5, 0.99):
     print(f"p{part * 100:.0f} {1000 * times[int(part * (len(times) - 1))]:.2f} ms")

@@ -17,9 +17,7 @@ network = MLPRegressor(
     max_iter=500,
     random_state=0,
 )
-model = TransformedTargetRegressor(
-    make_pipeline(StandardScaler(), network), transformer=StandardScaler()
-)
+model = TransformedTargetRegressor(make_pipeline(StandardScaler(), network), transformer=StandardScaler())
 
 scores = cross_val_score(model, X, y, cv=5)
 print(

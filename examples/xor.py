@@ -11,7 +11,5 @@ with redirect_stdout(io.StringIO()):  # a line for each of a thousand epochs
     net.SGD(data, 1000, 4, 3.0)
 
 for x, y in data:
-    print(
-        f"{x[0, 0]:g} xor {x[1, 0]:g} = {net.feedforward(x)[0, 0]:.3f}, should be {y}"
-    )
+    print(f"{x[0, 0]:g} xor {x[1, 0]:g} = {net.feedforward(x)[0, 0]:.3f}, should be {y}")
 print(f"{net.evaluate(data)} of 4 right, cost {net.cost(data):.5f}")
