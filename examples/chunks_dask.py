@@ -2,9 +2,8 @@
 
     python examples/chunks_dask.py --copies 20 --chunk 10000
 
-It writes MNIST's training images, each shifted in 20 ways, into a file of 784 MB, and trains on it by ``partial_fit``, chunk by
-chunk. A ``dask.array`` says how a chunk is made, from a part of the file, and makes it when its turn comes (``from_array`` of
-Dask 2026.8 would copy a memory-mapped array whole). For one file NumPy is enough: a slice of that array is a chunk.
+It writes MNIST's images, each shifted in 20 ways, into a file of 784 MB, and trains on it by ``partial_fit``, chunk by chunk. A
+``dask.array`` makes a chunk when its turn comes. For one file NumPy is enough: a slice of a memory-mapped array is a chunk.
 """
 
 import argparse
