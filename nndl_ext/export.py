@@ -1,8 +1,8 @@
 """Networks as ONNX models, for programs that are not in Python (the extra ``onnx``).
 
 >>> import onnx
->>> from nndl_ext import export
->>> onnx.save(export.to_onnx(net), "net.onnx")
+>>> from nndl_ext import Network, export
+>>> onnx.save(export.to_onnx(Network([784, 30, 10])), "net.onnx")
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def to_onnx(model: Any) -> onnx.ModelProto:
         network is ``output``, of shape (n, outputs). As with skl2onnx, that of a regressor is ``variable``, of that shape, too;
         and those of a classifier are ``label``, of shape (n,) or, for several labels at once, (n, labels), int64 or strings,
         and ``probabilities``, what ``predict_proba`` returns. A runtime adds in another order and has an exponential function
-        of its own: results are equal to rounding of the largest output, unless
-        a perceptron's weighted sum is so near to 0 that rounding decides.
+        of its own: results are equal to rounding of the largest output, unless a perceptron's weighted sum is so near to 0 that
+        rounding decides.
 
     Raises
     ------
@@ -58,6 +58,13 @@ def to_onnx(model: Any) -> onnx.ModelProto:
         nor strings.
     ValueError
         If a weight or bias is infinite or NaN, or an estimator is not fitted.
+
+    Examples
+    --------
+    >>> from nndl_ext import Network
+    >>> model = to_onnx(Network([784, 30, 10], seed=0))
+    >>> [node.op_type for node in model.graph.node]
+    ['Gemm', 'Sigmoid', 'Gemm', 'Sigmoid', 'Identity']
     """
     if isinstance(model, BookNetwork):
         graph = _of_network(model)
@@ -75,14 +82,24 @@ def register_skl2onnx() -> None:
     To be called once; calling it again does nothing new. Nothing registers them by itself, because what skl2onnx knows belongs
     to the whole program.
 
-    >>> from skl2onnx import to_onnx
-    >>> export.register_skl2onnx()
-    >>> to_onnx(make_pipeline(StandardScaler(), MLPClassifier()).fit(X, y), X[:1], options={"zipmap": False})
-
     Raises
     ------
     ImportError
         If skl2onnx or scikit-learn is not installed.
+
+    Examples
+    --------
+    >>> import skl2onnx
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from nndl_ext.sklearn import MLPClassifier
+    >>> register_skl2onnx()
+    >>> x, y = load_iris(return_X_y=True)
+    >>> pipeline = make_pipeline(StandardScaler(), MLPClassifier(max_iter=500, learning_rate_init=0.01)).fit(x, y)
+    >>> model = skl2onnx.to_onnx(pipeline, x[:1], options={"zipmap": False})
+    >>> [output.name for output in model.graph.output]
+    ['label', 'probabilities']
     """
     try:
         from skl2onnx import update_registered_converter

@@ -20,8 +20,9 @@ if not DOCS.exists():
     pytest.skip("the documentation is not part of an installed package", allow_module_level=True)
 
 PAGES = [path for path in sorted(DOCS.rglob("*.rst")) if ">>>" in path.read_text(encoding="utf-8")]
-MODULES = ["mnist_loader", "network", "network2", "page", "perceptron", "plot", "reference", "sklearn"]
+MODULES = ["export", "mnist_loader", "network", "network2", "page", "perceptron", "plot", "reference", "sklearn"]
 NEEDS = {
+    "export": ["onnx", "skl2onnx", "sklearn"],
     "plot": ["matplotlib"],
     "sklearn": ["sklearn"],
     "mnist_loader": ["PIL"],

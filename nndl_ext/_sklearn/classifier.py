@@ -114,7 +114,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     --------
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
-    >>> MLPClassifier(solver="lbfgs", random_state=0).fit(X, y).predict(X[:3])
+    >>> MLPClassifier(solver="lbfgs", max_iter=1000, random_state=0).fit(X, y).predict(X[:3])
     array([0, 0, 0])
     """
 
