@@ -77,10 +77,12 @@ for dtype in (np.float32, np.float64):
     for outputs, optimiser in itertools.product((3, 20), (Descent(0.1), Momentum(0.1), Momentum(0.1, nesterov=True), Adam())):
         for hidden, output, cost in (("relu", "softmax", "log-likelihood"), ("tanh", "exp", "poisson"), ("tanh", "softmax", "huber")):
             model = Model([30, 9, outputs], dtype, 2, activations=[hidden, output], cost=cost, dropout=(0.4, 0))
-            kept = dataclasses.replace(optimiser, regularisation=Regularisation(0.1, 0.1))
+            kept = [dataclasses.replace(optimiser, regularisation=Regularisation(*each)) for each in ((0.1, 0.1), (0, 9, 30))]
             x, y = np.arange(300 * 30.0).reshape(300, 30) % 7 - 3, np.eye(outputs)[np.arange(300) % outputs]
             for data in (Dataset(x, y), Dataset(np.where(x > 1, x, 0), y)):
-                model.descend(data, Batches(np.arange(300), 150, np.ones(300), costs=np.zeros(2)), kept)
+                for each in kept:
+                    batches = Batches(np.arange(300), 150, np.ones(300), costs=np.zeros(2), squares=np.zeros(2))
+                    model.descend(data, batches, each)
                 model.costs(model.outputs(data), y.astype(dtype))
 '
 
@@ -129,7 +131,7 @@ planted)
     build asan
     must_find "heap-buffer-overflow" with_asan .venv/bin/python -c "$small_run"
     prepare
-    plant src_cython/kernels.pyx 's/order\[remaining\], order\[j\] = /order[remaining + 1], order[j] = /'
+    plant src_cython/arrays.pxi 's/order\[remaining\], order\[j\] = /order[remaining + 1], order[j] = /'
     build checked
     must_find "IndexError: Out of bounds" .venv/bin/python -c "$small_run"
     prepare
