@@ -17,6 +17,7 @@ STYLES = {  # colour and marker, in the order of the legend
     "PyTorch": ("#5b2c6f", "D"),
     "scikit-learn": ("#f39c12", "^"),
     "the book's NumPy": ("#7f8c8d", "X"),
+    "without it": ("#c0392b", "d"),
 }
 OURS = "#c0392b"
 

@@ -6,14 +6,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-REFERENCE, FASTEST, JAX = "the book's NumPy", "fastest other peer", "JAX"
+REFERENCE, FASTEST, JAX, SCIKIT = "the book's NumPy", "fastest other peer", "JAX", "scikit-learn"
+WITHOUT = "without it"  # ours, without what the job adds
+RELU = {"hidden": "relu", "optimiser": "Adam"}
+CLASSIFIER = {**RELU, "output": "softmax", "cost": "log-likelihood"}
+REGRESSOR = {**RELU, "output": "identity", "data": "dense"}
 
 
 @dataclass(frozen=True)
 class Job:
     """Something to measure: ``call`` is the peers' method, and each goal a wanted ratio to a peer's time, or the fastest's.
 
-    The data are "mnist", scikit-learn's "digits" ten times over, or normal deviates: "dense", "half zeros" or "1 % filled".
+    The data are "mnist", scikit-learn's "iris" or "digits", these ten times over, normal deviates, "dense", "half zeros" or
+    "1 % filled", or a sparse matrix like that of texts, "0.1 % filled". What ``api`` names says which peers there are.
     """
 
     sizes: tuple[int, ...]
@@ -28,10 +33,18 @@ class Job:
     optimiser: str = "descent"
     threads: int = 1
     call: str = "train"
+    api: str = "network"
+    adds: str = ""  # to what network2 would do without it
+    epochs: int = 1  # of a call, whose time is that of one of them
+    workers: int = 1  # processes, each with so many threads
 
     @property
     def group(self):
         """The table to which it belongs."""
+        if self.api == "network2":
+            return "cross-entropy with network2"
+        if self.api == "estimator":
+            return f"scikit-learn's estimators, {self.dtype}"
         return f"{self.hidden} and {self.optimiser}, {self.dtype}" if self.call == "train" else "evaluation"
 
     def __str__(self):
@@ -40,10 +53,23 @@ class Job:
     @property
     def label(self):
         """What the job is within its group."""
-        what = {"train": f"m {self.batch}, {self.rows:,}", "predict": f"feedforward {self.rows:,}"}
+        what = {
+            "train": f"m {self.batch}, {self.rows:,}",
+            "predict": f"feedforward {self.rows:,}",
+            "fit": f"m {self.batch}, {self.epochs} epochs, {self.rows:,}",
+            "default_fit": f"default fit, {self.rows:,}",
+            "predict_one": "predict 1",
+            "search": f"GridSearchCV of 48 fits, {self.rows:,}",
+        }
         parts = [f"{[*self.sizes]} {what.get(self.call, f'{self.call} {self.rows:,}')} {self.data}"]
-        parts += [self.output] * (self.output == "softmax") + [self.dtype] * (self.call != "train")
-        return ", ".join(parts + [f"{self.threads} cores"] * (self.threads > 1))
+        parts += [self.output] * (self.output == "softmax" and self.api == "network") + [self.adds] * bool(self.adds)
+        parts += [self.dtype] * (self.dtype not in self.group) + [f"{self.cores} cores"] * (self.cores > 1)
+        return ", ".join(parts)
+
+    @property
+    def cores(self):
+        """How many it is held to."""
+        return self.threads * self.workers
 
 
 def against_jax(least, sizes, batch, rows, **options):
@@ -82,17 +108,46 @@ def in_float64(job):
 
 def jobs_of_adam():
     """The second table: relu and Adam."""
-    relu = {"hidden": "relu", "optimiser": "Adam"}
-    classifier = {**relu, "output": "softmax", "cost": "log-likelihood"}
-    regressor = {**relu, "output": "identity", "data": "dense"}
     return [
-        against_jax(1.25, (8, 100, 1), 200, 20_000, **regressor),
-        against_jax(1.45, (8, 64, 64, 1), 32, 20_000, **regressor),
-        against_jax(1.5, (64, 100, 10), 200, 17_970, **classifier, data="digits"),
-        against_jax(1.9, (64, 100, 10), 32, 17_970, **classifier, data="digits"),
-        against_jax(2.2, (784, 100, 10), 200, 50_000, **classifier),
-        against_jax(2, (784, 100, 10), 32, 50_000, **classifier),
-        against_jax(3, (784, 30, 10), 10, 50_000, **classifier),
+        against_jax(1.25, (8, 100, 1), 200, 20_000, **REGRESSOR),
+        against_jax(1.45, (8, 64, 64, 1), 32, 20_000, **REGRESSOR),
+        against_jax(1.5, (64, 100, 10), 200, 17_970, **CLASSIFIER, data="digits"),
+        against_jax(1.9, (64, 100, 10), 32, 17_970, **CLASSIFIER, data="digits"),
+        against_jax(2.2, (784, 100, 10), 200, 50_000, **CLASSIFIER),
+        against_jax(2, (784, 100, 10), 32, 50_000, **CLASSIFIER),
+        against_jax(3, (784, 30, 10), 10, 50_000, **CLASSIFIER),
+    ]
+
+
+def jobs_of_network2(dtype, to_reference):
+    """What the book's chapter 3 costs: each goal but the reference's is the inverse of how many times as long it may take."""
+    job = Job((784, 30, 10), 10, 50_000, (), dtype, cost="cross-entropy", api="network2")
+    return [
+        replace(job, adds="cross-entropy and lmbda", goals=((WITHOUT, 1 / 1.1), (REFERENCE, to_reference))),
+        replace(job, adds="four monitors", goals=((WITHOUT, 1 / 1.5),)),
+        replace(job, adds="dropout", goals=((WITHOUT, 1 / 1.2),)),
+    ]
+
+
+def whole_fit(to_scikit, to_jax, sizes, batch, rows, epochs=20, **options):
+    goals = ((SCIKIT, to_scikit), *[(JAX, to_jax)] * bool(to_jax))
+    return Job(sizes, batch, rows, goals, call="fit", api="estimator", epochs=epochs, **options)
+
+
+def jobs_of_estimators():
+    """What users of scikit-learn do: whole fits, a prediction, a search."""
+    digits = {**CLASSIFIER, "data": "digits", "api": "estimator"}
+    return [
+        whole_fit(3, 1.2, (784, 100, 10), 200, 50_000, 5, **CLASSIFIER),
+        whole_fit(10, 3, (784, 30, 10), 10, 50_000, 5, **CLASSIFIER),
+        whole_fit(4, 1.2, (64, 100, 10), 200, 17_970, **CLASSIFIER, data="digits"),
+        whole_fit(6, 1.2, (64, 100, 10), 32, 17_970, **CLASSIFIER, data="digits"),
+        whole_fit(8, 1.2, (8, 100, 1), 200, 20_000, **REGRESSOR),
+        whole_fit(8, 1.2, (8, 64, 64, 1), 32, 20_000, **REGRESSOR),
+        whole_fit(5, None, (100_000, 50, 20), 200, 10_000, 5, **CLASSIFIER, data="0.1 % filled"),
+        Job((4, 100, 3), 150, 150, ((SCIKIT, 3),), **{**digits, "data": "iris"}, call="default_fit"),
+        Job((64, 100, 10), 200, 1_797, ((SCIKIT, 10),), **digits, call="predict_one"),
+        Job((64, 100, 10), 200, 1_797, ((SCIKIT, 4),), **digits, call="search", workers=2),
     ]
 
 
@@ -104,6 +159,9 @@ JOBS = [
     Job((784, 30, 10), 10, 10_000, ((REFERENCE, 100),), "float64", call="evaluate"),
     Job((784, 30, 10), 10, 1, ((REFERENCE, 6),), "float64", call="predict"),
     Job((784, 1000, 10), 10, 10_000, ((FASTEST, 1.0),), threads=2, call="predict"),
+    *jobs_of_network2("float64", 50),
+    *jobs_of_network2("float32", 90),
+    *jobs_of_estimators(),
 ]
 
 
@@ -115,12 +173,17 @@ def data_of(job):
 
         data = Dataset.from_pairs(mnist_loader.load_data_wrapper()[0][: job.rows])
         x, y = data.x, data.y
-    elif job.data == "digits":
-        from sklearn.datasets import load_digits
+    elif job.data in ("digits", "iris"):
+        from sklearn.datasets import load_digits, load_iris
 
-        pixels, labels = load_digits(return_X_y=True)
-        times = job.rows // len(pixels)
-        x, y = np.tile(pixels / 16, (times, 1)), np.tile(np.eye(10)[labels], (times, 1))
+        x, labels = {"digits": load_digits, "iris": load_iris}[job.data](return_X_y=True)
+        times, largest = job.rows // len(x), {"digits": 16, "iris": 1}[job.data]
+        x, y = np.tile(x / largest, (times, 1)), np.tile(np.eye(job.sizes[-1])[labels], (times, 1))
+    elif job.data == "0.1 % filled":
+        from scipy.sparse import random as random_matrix
+
+        x = random_matrix(job.rows, job.sizes[0], 0.001, "csr", job.dtype, random_state=0)
+        return x, np.eye(job.sizes[-1], dtype=job.dtype)[rng.integers(0, job.sizes[-1], job.rows)]
     else:
         x = rng.standard_normal((job.rows, job.sizes[0]))
         x *= rng.random(x.shape) < {"dense": 1, "half zeros": 0.5, "1 % filled": 0.01}[job.data]

@@ -46,7 +46,7 @@ def show(result):
         print(f"    -> {medians[OURS] / result['limit']:.2f} times the limit of {readable(result['limit'])}")
     for against, wanted in result["goals"]:
         if found := ratio_to(against, medians):
-            print(f"    -> {found[1]:.2f} times {found[0]} (goal {wanted})", flush=True)
+            print(f"    -> {found[1]:.2f} times {found[0]} (goal {wanted:.3g})", flush=True)
 
 
 def tables(results):
@@ -80,7 +80,7 @@ def _line(result):
     for against, wanted in result["goals"]:
         measured = ratio_to(against, medians)
         verdict = "" if measured is None else f": {'held' if measured[1] >= wanted else '**missed**'}, {measured[1]:.2f}"
-        goals.append(f"{against} {wanted}{verdict}")
+        goals.append(f"{against} {wanted:.3g}{verdict}")
     return f"| {result['label']} | {readable(medians[OURS])} | {limit} | {jax} | {other} | {reference} | {'; '.join(goals)} |"
 
 

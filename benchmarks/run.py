@@ -22,7 +22,7 @@ from report import readable, show, write_tables
 
 
 def measure(job, repeats):
-    """What is found of a job, after a check that all compute one gradient: the seconds of each repeat by peer, why others are
+    """What is found of a job, after a check that all compute the same: the seconds of each repeat by peer, why others are
     missing, and the least time there could be."""
     import limits
     import numpy as np
@@ -34,7 +34,7 @@ def measure(job, repeats):
     start = nndl_ext.Network(job.sizes, dtype=job.dtype, seed=0)
     weights = [np.ascontiguousarray(w / np.sqrt(w.shape[1]), job.dtype) for w in start.weights]
     peers, missing = [], {}
-    for peer_type in PEERS:
+    for peer_type in PEERS[job.api]:
         if not peer_type.suits(job):
             continue
         samples = max(1, job.rows // peer_type.part)
@@ -46,12 +46,12 @@ def measure(job, repeats):
         call = getattr(peer, job.call, None)
         if call is None:
             continue
-        gradient = peer.gradient()
-        if gradient is not None:
-            expected = peers[0][0].gradient() if peers else gradient
+        evidence = peer.evidence()
+        if evidence is not None:
+            expected = peers[0][0].evidence() if peers else evidence
             tolerance = 1e-9 if job.dtype == "float64" else 1e-3
-            assert np.linalg.norm(gradient - expected) <= tolerance * np.linalg.norm(expected), peer_type.name
-        peers.append((peer, call, job.rows / samples))
+            assert np.linalg.norm(evidence - expected) <= tolerance * np.linalg.norm(expected), peer_type.name
+        peers.append((peer, call, job.rows / samples / job.epochs))
     seconds = {peer.name: [] for peer, _, _ in peers}
     for _, call, _ in peers:  # compile, fill caches
         call()
@@ -61,7 +61,7 @@ def measure(job, repeats):
             call()  # brings back to the caches what the peer before has driven out, and lets its threads fall asleep
             seconds[peer.name].append(timeit(call, number=number) / number * times)
     try:
-        limit = limits.seconds(job, peers[0][0].data)
+        limit = None if job.api == "estimator" else limits.seconds(job, peers[0][0].data)
     except (OSError, subprocess.CalledProcessError) as error:
         limit, missing["the limit"] = None, str(error)
     return {"seconds": seconds, "missing": missing, "limit": limit}
@@ -137,7 +137,7 @@ def main():
     if arguments.job is not None:
         job = JOBS[arguments.job]
         if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: job.threads])
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: job.cores])
         print(json.dumps(measure(job, arguments.repeats)))
     elif arguments.list:
         print(*(str(job) for job in jobs), sep="\n")

@@ -15,3 +15,6 @@ class Peer:
     def suits(_job):
         """Whether it can do such a job."""
         return True
+
+    def evidence(self):
+        """Numbers that show that it computes what ours does: the first mini-batch's gradient. Nothing if it can't show any."""

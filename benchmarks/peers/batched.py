@@ -99,6 +99,6 @@ class BatchedNumPy(Peer):
     def predict(self):
         return self.forward(self.x)[-1]
 
-    def gradient(self):
+    def evidence(self):
         activations, deltas = self.deltas(self.x[: self.batch], self.y[: self.batch])
         return deltas[0].T @ activations[0]

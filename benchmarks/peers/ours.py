@@ -28,24 +28,30 @@ class Ours(Peer):
     suits = staticmethod(is_the_books)
 
     def __init__(self, job, weights, biases, x, y):
-        self.net = nndl_ext.Network(job.sizes, dtype=job.dtype, seed=0)
+        self.job, self.net = job, self.network(job)
         for own, given in zip(self.net.weights + self.net.biases, weights + biases, strict=True):
             own[:] = given
-        self.batch = job.batch
         self.data = Dataset(x, y)
         self.columns = np.ascontiguousarray(x.T)
         self.predict = partial(self.net.feedforward, self.columns)
 
+    def network(self, job):
+        return nndl_ext.Network(job.sizes, dtype=job.dtype, seed=0)
+
+    def options(self):
+        """What `SGD` gets beside the data, the epochs, the size of the mini-batches and the learning rate."""
+        return {}
+
     def train(self):
         with contextlib.redirect_stdout(io.StringIO()):
-            self.net.SGD(self.data, 1, self.batch, ETA)
+            self.net.SGD(self.data, 1, self.job.batch, ETA, **self.options())
 
     def evaluate(self):
         return self.net.evaluate(self.data)
 
-    def gradient(self):
+    def evidence(self):
         """The mean gradient of the first mini-batch, by the first layer's weights."""
-        return self.net.cost_gradient(self.data[: self.batch])[1][0]
+        return self.net.cost_gradient(self.data[: self.job.batch])[1][0]
 
 
 class OurModel(Peer):
@@ -68,7 +74,7 @@ class OurModel(Peer):
         generators.shuffle(self.batches.order, self.generator)
         self.model.descend(self.data, self.batches, self.optimiser)
 
-    def gradient(self):
+    def evidence(self):
         return self.model.gradient(self.data[: self.batches.size])[1][0]
 
 
@@ -80,10 +86,11 @@ class Reference(Ours):
 
     def __init__(self, job, weights, biases, x, y):
         super().__init__(job, weights, biases, x, y)
-        self.net = reference.Network(job.sizes, dtype=job.dtype, seed=0)
-        self.net.weights, self.net.biases = list(weights), list(biases)
         self.data = list(zip(x[:, :, np.newaxis], y[:, :, np.newaxis], strict=True))
         self.predict = partial(self.net.feedforward, self.data[0][0]) if len(x) == 1 else self.predict_all
+
+    def network(self, job):
+        return reference.Network(job.sizes, dtype=job.dtype, seed=0)
 
     def predict_all(self):
         return [self.net.feedforward(x) for x, _ in self.data]

@@ -47,7 +47,7 @@ class PyTorch(Peer):
         with self.torch.inference_mode():
             return self.net(self.x).numpy()
 
-    def gradient(self):
+    def evidence(self):
         self.optimizer.zero_grad()
         self.cost(self.x[: self.batch], self.y[: self.batch]).backward()
         return self.net[0].weight.grad.numpy()
@@ -95,7 +95,7 @@ class PyTorchByHand(PyTorch):
             for rows in self.torch.randperm(len(self.x)).split(self.batch):
                 self.step(self.x[rows], self.y[rows])
 
-    def gradient(self):
+    def evidence(self):
         activations, deltas = self.deltas(self.x[: self.batch], self.y[: self.batch])
         return (deltas[0].T @ activations[0]).numpy() / len(deltas[0])
 

@@ -42,6 +42,3 @@ class ScikitLearn(Peer):
 
     def predict(self):
         return self.net.predict(self.x)
-
-    def gradient(self):
-        return None
