@@ -81,8 +81,8 @@ class ChosenNetwork(BookNetwork):
             return cost
         _, weights = parameters.views(self._model.parameters.layout, self._model.parameters.flat())
         if self._settings.regularization == "l1":
-            return cost + lmbda / len(data) * sum(_sum(np.abs(w)) for w in weights)
-        return cost + 0.5 * (lmbda / len(data)) * sum(_sum(np.square(w, dtype=np.float64)) for w in weights)
+            return cost + lmbda / len(data) * math.fsum(_sum(np.abs(w)) for w in weights)
+        return cost + 0.5 * (lmbda / len(data)) * math.fsum(_sum(np.square(w, dtype=np.float64)) for w in weights)
 
     def _print(self, epoch: int, plan: Plan) -> None:
         """Tell what was recorded of an epoch."""
