@@ -61,7 +61,7 @@ def measure(job, repeats):
             call()  # brings back to the caches what the peer before has driven out, and lets its threads fall asleep
             seconds[peer.name].append(timeit(call, number=number) / number * times)
     try:
-        limit = None if job.api == "estimator" else limits.seconds(job, peers[0][0].data)
+        limit = limits.seconds(job, peers[0][0].data) if job.api == "network" else None
     except (OSError, subprocess.CalledProcessError) as error:
         limit, missing["the limit"] = None, str(error)
     return {"seconds": seconds, "missing": missing, "limit": limit}
