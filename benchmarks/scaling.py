@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 import tempfile
 import tracemalloc
 from itertools import pairwise
@@ -32,7 +31,7 @@ def epoch_of(kind, sizes, batch, data, threads=1):
     rng = np.random.default_rng(0)
     weights = [rng.standard_normal((n, m), np.float32) / m**0.5 for m, n in pairwise(sizes)]
     model.parameters.replace([np.zeros((n, 1)) for n in sizes[1:]], weights)
-    batches, generator = Batches(np.arange(len(data)), batch), random.Random(0)
+    batches, generator = Batches(np.arange(len(data)), batch), generators.seeded(0)
 
     def epoch():
         generators.shuffle(batches.order, generator)

@@ -1,16 +1,55 @@
 """What Python calls with arrays and no network: shuffles, functions of elements, costs, classes, random words."""
 
 
-def shuffle(int64_t[::1] order, Py_ssize_t remaining, const uint32_t[::1] draws):
-    """Go on with ``random.shuffle``: swap the element at ``remaining`` with one drawn from those up to it, and so on down, as
-    far as the 32-bit ``draws`` reach; return what remains. A draw too large is passed over, as ``random.randrange`` does."""
+cdef enum:
+    TWISTED = 624               # words of the Mersenne Twister's state
+    NEXT = 397                  # a new word's distance from the old one that it is made of, beside its neighbour's bits
+
+
+cdef inline uint32_t twisted(uint32_t upper, uint32_t lower, uint32_t other) noexcept nogil:
+    cdef uint32_t word = upper & <uint32_t> 0x80000000 | lower & <uint32_t> 0x7FFFFFFF
+    return other ^ word >> 1 ^ (word & 1) * <uint32_t> 0x9908B0DF
+
+
+cdef inline uint32_t tempered(uint32_t word) noexcept nogil:
+    word ^= word >> 11
+    word ^= word << 7 & <uint32_t> 0x9D2C5680
+    word ^= word << 15 & <uint32_t> 0xEFC60000
+    return word ^ word >> 18
+
+
+def twist(uint32_t[::1] state, uint32_t[::1] draws):
+    """The Mersenne Twister's next draws. ``state`` has its words, and how many of them have been drawn."""
+    cdef Py_ssize_t count = draws.shape[0], drawn = state[TWISTED], done = 0, part, i
+    with nogil:
+        while done < count:
+            if drawn >= TWISTED:
+                for i in range(TWISTED - NEXT):
+                    state[i] = twisted(state[i], state[i + 1], state[i + NEXT])
+                for i in range(TWISTED - NEXT, TWISTED - 1):
+                    state[i] = twisted(state[i], state[i + 1], state[i + NEXT - TWISTED])
+                state[TWISTED - 1] = twisted(state[TWISTED - 1], state[0], state[NEXT - 1])
+                drawn = 0
+            part = min(TWISTED - drawn, count - done)
+            for i in range(part):
+                draws[done + i] = tempered(state[drawn + i])
+            done, drawn = done + part, drawn + part
+    state[TWISTED] = <uint32_t> drawn
+
+
+def shuffle(int64_t[::1] order, Py_ssize_t remaining, const uint32_t[::1] draws, bint as_numpy):
+    """Go on with ``random.shuffle`` or ``numpy.random.RandomState.shuffle``: swap the element at ``remaining`` with one drawn
+    from those up to it, and so on down, as far as the 32-bit ``draws`` reach; return what remains.
+
+    Python takes a draw's highest bits, as many as ``remaining + 1`` has, NumPy the lowest, as many as ``remaining`` has. Both
+    pass over a draw that is too large."""
     cdef Py_ssize_t d, j, taken
     cdef int shift = 0
     with nogil:
         for d in range(draws.shape[0]):
-            while (remaining + 1) >> (31 - shift) == 0:     # leave as many bits as remaining + 1 has
+            while (remaining + (not as_numpy)) >> (31 - shift) == 0:
                 shift += 1
-            j = <Py_ssize_t> (draws[d] >> shift)
+            j = <Py_ssize_t> (draws[d] & <uint32_t> 0xFFFFFFFF >> shift if as_numpy else draws[d] >> shift)
             taken = j <= remaining
             j = j if taken else remaining       # a swap with itself costs less than a branch that nobody can foretell
             order[remaining], order[j] = order[j], order[remaining]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from nndl_ext import Dataset, Network
+from nndl_ext._core import generators
 
 
 @pytest.fixture
@@ -235,7 +236,7 @@ def test_sparse_rows_may_be_a_million_inputs_wide(dtype, mini_batch_size):
     nets[1].biases = [b.copy() for b in nets[0].biases]
     nets[1].weights = [nets[0].weights[0][:, places], nets[0].weights[1].copy()]
     for net, x in zip(nets, (wide, sparse.csr_array(narrow)), strict=True):
-        net._own_generator.seed(1)
+        net._own_generator = generators.seeded(1)
         net.SGD(Dataset(x, labels), 2, mini_batch_size, 1.0)
     np.testing.assert_array_equal(nets[0].weights[0][:, places], nets[1].weights[0])
     np.testing.assert_array_equal(nets[0].weights[1], nets[1].weights[1])

@@ -1,5 +1,7 @@
 """Shuffles and normal deviates."""
 
+import copy
+import pickle
 import random
 from math import e, erf, exp, sqrt
 
@@ -15,16 +17,41 @@ pytestmark = pytest.mark.usefixtures("variant")
 
 @given(n=st.integers(0, 5000), seed=st.integers(0, 2**64), spent=st.integers(0, 1300))
 def test_shuffle_is_random_shuffle(n, seed, spent):
-    ours, theirs = random.Random(seed), random.Random(seed)
-    for generator in (ours, theirs):
-        generator.gauss(0, 1)
-        for _ in range(spent):
-            generator.random()
-    order, expected = np.arange(n), list(range(n))
-    generators.shuffle(order, ours)
+    theirs = random.Random(seed)
+    theirs.gauss(0, 1)
+    for _ in range(spent):
+        theirs.random()
+    ours, twister = random.Random(), generators.Twister(theirs.getstate())
+    ours.setstate(theirs.getstate())
+    expected = list(range(n))
     theirs.shuffle(expected)
-    assert order.tolist() == expected
+    for generator in (ours, twister):
+        order = np.arange(n)
+        generators.shuffle(order, generator)
+        assert order.tolist() == expected
+        assert generator.getstate()[1] == theirs.getstate()[1]
     assert ours.getstate() == theirs.getstate()
+
+
+@given(seed=st.integers(0, 2**100), spent=st.integers(0, 700))
+def test_a_twister_is_a_random_generator(seed, spent):
+    ours, theirs = generators.seeded(seed), random.Random(seed)
+    for _ in range(spent):
+        assert generators.draw_seed(ours) == theirs.getrandbits(64)
+    for again in (copy.copy(ours), pickle.loads(pickle.dumps(ours))):
+        assert again.getstate() == theirs.getstate()
+        assert generators.draw_seed(again) == generators.draw_seed(copy.deepcopy(ours))
+    assert ours.getstate() == theirs.getstate()
+
+
+@given(n=st.one_of(st.integers(0, 300), st.integers(8000, 9000)), seed=st.integers(0, 2**32 - 1))
+def test_shuffle_as_numpy(n, seed):
+    ours, theirs = np.random.RandomState(seed), np.random.RandomState(seed)
+    order, expected = np.arange(n), np.arange(n)
+    generators.shuffle_as_numpy(order, ours)
+    theirs.shuffle(expected)
+    assert order.tolist() == expected.tolist()
+    assert ours.randint(0, 2**32) == theirs.randint(0, 2**32)
 
 
 def test_shuffle_takes_the_module_s_own_generator():

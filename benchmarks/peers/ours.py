@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import random
 from functools import partial
 
 import numpy as np
@@ -68,7 +67,7 @@ class OurModel(Peer):
         self.model = Model(job.sizes, job.dtype, None, activations=activations, cost=job.cost)
         self.model.parameters.replace(biases, weights)
         self.data, self.batches = Dataset(x, y), Batches(np.arange(len(x)), job.batch)
-        self.optimiser, self.generator = Adam(RATE, FIRST, SECOND, EPSILON), random.Random(0)
+        self.optimiser, self.generator = Adam(RATE, FIRST, SECOND, EPSILON), generators.seeded(0)
 
     def train(self):
         generators.shuffle(self.batches.order, self.generator)

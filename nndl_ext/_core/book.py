@@ -18,8 +18,6 @@ from nndl_ext._core.validation import integer, layer_sizes
 from nndl_ext._files import saving
 
 if TYPE_CHECKING:
-    import random
-
     from numpy.typing import ArrayLike
 
 Data = Iterable[Sample]
@@ -42,13 +40,13 @@ class BookNetwork:
 
     _neuron: ClassVar[str]
     _methods: ClassVar[dict[str, Callable[..., Any]]]  # those that a user may override, as they are here
-    _own_generator: random.Random | None = None
+    _own_generator: generators.Twister | None = None
     _model: Model = _NO_MODEL
 
     def _begin(self, model: Model, seed: int | None, threads: int | None) -> None:
         """Take a model, and make the generator from which its first weights are to come."""
         model.threads = _checked_threads(threads)
-        self._own_generator = None if seed is None else generators.source(integer(seed, "seed", least=0))
+        self._own_generator = None if seed is None else generators.seeded(integer(seed, "seed", least=0))
         self._model = model
 
     @property
@@ -210,9 +208,9 @@ class BookNetwork:
         return notebook.of_network(self)
 
     @property
-    def _generator(self) -> Any:
+    def _generator(self) -> generators.Generator:
         """Where shuffles come from."""
-        return self._own_generator or generators.source()
+        return self._own_generator or generators.module()
 
     def _shuffle(self, order: np.ndarray) -> None:
         generators.shuffle(order, self._generator)
@@ -238,8 +236,7 @@ class BookNetwork:
         net._model = model
         net._model.parameters.replace(saved.biases, saved.weights)
         if saved.generator is not None:
-            net._own_generator = generators.source(0)
-            net._own_generator.setstate((3, saved.generator, None))
+            net._own_generator = generators.Twister((3, saved.generator, None))
         return net
 
     def _outputs(self, data: Dataset) -> np.ndarray:

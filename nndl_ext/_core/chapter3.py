@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from nndl_ext._core import augmentation, costs, overrides, parameters, settings, threads
+from nndl_ext._core import augmentation, costs, generators, overrides, parameters, settings, threads
 from nndl_ext._core.book import BookNetwork, Data, right_of
 from nndl_ext._core.costs import CrossEntropyCost
 from nndl_ext._core.dataset import Dataset, Sample
@@ -70,7 +70,7 @@ class ChosenNetwork(BookNetwork):
         """Take the steps for mini-batches, with new masks of dropout."""
         model = self._current
         if model.dropout:
-            model.seed = self._generator.getrandbits(64)
+            model.seed = generators.draw_seed(self._generator)
         model.descend(data, batches, optimiser)
 
     def _cost_of(self, outputs: np.ndarray, data: Dataset, lmbda: float) -> float:

@@ -1,12 +1,12 @@
-"""Shuffles and normal deviates from a generator of Python's ``random`` module, at the speed of compiled code.
+"""Shuffles and normal deviates, draw for draw those of Python's ``random`` module, at the speed of compiled code.
 
-Draws are raw 32-bit numbers, as many at once as one call of ``getrandbits`` gives: a call is one step for all threads that
-share the generator.
+Draws are raw 32-bit numbers. Many come from one call, which is one step for all threads that share the generator.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from nndl_ext._kernels import kernels
 
 if TYPE_CHECKING:
     import random
+    from types import ModuleType
+
+    Generator: TypeAlias = "random.Random | ModuleType | Twister"
 
 # The most draws at once, which take some tens of kilobytes.
 _AT_ONCE = 2**13
@@ -22,27 +25,66 @@ _AT_ONCE = 2**13
 _LARGEST_V = 0.8577638849607068
 
 
-def source(seed: int | None = None) -> Any:
-    """A new ``random.Random``; or, without a seed, the module ``random``, whose functions are the methods of a generator.
+class Twister:
+    """A ``random.Random`` that draws many numbers at once: M. Matsumoto and T. Nishimura, ACM Trans. Model. Comput. Simul. 8,
+    1998, 3-30.
 
     Parameters
     ----------
-    seed : int, optional
-        At least 0.
+    state : tuple
+        A ``random.Random``'s state, of which the second element counts: 624 numbers, and how many of them have been drawn.
     """
+
+    def __init__(self, state: tuple[int, tuple[int, ...], float | None]) -> None:
+        self._lock = Lock()
+        self.setstate(state)
+
+    def getstate(self) -> tuple[int, tuple[int, ...], None]:
+        with self._lock:
+            return 3, tuple(self._state.tolist()), None
+
+    def setstate(self, state: tuple[int, tuple[int, ...], float | None]) -> None:
+        with self._lock:
+            self._state = np.array(state[1], np.uint32)
+
+    def draw(self, count: int) -> np.ndarray:
+        draws = np.empty(count, np.uint32)
+        with self._lock:
+            kernels.twist(self._state, draws)
+        return draws
+
+    def __reduce__(self) -> tuple[type[Twister], tuple[object]]:
+        return Twister, (self.getstate(),)
+
+
+def module() -> ModuleType:
+    """The module ``random``, whose functions are the methods of a generator."""
     import random  # takes a fiftieth of the time that NumPy does
 
-    return random if seed is None else random.Random(seed)
+    return random
 
 
-def _draws(generator: random.Random, count: int) -> np.ndarray:
+def seeded(seed: int) -> Twister:
+    """A new generator, which draws what ``random.Random(seed)`` does."""
+    return Twister(module().Random(seed).getstate())
+
+
+def _draws(generator: Generator, count: int) -> np.ndarray:
     """The next draws of the generator, at most ``count`` of them: uint32."""
     count = min(count, _AT_ONCE)
+    if isinstance(generator, Twister):
+        return generator.draw(count)
     drawn = generator.getrandbits(32 * count).to_bytes(4 * count, "little")  # the first draw is the least significant one
     return np.frombuffer(drawn, "<u4").astype(np.uint32, copy=False)
 
 
-def shuffle(order: np.ndarray, generator: random.Random) -> None:
+def draw_seed(generator: Generator) -> int:
+    """What ``generator.getrandbits(64)`` returns."""
+    low, high = _draws(generator, 2).tolist()
+    return int(high << 32 | low)
+
+
+def shuffle(order: np.ndarray, generator: Generator) -> None:
     """Do to an array what ``generator.shuffle`` does to a list, and leave the generator in the state in which it does.
 
     An exception on the way, such as Ctrl-C, leaves the generator as it was.
@@ -51,20 +93,36 @@ def shuffle(order: np.ndarray, generator: random.Random) -> None:
     ----------
     order : numpy.ndarray
         int64, shape (n,), contiguous, with n < 2**32; shuffled in place.
-    generator : random.Random
+    generator : random.Random or Twister
         The source of the draws.
     """
     remaining, before = len(order) - 1, generator.getstate()
     try:
         while remaining > 0:
             # Each element left takes a draw or more, so none of these is in vain.
-            remaining = kernels.shuffle(order, remaining, _draws(generator, remaining))
+            remaining = kernels.shuffle(order, remaining, _draws(generator, remaining), as_numpy=False)
     except BaseException:
         generator.setstate(before)
         raise
 
 
-def normal(shape: tuple[int, int], generator: random.Random) -> np.ndarray:
+def shuffle_as_numpy(order: np.ndarray, generator: np.random.RandomState) -> None:
+    """Do to an array what ``generator.shuffle`` does to it, in two thirds of the time.
+
+    Parameters
+    ----------
+    order : numpy.ndarray
+        As for `shuffle`.
+    generator : numpy.random.RandomState
+        The source of the draws.
+    """
+    remaining = len(order) - 1
+    while remaining > 0:
+        draws = generator.randint(0, 2**32, min(remaining, _AT_ONCE), np.uint32)
+        remaining = kernels.shuffle(order, remaining, draws, as_numpy=True)
+
+
+def normal(shape: tuple[int, int], generator: Generator) -> np.ndarray:
     """Normal deviates, the same bits on every platform.
 
     They come by the ratio of uniforms (A. J. Kinderman and J. F. Monahan, ACM Trans. Math. Softw. 3, 1977, 257-260): v / u is
@@ -75,7 +133,7 @@ def normal(shape: tuple[int, int], generator: random.Random) -> np.ndarray:
     ----------
     shape : tuple of int
         Rows and columns.
-    generator : random.Random
+    generator : random.Random or Twister
         The source of the draws.
 
     Returns

@@ -15,3 +15,4 @@ from nndl_ext._kernels.baseline import feedforward_rows as feedforward_rows
 from nndl_ext._kernels.baseline import log as log
 from nndl_ext._kernels.baseline import random_words as random_words
 from nndl_ext._kernels.baseline import shuffle as shuffle
+from nndl_ext._kernels.baseline import twist as twist

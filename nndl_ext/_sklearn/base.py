@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from nndl_ext._core import generators
 from nndl_ext._core.model import Model
 from nndl_ext._core.optimisers import Regularisation
 from nndl_ext._sklearn import lbfgs
@@ -159,7 +160,7 @@ class Perceptron(CallbackSupportMixin, Networked):
         def shuffle(order: np.ndarray) -> None:
             if self.shuffle:
                 places = np.arange(len(order))
-                random_state.shuffle(places)  # what sklearn.utils.shuffle draws
+                generators.shuffle_as_numpy(places, random_state)  # what sklearn.utils.shuffle draws
                 order[:] = order[places]
 
         epochs.run(self._optimizer, shuffle)
