@@ -2,9 +2,9 @@
 
 First come the biases of all layers, a row for each. A layer's weights have a row for each input: the weights with which the
 neurons receive it. So a kernel runs over neurons along contiguous memory. A row is padded with zeros up to a whole number of
-64-byte vectors. A last layer of few neurons, which would be padding for the most part, lies across: it has a row of weights for
-each neuron. The weights that users see are views of this array. The biases are a copy, brought up to date before each use: a
-user who keeps a few biases does not keep all weights with them.
+64-byte vectors, or one more. A last layer of few neurons, which would be padding for the most part, lies across: it has a row
+of weights for each neuron. The weights that users see are views of this array. The biases are a copy, brought up to date before
+each use: a user who keeps a few biases does not keep all weights with them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ VECTOR = 64  # bytes
 
 # The neurons up to which a last layer lies across; `errors_before_few` in ``layer.pxi`` takes no more.
 _FEW = 4
+
+# A vector more is added to rows of a multiple of so many bytes. A cache would keep one column of them in few places, which
+# then push each other out.
+_COLLIDING = 2048
 
 Arrays = list[np.ndarray]
 
@@ -120,7 +124,8 @@ def make_layout(sizes: Sequence[int], dtype: np.dtype, activations: Sequence[int
 
     def padded(count: int) -> int:
         lanes = VECTOR // dtype.itemsize
-        return -(-count // lanes) * lanes
+        row = -(-count // lanes) * lanes
+        return row + lanes * (row * dtype.itemsize % _COLLIDING == 0)
 
     layers: list[_Layer] = []
     biases, weights = 0, sum(map(padded, sizes[1:]))
