@@ -27,7 +27,8 @@ include "arrays.pxi"
 
 cdef enum:
     BLOCK = 128                 # samples that go through the network together, at most
-    AHEAD = 16                  # samples between the one at work and the one asked for from memory
+    AHEAD = 16                  # samples between the one at work and the one asked for from memory,
+    NEAR = 524_288              # if their inputs take more bytes than these, which stay in a cache
     BETWEEN_LOOKS = 50_000_000  # multiply-adds between two looks for signals: some hundredths of a second, at most
 
 
@@ -105,7 +106,7 @@ cdef int feed_rows(
             places[s] = s
             starts[s + 1] = starts[s] + compress_row(x + s * inputs, inputs, <uint16_t *> pieces[1] + starts[s],
                                                      <real *> pieces[2] + starts[s])
-        if 2 * starts[job.samples] <= job.samples * inputs and inputs <= MOST_COMPRESSED:
+        if is_sparse(starts[job.samples], job.samples, inputs):
             job.x.starts, job.x.values = starts, pieces[2]
         else:
             job.x.starts, job.x.values = NULL, x
@@ -328,6 +329,7 @@ def descend(
     cdef Py_ssize_t first = 0, last_of_batch, size, s, begin, end, phase = 0, done = 0, batch = 0, to_regroup
     cdef double weight, per, cost
     cdef double share = own.eta if descending else 1    # of a gradient that is added to the target
+    cdef bint far = n * layers[0].inputs > NEAR // <Py_ssize_t> sizeof(real)
     cdef bint regularised = own.l1 != 0 or own.l2 != 0
     cdef real l1 = 0, l2 = 0
     cdef double kept_by_l2 = 1 - share * own.l2 / own.per if own.per > 0 else 0
@@ -341,6 +343,8 @@ def descend(
         with nogil:
             if thread == 0:
                 convert(<real *> job.levels, work.rows.palette)
+                if not descending:
+                    memset(target, 0, size_of_all * sizeof(real))
             meet(&job)
             while first < n:
                 size = min(work.mini_batch_size, n - first)
@@ -354,19 +358,16 @@ def descend(
                 cost = 0
                 if work.squares.shape[0] and thread == 0:
                     work.squares[batch] = squares_of_weights(&job, &parameters[0])
-                if kept or not descending:
+                if kept:
                     begin, end = begin_of(&job, size_of_all), end_of(&job, size_of_all)
-                    if kept:
-                        memcpy(source + begin, &parameters[begin], (end - begin) * sizeof(real))
-                    else:
-                        memset(target + begin, 0, (end - begin) * sizeof(real))
+                    memcpy(source + begin, &parameters[begin], (end - begin) * sizeof(real))
                     meet(&job)
                 while first < last_of_batch:
                     job.rows = &work.order[first]
                     job.samples = min(job.block, last_of_batch - first)
                     phase = end_of(&job, job.samples * size_of_all) - begin_of(&job, job.samples * size_of_all)
                     done = look_for_signals(done + phase)
-                    for s in range(min(job.samples, n - first - AHEAD)):
+                    for s in range(min(job.samples, n - first - AHEAD) if far else 0):
                         prefetch_row(&job.x, job.rows[s + AHEAD])
                         prefetch(&y[job.rows[s + AHEAD], 0], y.shape[1] * sizeof(real))
                     if thread == 0:

@@ -59,9 +59,10 @@ cdef inline real regularised(real g, real w, real l1, real l2) noexcept nogil:
 
 
 cdef void advance(
-    const Step *step, real *w, const real *g, real *moments, Py_ssize_t size, Py_ssize_t count, real l1, real l2,
+    const Step *step, real *w, real *g, real *moments, Py_ssize_t size, Py_ssize_t count, real l1, real l2,
 ) noexcept nogil:
-    """One step from w by the gradient g. The second of the moments stands ``size`` elements after the first."""
+    """One step from w by the gradient g, which is 0 afterwards. The second of the moments stands ``size`` elements after the
+    first."""
     cdef Py_ssize_t i
     cdef real eta = <real> step.eta, first = <real> step.first, second = <real> step.second, gradient
     cdef real rest_of_first = <real> (1 - step.first), rest_of_second = <real> (1 - step.second)
@@ -70,18 +71,18 @@ cdef void advance(
     cdef int kind = <int> step.optimiser
     if kind == MOMENTUM:
         for i in range(count):
-            gradient = regularised(g[i], w[i], l1, l2)
+            gradient, g[i] = regularised(g[i], w[i], l1, l2), 0
             moments[i] = normal_or_zero(fma(first, moments[i], -eta * gradient))
             w[i] = w[i] + moments[i]
     elif kind == NESTEROV:
         for i in range(count):
-            gradient = regularised(g[i], w[i], l1, l2)
+            gradient, g[i] = regularised(g[i], w[i], l1, l2), 0
             moments[i] = normal_or_zero(fma(first, moments[i], -eta * gradient))
             w[i] = w[i] + fma(first, moments[i], -eta * gradient)
     else:
         eta = <real> (step.eta * sqrt64(1 - step.second_power) / (1 - step.first_power))
         for i in range(count):
-            gradient = regularised(g[i], w[i], l1, l2)
+            gradient, g[i] = regularised(g[i], w[i], l1, l2), 0
             moments[i] = normal_or_zero(fma(first, moments[i], rest_of_first * gradient))
             squares[i] = normal_or_zero(fma(second, squares[i], rest_of_second * (gradient * gradient)))
             w[i] = fma(-eta, moments[i] / (root(squares[i]) + epsilon), w[i])

@@ -380,9 +380,9 @@ cdef double squares_of_weights(const Job *job, const real *parameters) noexcept 
     return total
 
 
-cdef void take_step(const Job *job, const Step *step, real *parameters, const real *gradient, real *moments, real l1,
+cdef void take_step(const Job *job, const Step *step, real *parameters, real *gradient, real *moments, real l1,
                     real l2) noexcept nogil:
-    """This thread's share of an optimiser's step. Biases are not regularised."""
+    """This thread's share of an optimiser's step, after which the gradient is 0. Biases are not regularised."""
     cdef const Layer *layer
     cdef Py_ssize_t i, begin, end, at, size = number_of_parameters(&job.layers[job.depth - 1]), lanes = VECTOR // sizeof(real)
     if job.thread == 0:

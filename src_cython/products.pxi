@@ -217,16 +217,14 @@ cdef inline void by_parts(
     bint scattering, real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x,
     const index *indices, const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """One of the sparse products, some columns after the other: those of a large r stay in a near cache for all rows."""
+    """One of the sparse products, some columns after the other: those of a large r stay in a near cache for all rows. Parts of
+    7 vectors pay where each row of c is read and written for them."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     cdef Py_ssize_t part
     while vectors > 0:
-        if vectors >= 7:
+        if scattering and vectors >= 7:
             part = 7
-            if scattering:
-                scattering_part(c, c_stride, x, indices, values, levels, r, r_stride, 7)
-            else:
-                gathering_part(c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, 7)
+            scattering_part(c, c_stride, x, indices, values, levels, r, r_stride, 7)
         elif vectors >= 4:
             part = 4
             if scattering:

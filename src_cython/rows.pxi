@@ -6,6 +6,18 @@ cdef enum:
     LINE = 64                   # bytes of a cache line
 
 
+cdef extern from *:
+    """
+    /* The most elements of a hundred that are not zero, where it pays to leave out those that are. */
+    #ifdef __AVX512F__
+    #define NNDL_EXT_MOST_FILLED 40
+    #else
+    #define NNDL_EXT_MOST_FILLED 50
+    #endif
+    """
+    const Py_ssize_t MOST_FILLED "NNDL_EXT_MOST_FILLED"
+
+
 cdef enum Kind:                 # of the values
     FLOATS, DOUBLES, LEVELS
 
@@ -182,8 +194,12 @@ cdef Py_ssize_t compress_row(const number *x, Py_ssize_t inputs, uint16_t *indic
     return count
 
 
+cdef inline bint is_sparse(Py_ssize_t filled, Py_ssize_t rows, Py_ssize_t inputs) noexcept nogil:
+    return 100 * <int64_t> filled <= MOST_FILLED * <int64_t> rows * inputs and inputs <= MOST_COMPRESSED
+
+
 def compress(const number[:, ::1] x):
-    """The rows of ``x`` as (starts, indices, values): sparse, if at most half of the elements are not zero."""
+    """The rows of ``x`` as (starts, indices, values): sparse, if so many elements are zero that it pays."""
     import numpy
     cdef Py_ssize_t n = x.shape[0], inputs = x.shape[1], s, k, count
     starts_array = numpy.empty(n + 1, numpy.int64)
@@ -195,7 +211,7 @@ def compress(const number[:, ::1] x):
             for k in range(inputs):
                 count += x[s, k] != 0
             starts[s + 1] = starts[s] + count
-    if 2 * starts[n] > n * inputs or inputs > MOST_COMPRESSED:
+    if not is_sparse(starts[n], n, inputs):
         return starts_array[:0], numpy.empty(0, numpy.uint16), numpy.asarray(x).reshape(-1)
     indices_array = numpy.empty(starts[n] + 1, numpy.uint16)
     values_array = numpy.empty(starts[n] + 1, numpy.asarray(x).dtype)
