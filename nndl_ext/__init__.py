@@ -23,7 +23,7 @@ __all__ = [
     "perceptron", "reference", "show_config",
 ]  # fmt: skip
 
-# Where the names above are; a module's own name stands for the module.
+# The module that defines each name above. A module stands for itself.
 _MODULES = {name: name for name in ("mnist_loader", "network", "network2", "perceptron", "reference")}
 _MODULES |= {"Dataset": "_core.dataset", "show_config": "config"} | dict.fromkeys(
     ("DivergenceError", "Network", "load"), "network"
@@ -31,9 +31,9 @@ _MODULES |= {"Dataset": "_core.dataset", "show_config": "config"} | dict.fromkey
 
 
 def _get(name: str) -> Any:
-    """What a public name stands for, found when it is first asked for.
+    """Import a public name on first use.
 
-    So importing the package takes no time, and the command line can say what is wrong where the kernels can't be loaded.
+    This makes importing the package fast, and lets the command line report kernels that can't be loaded.
     """
     if name == "__version__":
         from importlib.metadata import version
@@ -52,5 +52,5 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
-if not TYPE_CHECKING:  # a type checker would take any name for one that is there
+if not TYPE_CHECKING:  # a type checker would accept any name
     __getattr__ = _get

@@ -1,4 +1,4 @@
-"""A short measurement of the kernels against the book's algorithm in NumPy, for any user's machine."""
+"""A short benchmark of the kernels against the book's algorithm in NumPy, on the user's machine."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ import numpy as np
 from nndl_ext import mnist_loader, network, reference
 from nndl_ext.config import show_config
 
-# The reference works on a part of the data; its times count as many times over.
+# The reference is slow: it gets a 25th of the data, and its times are multiplied by 25.
 PART = 25
 
 
 def main(repeats: int) -> None:
-    """Print the median times of the book's jobs, ours and the reference's, measured in turn, and the medians' ratios.
+    """Print the median times of the book's jobs with the kernels and with the reference, and the ratio of the medians.
+
+    The two are measured alternately.
 
     Parameters
     ----------
     repeats : int
-        How often each job is measured.
+        The number of measurements of each job, at least 1.
     """
     training_data, _, test_data = mnist_loader.load_data_wrapper()
     training_pairs, test_pairs = ([(x, y) for x, y in data[: len(data) // PART]] for data in (training_data, test_data))
@@ -52,7 +54,7 @@ def main(repeats: int) -> None:
 
 
 def _seconds(job: Callable[[], object]) -> float:
-    """The time of one call, of as many as take a millisecond."""
+    """The mean time of one call, over as many calls as fill a millisecond."""
     calls = 0
     with redirect_stdout(io.StringIO()):
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What runs: versions, kernel variant, data."""
+"""The configuration in use: versions and kernel variant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nndl_ext import _kernels
 
 
 def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] | None:
-    """Print, or return, what runs.
+    """Print or return the configuration in use: versions, processor and kernel variant.
 
     Parameters
     ----------
@@ -23,12 +23,13 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] |
     -------
     dict or None
         With ``mode="dicts"``: the versions of nndl-ext, Python and NumPy; ``"machine"``, the processor's architecture;
-        ``"cpu"``, the active kernel variant; ``"cpu_available"``, the variants that this build and processor have, best first.
+        ``"cpu"``, the active kernel variant; ``"cpu_available"``, the variants that this build contains and this processor can
+        run, best first.
 
     Raises
     ------
     ValueError
-        If ``mode`` is another.
+        If ``mode`` is neither.
 
     Examples
     --------
@@ -47,7 +48,7 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] |
         return config
     if mode != "stdout":
         raise ValueError(f"mode must be 'stdout' or 'dicts', not {mode!r}")
-    import json  # not for every import of the package
+    import json  # here, to keep the package quick to import
 
     print(json.dumps(config, indent=2))
     return None

@@ -1,14 +1,14 @@
-"""The book's ``mnist_loader.py``: MNIST, from the files in this package or from the reader's own.
+"""The book's ``mnist_loader.py``: loads MNIST from this package, or other data sets from files.
 
-A path may name
+A path may name one of these:
 
-- a folder with the four files of MNIST or of a set distributed like it, as Fashion-MNIST, EMNIST, KMNIST and Kuzushiji-49 are:
-  IDX files under any of their usual names, compressed by gzip or not, or ``.npz`` as KMNIST has them. A folder of torchvision
-  will do. If there are several sets, the path ends with the beginning of the names of one: ``"gzip/emnist-letters"``;
-- a ``.npz`` with arrays named as those of Keras, ``x_train`` and so on, or of MedMNIST, ``train_images`` and so on;
+- a folder with the four files of MNIST, or of a set distributed in the same way, such as Fashion-MNIST, EMNIST, KMNIST and
+  Kuzushiji-49: IDX files under any of their usual names, with or without gzip, or KMNIST's ``.npz`` files. A folder made by
+  torchvision works too. If it holds several sets, add the beginning of one set's file names: ``"gzip/emnist-letters"``;
+- a ``.npz`` file with arrays named as Keras names them (``x_train`` and so on) or MedMNIST (``train_images`` and so on);
 - the book's ``mnist.pkl.gz``, or the ``mnist_expanded.pkl.gz`` that its ``expand_mnist.py`` writes.
 
-EMNIST's files hold images with rows and columns exchanged, and letters labelled from 1 to 26. Here images are upright, A is 0.
+EMNIST's files store images transposed and label letters from 1 to 26. The functions return upright images, and A has label 0.
 """
 
 from __future__ import annotations
@@ -29,41 +29,44 @@ from nndl_ext._files.samples import Arrays, three_pairs
 if TYPE_CHECKING:
     from pathlib import Path
 
-# How Keras and MedMNIST, and others like them, name the arrays of a ``.npz``: for training, validation and test.
+# The names that Keras, MedMNIST and others give the arrays in a ``.npz``: for training, validation and test.
 _NPZ_NAMES = (
     (("x_train", "y_train"), ("x_val", "y_val"), ("x_test", "y_test")),
     (("train_images", "train_labels"), ("val_images", "val_labels"), ("test_images", "test_labels")),
     (("training_images", "training_labels"), ("validation_images", "validation_labels"), ("test_images", "test_labels")),
 )
 
-# What the grey levels in an image file stand for.
+# The pixel value for each grey level in an image file.
 _SHADES = np.arange(256, dtype=np.float32) / 256
 
 
 def load_data(path: AnyPath | None = None) -> tuple[Arrays, Arrays, Arrays]:
-    """The images and labels as arrays.
+    """Load images and labels as arrays.
 
     Parameters
     ----------
     path : str or path-like, optional
-        A folder, a ``.npz`` or a pickle, as above. By default the MNIST of this package.
+        A folder, a ``.npz`` file or a pickle, as described above. By default the MNIST in this package.
 
     Returns
     -------
     training_data, validation_data, test_data : tuple of numpy.ndarray
-        Each a pair: the images, float32 of shape (n, pixels); and their labels, int64 of shape (n,). MNIST has 50,000, 10,000
-        and 10,000 of 784 pixels. If a set has no validation data, the last sixth of the training data are taken for that.
-        Pixels are grey level / 256, from 0 to 255/256, for integers and for floats up to 255. Floats from 0 to 1 stay as they
-        are; if all integers are 0 or 1, they are black and white. Colour images have each of their colours as a pixel. Labels
-        may be stored as unit vectors.
+        Three pairs of images, float32 of shape (n, pixels), and labels, int64 of shape (n,). MNIST has 50,000, 10,000 and
+        10,000 images of 784 pixels. If a set has no validation data, the last sixth of its training data is used.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file, or a folder lacks one of the four.
     ValueError
-        If a file is not what it should be, or does not fit the others, or a label is neither below ten nor below the number of
-        pixels, or a folder holds several sets.
+        If a file is invalid or does not fit the others, a label is neither below ten nor below the number of pixels, or a
+        folder holds several sets.
+
+    Notes
+    -----
+    A pixel is grey level / 256, from 0 to 255/256, both for integers and for floats up to 255. Floats from 0 to 1 are not
+    changed. If all integers are 0 or 1, they stand for black and white. In colour images each colour channel counts as a pixel.
+    The file may store labels as unit vectors.
 
     Examples
     --------
@@ -75,7 +78,7 @@ def load_data(path: AnyPath | None = None) -> tuple[Arrays, Arrays, Arrays]:
 
 
 def load_data_wrapper(path: AnyPath | None = None) -> tuple[list[Sample], list[Sample], list[Sample]]:
-    """The data as the network takes them: the book's lists of pairs.
+    """Load the data as the book's lists of pairs, ready for training.
 
     Parameters
     ----------
@@ -85,10 +88,9 @@ def load_data_wrapper(path: AnyPath | None = None) -> tuple[list[Sample], list[S
     Returns
     -------
     training_data, validation_data, test_data : list
-        Pairs (x, y) of an image, a column of shape (pixels, 1), and its digit: in the training data as a unit vector of shape
-        (classes, 1), in the others as an integer. The lists may be changed at will; the columns are read-only. A pair makes
-        them whenever it is looked at, so 70,000 of them take little memory, and `nndl_ext.Dataset.from_pairs` gives the arrays
-        behind a list.
+        Pairs (x, y) of an image, float32 of shape (pixels, 1), and its digit: a unit vector of shape (classes, 1) in the
+        training data, an integer in the others. You may change the lists; the arrays are read-only. A pair makes its arrays
+        each time it is read, so 70,000 pairs take little memory. `nndl_ext.Dataset.from_pairs` gives the arrays behind a list.
 
     Raises
     ------
@@ -149,13 +151,13 @@ def vectorized_result(j: int, classes: int = 10) -> np.ndarray:
 
 
 def load_images(path: AnyPath | Iterable[AnyPath]) -> np.ndarray:
-    """Pictures of digits, made what MNIST's are, ready for `Network.feedforward`.
+    """Load your own pictures of digits in MNIST's form, ready for `Network.feedforward`.
 
     Parameters
     ----------
     path : str or path-like, or an iterable of them
-        PNG, JPEG, GIF, BMP, TIFF or WebP: an image; a folder or a zip, of which all images are taken, sorted by name; or
-        several of these.
+        An image (PNG, JPEG, GIF, BMP, TIFF or WebP); a folder or zip file, for all images in it, sorted by name; or several of
+        these.
 
     Returns
     -------
@@ -167,16 +169,16 @@ def load_images(path: AnyPath | Iterable[AnyPath]) -> np.ndarray:
     FileNotFoundError
         If there is no such file.
     ImportError
-        If Pillow is not installed: the extra ``images`` brings it.
+        If Pillow is not installed. The extra ``images`` installs it.
     ValueError
-        If a file is no image, or a broken or too large one, or its pixels are all alike; or there are no images.
+        If a file is not an image, is damaged or too large, or all its pixels are equal; or if there are no images.
 
     Notes
     -----
-    An image is turned as its camera noted, laid on white where it is transparent, and made grey. If its border is light, black
-    and white are exchanged. Otsu's threshold parts the digit from the background, so paper may be grey and a little uneven. The
-    digit is scaled to fit 20 x 20 pixels, and its centre of mass comes to the middle of 28 x 28. Of several images in one file
-    the first is taken; of several digits in one image a single digit is made.
+    An image is rotated as its camera recorded, transparent parts become white, and colours become grey. If the border is light,
+    the image is inverted. Otsu's threshold separates the digit from the background, so paper may be grey and a little uneven.
+    The digit is scaled to fit 20 x 20 pixels, and its centre of mass is moved to the centre of 28 x 28. Only the first image of
+    a file is read. Several digits in one image are treated as one.
 
     Examples
     --------
@@ -187,14 +189,14 @@ def load_images(path: AnyPath | Iterable[AnyPath]) -> np.ndarray:
     >>> load_images("one.png").shape
     (784, 1)
     """
-    from nndl_ext._files import images  # which needs Pillow
+    from nndl_ext._files import images  # needs Pillow
 
     return np.take(_SHADES, images.read(path))
 
 
 def _load(path: AnyPath | None) -> tuple[Arrays, Arrays, Arrays]:
-    """The three pairs of images and labels, read-only: grey levels, of type uint8, or float32."""
-    from importlib.resources import files  # these two take longer to import than all the rest but NumPy
+    """The three pairs of images and labels, read-only. Images are uint8 grey levels or float32."""
+    from importlib.resources import files  # these two take longer to import than everything else but NumPy
     from pathlib import Path
 
     source = files("nndl_ext.data") if path is None else Path(path)
@@ -204,7 +206,7 @@ def _load(path: AnyPath | None) -> tuple[Arrays, Arrays, Arrays]:
 
 
 def _announced(path: Path) -> list[Announced]:
-    """The arrays of a file that holds a whole data set."""
+    """The arrays in a file that holds a whole data set."""
     data = raw(path)
     if data[:2] == b"PK":
         return _of_npz(npz_announced(data, str(path)), path)
@@ -212,7 +214,7 @@ def _announced(path: Path) -> list[Announced]:
     found = "a single IDX file" if idx.is_idx(content.beginning) else kind(content.beginning)
     if found:
         raise ValueError(f"{path} is {found}; a data set is a folder of four IDX files, a .npz or the book's pickle")
-    from nndl_ext._files import pickles  # which takes long to import, and is rarely needed
+    from nndl_ext._files import pickles  # slow to import and rarely needed
 
     return pickles.announced(content)
 

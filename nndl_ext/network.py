@@ -37,43 +37,45 @@ class Network(FirstNetwork):
     sizes : sequence of int
         The number of neurons of each layer: the inputs, the hidden layers, the outputs.
     dtype : numpy.dtype, default float64
-        float64 or float32: what the network computes in.
+        The floating-point type of all computation: float64 or float32.
     seed : int, optional
-        Seeds a generator of the network's own, from which the first weights and all shuffles come: the same bits on every
-        platform. Without it they come from ``numpy.random`` and ``random``, draw for draw as in the book.
+        The seed, at least 0, of the network's private generator, which gives the first weights and all shuffles: the same bits
+        on every platform. Without a seed, ``numpy.random`` and ``random`` give them, draw for draw as in the book.
     threads : int, optional
-        How many threads large jobs run on, at most one for each processor. Their number changes no result. Without it there are
-        as many as pay, up to the environment variable ``NNDL_EXT_NUM_THREADS``, or else the least of ``OMP_NUM_THREADS``,
-        threadpoolctl's limits and the processors at hand; and one in a thread of the user's own.
+        The number of threads for large jobs, from 1 to 1024; no more are used than there are processors. It changes no result.
+        By default the size of the job decides, up to a limit: the environment variable ``NNDL_EXT_NUM_THREADS`` if it is set;
+        else 1 in a thread that the program started itself; else the least of the number of processors, ``OMP_NUM_THREADS`` and
+        threadpoolctl's limits.
 
     Attributes
     ----------
     biases, weights : list of numpy.ndarray
         For each layer after the first, an array of shape (neurons, 1), and one of shape (neurons, neurons in the layer before).
     history : sequence of int
-        How many test samples came out right after each epoch of the last `SGD` with test data.
+        The number of test samples classified correctly after each epoch of the last `SGD` with test data.
 
     Raises
     ------
     TypeError, ValueError
-        If ``sizes`` are not at least two positive integers, ``dtype`` is another type, or a number is not a natural one.
+        If ``sizes`` does not hold at least two positive integers, ``dtype`` is another type, or ``seed`` or ``threads`` is not
+        an integer in its range.
 
     Notes
     -----
-    Biases and weights may be read, edited in place or replaced between calls. Training never changes an array: it puts new ones
-    into the lists, as the book's does, so arrays kept from before keep their values. All weights of an epoch share one memory,
-    so keep a copy of a matrix that you need for long. Whatever exception ends a training, Ctrl-C among them, leaves the network
-    between two mini-batches, and the generator between two shuffles. Weights that are infinite or NaN are refused, except by
-    `feedforward`, where they show in the result; a weight whose input is 0 does not count there.
+    You may read, edit or replace biases and weights between calls. Like the book's code, training never changes an array but
+    puts new ones into the lists, so an array that you keep keeps its values. All weight matrices of an epoch share one block of
+    memory: copy a matrix that you need for long. If an exception such as Ctrl-C ends the training, the network is in the state
+    between two mini-batches, and the generator in the state between two shuffles. Infinite or NaN weights are an error, except
+    in `feedforward`, where they show in the result, unless they belong to an input of 0.
 
-    A subclass may override `cost_derivative`, `backprop`, `update_mini_batch`, `feedforward` and `evaluate`; so may an
-    assignment to the class or to one network. Its ``__init__`` may do without this one's, if it sets ``sizes`` first, and then
-    ``biases`` and ``weights``.
+    A subclass may override `cost_derivative`, `backprop`, `update_mini_batch`, `feedforward` and `evaluate`. Assigning a
+    function to one of these names, in the class or in one network, works too. A subclass need not call this ``__init__`` if its
+    own sets ``sizes`` first, and then ``biases`` and ``weights``.
 
-    Threads may train networks of their own side by side, and any number of them may read one. While a thread trains it, the
-    others see the biases and weights of before the epoch, or of after it, never a mixture. Of two trainings of one network at
-    once each starts every epoch from the parameters that it finds, and puts its own in their place when it is done: the last
-    one to end is what remains. In ``update_mini_batch``, and where a method is overridden, an epoch is a mini-batch.
+    Several threads may train different networks at once, and any number of threads may read one network. While one thread
+    trains a network, the others see its parameters either from before an epoch or from after it, never a mixture. If two
+    threads train the same network, each starts an epoch from the current parameters and replaces them at its end, so the last
+    to finish wins. With an overridden method, and in ``update_mini_batch``, this holds for mini-batches instead of epochs.
 
     Examples
     --------
@@ -102,12 +104,12 @@ class Network(FirstNetwork):
         Returns
         -------
         numpy.ndarray
-            Shape (outputs, 1) or (outputs, m), of the network's dtype, each element from 0 to 1, or NaN where ``a`` holds one.
+            Shape (outputs, 1) or (outputs, m), of the network's dtype: from 0 to 1, or NaN where ``a`` contains NaN.
 
         Raises
         ------
         TypeError, ValueError
-            If ``a`` does not hold real numbers, or not one row for each input.
+            If ``a`` does not consist of real numbers, or does not have one row for each input.
         """
         if sigmoid is not _SIGMOID:
             raise overrides.replaced("network.sigmoid")
@@ -119,11 +121,11 @@ class Network(FirstNetwork):
         Parameters
         ----------
         training_data : Dataset or iterable of tuple
-            Pairs (x, y) of an input and the desired output; labels count as unit vectors. It is never reordered.
+            Pairs (x, y) of an input and the desired output; a label stands for its unit vector. They are never reordered.
         epochs : int
-            How often to go through the training data, each time shuffled anew.
+            The number of passes over the training data, at least 0. Each pass has a new random order.
         mini_batch_size : int
-            Samples for one step; the last mini-batch of an epoch takes what is left.
+            The number of samples in a mini-batch, at least 1. The last mini-batch of an epoch may be smaller.
         eta : float
             The learning rate.
         test_data : Dataset or iterable of tuple, optional
@@ -132,16 +134,16 @@ class Network(FirstNetwork):
         Raises
         ------
         TypeError, ValueError
-            If the data do not fit the network, a number is out of its range, or a weight or bias is infinite or NaN. The
-            network is then unchanged.
+            If the data do not fit the network, a number is out of range, or a weight or bias is infinite or NaN. The network is
+            then unchanged.
         DivergenceError
-            If weights or biases become infinite or NaN. The network is then as it was at the start of that epoch.
+            If weights or biases become infinite or NaN. The network is then reset to the start of that epoch.
         """
         for _ in self._epochs(training_data, range(integer(epochs, "epochs", least=0)), mini_batch_size, eta, test_data):
             pass
 
     def update_mini_batch(self, mini_batch: Data, eta: float) -> None:
-        """Take one step of gradient descent down the mean cost of a mini-batch (equations 20 and 21).
+        """Take one step of gradient descent on the mean cost of a mini-batch (equations 20 and 21).
 
         Parameters
         ----------
@@ -153,9 +155,10 @@ class Network(FirstNetwork):
         Raises
         ------
         TypeError, ValueError
-            If the data do not fit the network, or a weight or bias is infinite or NaN. The network is then unchanged.
+            If the data do not fit the network, ``eta`` is not a finite number, or a weight or bias is infinite or NaN. The
+            network is then unchanged.
         DivergenceError
-            If one would become so. The network is then unchanged.
+            If a weight or bias would become infinite or NaN. The network is then unchanged.
         """
         data = self._checked(mini_batch, "mini_batch")
         eta = finite_number(eta, "eta")
@@ -179,7 +182,7 @@ class Network(FirstNetwork):
         Returns
         -------
         nabla_b, nabla_w : list of numpy.ndarray
-            The derivatives of the cost by ``biases`` and ``weights``, in arrays of their shapes.
+            The derivatives of the cost with respect to ``biases`` and ``weights``, in arrays of their shapes.
 
         Raises
         ------
@@ -189,14 +192,20 @@ class Network(FirstNetwork):
         return self._model.gradient(self._checked([(x, y)], "the sample (x, y)"), None, self._cost_derivative())
 
     def evaluate(self, test_data: Data) -> int:
-        """The number of samples that the network puts into the right class.
+        """The number of samples that the network classifies correctly.
 
-        The class is that of the largest output. With one output there are two classes: it is 1 from 0.5 on, else 0.
+        The network's answer is the index of its largest output. With a single output, it is 1 if the output is at least 0.5,
+        else 0.
 
         Parameters
         ----------
         test_data : Dataset or iterable of tuple
-            Pairs (x, y), where y is a label or a unit vector; with one output, a label 0 or 1 or a number from 0 to 1.
+            Pairs (x, y), where y is a label or a unit vector; for a single output, 0, 1 or a number between them.
+
+        Returns
+        -------
+        int
+            From 0 to the number of samples.
 
         Raises
         ------
@@ -207,7 +216,9 @@ class Network(FirstNetwork):
         return right_of(self._outputs(data), data, "test_data")
 
     def cost_derivative(self, output_activations: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The derivatives of one sample's cost by the outputs: a - y for the quadratic cost. Override it to train on another.
+        """The derivatives of one sample's cost with respect to the outputs: a - y for the quadratic cost.
+
+        Override it to train on another cost.
 
         Parameters
         ----------
@@ -231,27 +242,29 @@ class Network(FirstNetwork):
     def _epochs(
         self, training_data: Data, epochs: range, mini_batch_size: int, eta: float, test_data: Data | None, order: Any = None
     ) -> Iterator[int | None]:
-        """Check what `SGD` is given, and do what it does; after each epoch yield how many test samples came out right, if any.
-        ``order`` is that of the samples in the epoch before, which is shuffled in place."""
+        """Do the work of `SGD`; yield the number of correct test samples, or None, after each epoch.
+
+        ``order`` holds the samples' order in the previous epoch. It is shuffled in place.
+        """
         data = self._checked(training_data, "training_data")
         mini_batch_size = min(integer(mini_batch_size, "mini_batch_size", least=1), len(data))
         eta = finite_number(eta, "eta")
         test: Any = test_data
         if test_data is None or (isinstance(test_data, Sized) and not len(test_data)):
             test = None
-        elif not self._overrides("evaluate"):  # an override may take what the book's does not
+        elif not self._overrides("evaluate"):  # an override may accept data that the book's method does not
             test = self._checked(test_data, "test_data")
         elif not isinstance(test_data, Sized):
             test = [*test_data]
         self._model.parameters.finite()
-        threads.limit()  # what the environment says is wrong now, or never
-        samples: Any = training_data if type(training_data) is list else data  # for overrides: the user's own arrays
+        threads.limit()  # an invalid environment variable is reported before the training, not during it
+        samples: Any = training_data if type(training_data) is list else data  # overrides get the user's own arrays
 
         def go_through(training: Training) -> None:
             if self._overrides("update_mini_batch") or self._overrides("backprop"):
                 overrides.go_through(training, training.order, samples, lambda batch: self.update_mini_batch(batch, eta))
             elif derivative := self._cost_derivative():
-                for places in training.mini_batches(training.order):  # it finds the weights of its mini-batch in the network
+                for places in training.mini_batches(training.order):  # the method may read the current weights
                     training.descend(places, derivative=derivative)
             else:
                 training.descend(training.order)
@@ -269,33 +282,33 @@ class Network(FirstNetwork):
         return lines(Training(self._model, data, mini_batch_size, Descent(eta), self._shuffle, places, go_through=go_through))
 
     def _cost_derivative(self) -> CostDerivative | None:
-        """The method, for the kernels, if it is another than the book's."""
+        """The user's cost_derivative, or None if it is the book's, which the kernels compute themselves."""
         if sigmoid is not _SIGMOID or sigmoid_prime is not _SIGMOID_PRIME:
             raise overrides.replaced("network.sigmoid or network.sigmoid_prime")
         return self.cost_derivative if self._overrides("cost_derivative") else None
 
 
 def load(path: str | PathLike[str]) -> Network | perceptron.Network | network2.Network:
-    """The network of a file that `Network.save` or the book's ``network2.py`` has written, to the last bit.
+    """Load a network that `Network.save` or the book's ``network2.py`` saved, exact to the last bit.
 
     Parameters
     ----------
     path : str or path-like
-        The file. In JSON, sizes, weights and biases count, in float64; training goes on with the quadratic cost, whatever the
-        file says.
+        The file. From JSON only sizes, weights and biases are read, as float64: further training uses the quadratic cost,
+        whatever the file says.
 
     Returns
     -------
     Network, perceptron.Network or network2.Network
-        As it was. Of a network of a subclass's, what `Network` has.
+        The network. An instance of a subclass comes back as an instance of the class in this package.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is another file, or a broken one, or of a later version of the format. Nothing in a file is executed, and reading
-        takes memory in proportion to its size.
+        If the file does not hold a network, is damaged, or has a later version of the format. Nothing in a file is executed,
+        and reading takes memory in proportion to the file's size.
 
     Examples
     --------
@@ -310,7 +323,7 @@ def load(path: str | PathLike[str]) -> Network | perceptron.Network | network2.N
     return Network._from_saved(saved) if saved.neuron == "sigmoid" else perceptron.Network._from_saved(saved)
 
 
-# What the book's code is, whatever a program puts in its place.
+# The original functions, to detect that a program has replaced one.
 Network._methods = {
     name: vars(Network)[name] for name in ("backprop", "cost_derivative", "evaluate", "feedforward", "update_mini_batch")
 }

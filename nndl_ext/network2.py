@@ -1,7 +1,7 @@
-"""The book's ``network2.py``: cross-entropy, regularisation, better first weights, monitors; and what its readers add to it.
+"""The book's ``network2.py``: cross-entropy, regularisation, better first weights, monitors, and what its readers add.
 
 The names, the calls and their meaning are those of chapters 2 and 3 of M. Nielsen, *Neural Networks and Deep Learning*. What
-readers change by editing the book's file are options here: activations, softmax, L1, dropout, momentum, schedules, more data.
+readers change by editing the book's file is an option here: activations, softmax, L1, dropout, momentum, schedules, more data.
 """
 
 from __future__ import annotations
@@ -39,54 +39,55 @@ _Four = tuple[list[float], list[int], list[float], list[int]]
 
 
 class Network(ChosenNetwork):
-    """A feedforward network, trained by stochastic gradient descent on a cost of one's choice.
+    """A feedforward network with a choice of cost, activations, regularisation and optimiser.
 
     Parameters
     ----------
     sizes : sequence of int
         The number of neurons of each layer: the inputs, the hidden layers, the outputs.
     cost : class or object, default CrossEntropyCost
-        `QuadraticCost`, `CrossEntropyCost`, `LogLikelihoodCost` (chapter 3), or one of your own with functions ``fn(a, y)``,
-        the cost of one sample, and ``delta(z, a, y)``, the error of the output layer. ``delta`` gets arrays of shape
-        (outputs, m), once for each mini-batch; ``fn`` of shape (outputs, 1).
+        `QuadraticCost`, `CrossEntropyCost`, `LogLikelihoodCost` (chapter 3), or your own class or object with two functions:
+        ``fn(a, y)``, the cost of one sample, on arrays of shape (outputs, 1); and ``delta(z, a, y)``, the error of the output
+        layer, on arrays of shape (outputs, m), called once for each mini-batch.
     activation : str, object or sequence, default "sigmoid"
-        Of the hidden layers, one for all or one for each: "sigmoid", "tanh", "relu", "softplus" or "identity" (chapter 3,
-        "Other models of artificial neuron"), or an object of your own with functions ``fn(z)`` and ``prime(z)`` of arrays of
-        shape (m, neurons). What is in Python, a cost too, runs once for each mini-batch, and on one thread: at the book's
-        mini-batches of 10 an epoch takes two to three times as long.
+        The activation of the hidden layers, one for all or one for each: "sigmoid", "tanh", "relu", "softplus" or "identity"
+        (chapter 3, "Other models of artificial neuron"), or your own object with functions ``fn(z)`` and ``prime(z)`` on arrays
+        of shape (m, neurons). Functions in Python, costs included, are called once for each mini-batch, on one thread: with the
+        book's mini-batches of 10, an epoch takes two to three times as long.
     output_activation : str or object, optional
-        Of the output layer: one of these or "softmax" (chapter 3, "Softmax"). Without it softmax for `LogLikelihoodCost`, else
-        sigmoid.
+        The activation of the output layer: one of these, or "softmax" (chapter 3, "Softmax"). By default softmax for
+        `LogLikelihoodCost`, else sigmoid.
     dropout : float or sequence of float, default 0
-        The part of the neurons of each hidden layer that each sample leaves out in training, from 0 to below 1 (chapter 3,
-        "Dropout"). The others are made larger by 1 / (1 - dropout) there, so nothing is halved afterwards.
+        The share of hidden neurons dropped for each training sample, from 0 to below 1, for all hidden layers or for each
+        (chapter 3, "Dropout"). The activations that remain are divided by 1 - dropout, so weights need no halving afterwards.
     regularization : {"l2", "l1"}
-        What ``lmbda`` counts: half the squares of weights, or their sizes (chapter 3, "Other techniques for regularization").
+        What ``lmbda`` multiplies: half the sum of the squared weights, or the sum of their absolute values (chapter 3, "Other
+        techniques for regularization").
     optimizer : Momentum or Adam, optional
-        In the place of plain descent (chapter 3, "Variations on stochastic gradient descent"). It remembers its steps from one
-        `SGD` to the next, and forgets them when the weights are initialised anew.
+        Replaces plain gradient descent (chapter 3, "Variations on stochastic gradient descent"). Its state lasts from one `SGD`
+        to the next; initialising the weights anew resets it.
     dtype, seed, threads
-        As of `nndl_ext.network.Network`.
+        As for `nndl_ext.network.Network`.
 
     Attributes
     ----------
     biases, weights : list of numpy.ndarray
         For each layer after the first, an array of shape (neurons, 1), and one of shape (neurons, neurons in the layer before).
     cost : class or object
-        May be replaced.
+        The cost. You may replace it.
     history : History
-        What the last `SGD` has recorded so far, also of one that was interrupted.
+        What the last `SGD` has recorded so far, even if it was interrupted.
 
     Raises
     ------
     TypeError, ValueError
-        If something is no choice, or does not go with the rest, as cross-entropy does only with sigmoid.
+        If an argument is invalid or does not fit the others. Cross-entropy, for example, requires sigmoid outputs.
 
     Notes
     -----
-    What is said of `nndl_ext.network.Network` holds here. A subclass may override `default_weight_initializer`, `backprop`,
-    `update_mini_batch`, `feedforward`, `accuracy` and `total_cost`; so may an assignment to the class or to one network. Since
-    `backprop` leaves out no neuron, an `update_mini_batch` of your own that is built on it trains without dropout.
+    The notes on `nndl_ext.network.Network` hold here too. A subclass may override `default_weight_initializer`, `backprop`,
+    `update_mini_batch`, `feedforward`, `accuracy` and `total_cost`. Assigning a function to one of these names, in the class or
+    in one network, works too. `backprop` applies no dropout, so your own `update_mini_batch` that calls it trains without.
 
     Examples
     --------
@@ -128,7 +129,7 @@ class Network(ChosenNetwork):
         self._draw([1.0 for _ in self.sizes[:-1]])
 
     def feedforward(self, a: ArrayLike) -> np.ndarray:
-        """The network's output for an input, or for each column of ``a``: as `nndl_ext.network.Network.feedforward`."""
+        """The network's output for an input, or for each column of ``a``: see `nndl_ext.network.Network.feedforward`."""
         return self._current.feedforward(a)
 
     def SGD(
@@ -149,52 +150,51 @@ class Network(ChosenNetwork):
         augment: Augmentation | None = None,
         callback: Callback | None = None,
     ) -> _Four:
-        """Train by mini-batch stochastic gradient descent, and print what is monitored after each epoch.
+        """Train by mini-batch stochastic gradient descent, and print the monitored values after each epoch.
 
         Parameters
         ----------
         training_data : Dataset or iterable of tuple
-            Pairs (x, y) of an input and the desired output; labels count as unit vectors. It is never reordered.
+            Pairs (x, y) of an input and the desired output; a label stands for its unit vector. They are never reordered.
         epochs : int
-            How often to go through the training data, each time shuffled anew.
+            The number of passes over the training data, at least 0. Each pass has a new random order.
         mini_batch_size : int
-            Samples for one step; the last mini-batch of an epoch takes what is left.
+            The number of samples in a mini-batch, at least 1. The last mini-batch of an epoch may be smaller.
         eta : float, callable or schedule
-            The learning rate; or a function of the epoch's number; or a schedule such as `HalveOnPlateau`: an object with a
-            function ``rate(accuracies)``, which gives the rate for the next epoch, or None to end the training, from the list
-            of accuracies after each epoch so far.
+            The learning rate; or a function of the epoch's number that returns it; or a schedule such as `HalveOnPlateau`: an
+            object with a function ``rate(accuracies)``. This gets the list of accuracies after each epoch so far, and returns
+            the rate for the next epoch, or None to end the training.
         lmbda : float, default 0
             The regularisation parameter, at least 0 (chapter 3, "Regularization"). It is divided by the size of the training
-            data; biases are not regularised.
+            data. Biases are not regularised.
         evaluation_data : Dataset or iterable of tuple, optional
             Validation or test data, for the monitors.
         monitor_evaluation_cost, monitor_evaluation_accuracy, monitor_training_cost, monitor_training_accuracy : bool
-            What to compute and print after each epoch.
+            Which values to compute and print after each epoch.
         early_stopping_n : int, default 0
-            If not 0, end once so many epochs in a row brought no better accuracy than the best before (chapter 3, "Use early
-            stopping"): that on evaluation data, or else on training data, whichever is monitored.
+            If not 0, stop after this many epochs in a row without a new best accuracy (chapter 3, "Use early stopping").
+            The accuracy on the evaluation data decides, if there are any, unless only that on the training data is monitored.
         monitor_gradient_norms : bool
-            Record how fast each layer learns (chapter 5): ``history.gradient_norms``.
+            Whether to record how fast each layer learns (chapter 5), in ``history.gradient_norms``.
         augment : Shifts or object, optional
-            Train on each sample in several forms (chapter 3, "Other techniques", "Artificially expanding the training data"):
-            `Shifts`, or an object with ``copies``, their number, and ``images(x, copy)``, which makes one of them of inputs of
-            shape (m, inputs). The size of the training data is then so many times as large.
+            Train on several copies of each sample (chapter 3, "Other techniques", "Artificially expanding the training data"):
+            `Shifts`, or an object with ``copies``, their number, and a function ``images(x, copy)``, which makes one of the
+            copies of inputs of shape (m, inputs). The training data are then ``copies`` times as large.
         callback : callable, optional
             Called after each epoch with its number and `history`. If it returns true, the training ends.
 
         Returns
         -------
         evaluation_cost, evaluation_accuracy, training_cost, training_accuracy : list
-            What was monitored, for each epoch: costs as float, and how many samples were in the right class as int. Empty lists
-            for what was not.
+            The monitored values, one per epoch: costs as float, numbers of correct samples as int. Other lists are empty.
 
         Raises
         ------
         TypeError, ValueError
-            If the data do not fit the network, a number is out of its range, or a weight or bias is infinite or NaN. The
-            network is then unchanged.
+            If the data do not fit the network, a number is out of range, or a weight or bias is infinite or NaN. The network is
+            then unchanged.
         DivergenceError
-            If weights or biases become infinite or NaN. The network is then as it was at the start of that epoch.
+            If weights or biases become infinite or NaN. The network is then reset to the start of that epoch.
         """
         plan = Plan(
             training_data, mini_batch_size, eta, lmbda, evaluation_data,
@@ -207,7 +207,9 @@ class Network(ChosenNetwork):
         return history[:4]
 
     def update_mini_batch(self, mini_batch: Data, eta: float, lmbda: float, n: int) -> None:
-        """Take one step of the optimiser down the mean cost of a mini-batch: w - eta lmbda / n w - eta / m sum of gradients.
+        """Take one step of the optimiser on the mean cost of a mini-batch.
+
+        With plain descent and L2: w' = w - eta lmbda / n w - eta / m times the sum of the gradients.
 
         Parameters
         ----------
@@ -216,15 +218,15 @@ class Network(ChosenNetwork):
         eta, lmbda : float
             The learning rate, and the regularisation parameter, at least 0.
         n : int
-            The size of the whole training data.
+            The number of samples in the whole training data, at least 1.
 
         Raises
         ------
         TypeError, ValueError
-            If the data do not fit the network, a number is out of its range, a weight or bias is infinite or NaN, or `backprop`
-            is overridden where there are dropout, momentum or Adam. The network is then unchanged.
+            If the data do not fit the network, a number is out of range, a weight or bias is infinite or NaN, or `backprop` is
+            overridden and the network has dropout, momentum or Adam. The network is then unchanged.
         DivergenceError
-            If a weight or bias would become so. The network is then unchanged.
+            If a weight or bias would become infinite or NaN. The network is then unchanged.
         """
         data = self._checked(mini_batch, "mini_batch")
         optimiser = self._optimiser.copy()
@@ -234,7 +236,7 @@ class Network(ChosenNetwork):
         if self._overrides("backprop"):
             if not isinstance(optimiser, Descent) or self._model.dropout:
                 raise TypeError(
-                    "an overridden backprop goes with plain descent without dropout: override update_mini_batch for the rest"
+                    "an overridden backprop needs plain descent without dropout: override update_mini_batch instead"
                 )
             samples = mini_batch if type(mini_batch) is list else data
             overrides.step(self.backprop, samples, len(data), self._model.parameters, optimiser)
@@ -243,21 +245,26 @@ class Network(ChosenNetwork):
             self._optimiser = optimiser
 
     def backprop(self, x: ArrayLike, y: ArrayLike) -> Gradient:
-        """The gradient of one sample's cost, without regularisation and with no neuron left out (chapter 2, BP1 to BP4): as
-        `nndl_ext.network.Network.backprop`."""
+        """The gradient of one sample's cost, without regularisation or dropout (chapter 2, BP1 to BP4).
+
+        See `nndl_ext.network.Network.backprop`.
+        """
         return self._current.gradient(self._checked([(x, y)], "the sample (x, y)"))
 
     def accuracy(self, data: Data, convert: bool = False) -> int:  # noqa: ARG002
-        """The number of samples that the network puts into the right class.
-
-        The class is that of the largest output. With one output there are two classes: it is 1 from 0.5 on, else 0.
+        """The number of samples that the network classifies correctly, as in `nndl_ext.network.Network.evaluate`.
 
         Parameters
         ----------
         data : Dataset or iterable of tuple
             Pairs (x, y), where y is a label or a unit vector.
         convert : bool
-            Without effect: the book's says by it in which of the two forms y comes.
+            Ignored. In the book it says which of these y is.
+
+        Returns
+        -------
+        int
+            From 0 to the number of samples.
 
         Raises
         ------
@@ -268,8 +275,9 @@ class Network(ChosenNetwork):
         return right_of(self._outputs(checked), checked, "data")
 
     def total_cost(self, data: Data, lmbda: float, convert: bool = False) -> float:  # noqa: ARG002
-        """The mean cost of a data set and the regularisation's part, lmbda / n times half the sum of all weights' squares, or
-        times the sum of their sizes.
+        """The mean cost of a data set plus the regularisation term.
+
+        This term is lmbda / n times half the sum of the squared weights (L2) or the sum of their absolute values (L1).
 
         Parameters
         ----------
@@ -278,12 +286,16 @@ class Network(ChosenNetwork):
         lmbda : float
             The regularisation parameter, at least 0.
         convert : bool
-            Without effect, as in `accuracy`.
+            Ignored, as in `accuracy`.
+
+        Returns
+        -------
+        float
 
         Raises
         ------
         TypeError, ValueError
-            If the data do not fit the network, or a weight or bias is infinite or NaN.
+            If the data do not fit the network, ``lmbda`` is negative, or a weight or bias is infinite or NaN.
         """
         checked = self._checked(data, "data")
         return self._cost_of(self._outputs(checked), checked, checked_lmbda(lmbda))
@@ -309,27 +321,28 @@ class Network(ChosenNetwork):
 
 
 def load(filename: str | PathLike[str], cost: Any = None, *, activation: Any = None, output_activation: Any = None) -> Network:
-    """The network of a file that `Network.save` or the book's ``network2.py`` has written, to the last bit.
+    """Load a network that `Network.save` or the book's ``network2.py`` saved, exact to the last bit.
 
     Parameters
     ----------
     filename : str or path-like
         The file.
     cost, activation, output_activation : optional
-        As of `Network`, in the place of those in the file: what is your own is not in it, but for its name.
+        As for `Network`, to replace those in the file. The file holds only the names of your own costs and activations: give
+        these here.
 
     Returns
     -------
     Network
-        As it was. Of a network of a subclass's, what `Network` has.
+        The network. An instance of a subclass comes back as a `Network`.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     TypeError, ValueError
-        If it is another file, or a broken one, or of a later version of the format, or names a cost or an activation that is
-        not known here. Nothing in a file is executed, and reading takes memory in proportion to its size.
+        If the file does not hold a network, is damaged, has a later version of the format, or names an unknown cost or
+        activation. Nothing in a file is executed, and reading takes memory in proportion to the file's size.
 
     Examples
     --------
@@ -343,7 +356,7 @@ def load(filename: str | PathLike[str], cost: Any = None, *, activation: Any = N
 
 
 def made_of(saved: saving.Saved, filename: str | PathLike[str], **given: Any) -> Network:
-    """The network that was in a file."""
+    """The network in a file that has been read; errors name the file."""
     try:
         return Network._from_saved(saved, **given)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
@@ -352,7 +365,22 @@ def made_of(saved: saving.Saved, filename: str | PathLike[str], **given: Any) ->
 
 
 def vectorized_result(j: int) -> np.ndarray:
-    """The unit vector of ten numbers that stands for digit j: shape (10, 1).
+    """The desired output for a digit: a unit vector.
+
+    Parameters
+    ----------
+    j : int
+        The digit, from 0 to 9.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 of shape (10, 1): 1.0 in row j, 0.0 elsewhere.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``j`` is not an integer from 0 to 9.
 
     Examples
     --------
@@ -364,7 +392,7 @@ def vectorized_result(j: int) -> np.ndarray:
     return e
 
 
-# What the book's code is, whatever a program puts in its place.
+# The original functions, to detect that a program has replaced one.
 Network._methods = {
     name: vars(Network)[name] for name in ("accuracy", "backprop", "feedforward", "total_cost", "update_mini_batch")
 }

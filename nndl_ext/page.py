@@ -1,7 +1,7 @@
-"""A page to draw digits on, which a network reads: one HTML file with the network inside.
+"""A page on which you draw digits and a network reads them: one HTML file that contains the network.
 
-The file needs no server and no library, and asks for nothing: its Content-Security-Policy forbids it. ``page.html`` is its
-template; the arithmetic there is that of `Network.feedforward`, in float64.
+The file needs no server and no library. It makes no requests: its Content-Security-Policy forbids them. Its template,
+``page.html``, computes what `Network.feedforward` computes, in float64.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nndl_ext._core.book import BookNetwork
 from nndl_ext._core.functions import ACTIVATIONS
 from nndl_ext._files import disk
 
-_PIXELS = 784  # of MNIST's images, as the page makes them
+_PIXELS = 784  # the page makes images of MNIST's size
 
 
 def html(net: BookNetwork) -> str:
@@ -27,8 +27,8 @@ def html(net: BookNetwork) -> str:
     Parameters
     ----------
     net : Network
-        Any of the book's networks with 784 inputs, trained on images like MNIST's, with pixels from 0 to 255/256. Each output
-        has a bar, however many there are. The activations may be any that have a name.
+        One of the book's networks with 784 inputs, trained on images like MNIST's, with pixels from 0 to 255/256. It may have
+        any number of outputs, each shown as a bar, and any activations that have a name.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def html(net: BookNetwork) -> str:
     Raises
     ------
     TypeError
-        If the network computes with functions of the user's own, or is one of perceptrons.
+        If the network has activations or methods written in Python, or consists of perceptrons.
     ValueError
         If it has another number of inputs, or a weight or bias is infinite or NaN.
 
@@ -62,19 +62,19 @@ def html(net: BookNetwork) -> str:
 
 
 def write(net: BookNetwork, path: str | PathLike[str]) -> None:
-    """Write the page for a network to a file, whole or not at all.
+    """Write the page for a network to a file. The file is written completely or not at all.
 
     Parameters
     ----------
     net : Network
         As for `html`.
     path : str or path-like
-        The file's place, customarily ending in ``.html``. A file that is there is replaced.
+        The file, usually with the suffix ``.html``. An existing file is replaced.
 
     Raises
     ------
     OSError
-        If the file can't be written. What was there is unchanged.
+        If the file can't be written. An existing file is then unchanged.
     TypeError, ValueError
         As for `html`.
 
@@ -99,7 +99,7 @@ def _policy(template: str) -> str:
 
 
 def _network(net: BookNetwork) -> str:
-    """What the page has to know of a network, as JSON."""
+    """The network as JSON, in the form that the page reads."""
     own = net._model.parameters
     arrays = zip(*parameters.views(own.layout, own.finite()), strict=True)
     numbers = b"".join(array.astype(net.dtype.newbyteorder("<")).tobytes() for layer in arrays for array in layer)

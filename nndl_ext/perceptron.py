@@ -1,4 +1,4 @@
-"""The perceptrons of the chapter's first half: step neurons, single and in a network.
+"""The perceptrons of chapter 1: neurons with a step function, alone and in a network.
 
 >>> nand = Perceptron([-2, -2], 3)
 >>> nand([1, 1])
@@ -25,14 +25,21 @@ class Perceptron:
     Parameters
     ----------
     weights : array_like
-        One for each input: shape (inputs,).
+        Shape (inputs,): one number for each input.
     bias : float
         How easily the neuron fires: minus the threshold.
+
+    Attributes
+    ----------
+    weights : numpy.ndarray
+        float64 of shape (inputs,).
+    bias : float
+        The bias.
 
     Raises
     ------
     TypeError, ValueError
-        If ``weights`` is not a row of finite numbers, or ``bias`` not one.
+        If ``weights`` does not have shape (inputs,), or a number is not finite.
 
     Examples
     --------
@@ -48,12 +55,22 @@ class Perceptron:
         self.bias: float = finite_number(bias, "bias")
 
     def __call__(self, x: ArrayLike) -> int:
-        """The output for inputs of shape (inputs,): 0 or 1.
+        """The output for an input.
+
+        Parameters
+        ----------
+        x : array_like
+            Shape (inputs,): one finite number for each weight.
+
+        Returns
+        -------
+        int
+            0 or 1.
 
         Raises
         ------
         TypeError, ValueError
-            If ``x`` does not hold one finite number for each weight.
+            If ``x`` has another shape, or a number is not finite.
         """
         inputs = finite(real_array(x, "x"), "x")
         if inputs.shape != self.weights.shape:
@@ -64,8 +81,8 @@ class Perceptron:
 class Network(FirstNetwork):
     """A network of perceptrons.
 
-    It has the constructor, weights and biases of `nndl_ext.network.Network`, with the step in place of the sigmoid.
-    ``feedforward``, ``evaluate``, ``cost`` and ``save`` (but not as JSON) work; there is no gradient to train it by.
+    It has the constructor, weights and biases of `nndl_ext.network.Network`, but a step function in place of the sigmoid.
+    ``feedforward``, ``evaluate``, ``cost`` and ``save`` (except to JSON) work. It can't be trained: it has no gradient.
 
     Examples
     --------
@@ -76,7 +93,7 @@ class Network(FirstNetwork):
     """
 
     _neuron = "perceptron"
-    _methods: ClassVar = {}  # no kernel does what its methods do
+    _methods: ClassVar = {}  # no kernel computes what its methods compute
 
     def feedforward(self, a: ArrayLike) -> np.ndarray:
         """The network's output for an input.
@@ -94,7 +111,7 @@ class Network(FirstNetwork):
         Raises
         ------
         TypeError, ValueError
-            If ``a`` does not hold finite numbers, or not one row for each input, or a weight or bias is infinite or NaN.
+            If ``a`` has another shape, or a number in it or a weight or bias is infinite or NaN.
         """
         outputs = finite(self._model.columns(a), "a")
         for b, w in zip(*parameters.views(self._model.parameters.layout, self._model.parameters.finite()), strict=True):
@@ -102,12 +119,12 @@ class Network(FirstNetwork):
         return outputs
 
     def evaluate(self, test_data: Data) -> int:
-        """The number of samples that the network puts into the right class, as `network.Network.evaluate`."""
+        """The number of samples that the network classifies correctly: see `nndl_ext.network.Network.evaluate`."""
         data = self._checked(test_data, "test_data")
         return right_of(self._outputs(data), data, "test_data")
 
     def _refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
-        """A perceptron network can't be trained.
+        """Refuse to train: a network of perceptrons has no gradient.
 
         Raises
         ------
@@ -122,11 +139,11 @@ class Network(FirstNetwork):
     SGD: Callable[..., NoReturn] = _refuse
     update_mini_batch: Callable[..., NoReturn] = _refuse
     backprop: Callable[..., NoReturn] = _refuse
-    cost_gradient: Any = _refuse  # of another type than that of the networks that can be trained
+    cost_gradient: Any = _refuse  # Any, because the base class declares a type with a result
 
 
 def _fires(weights: np.ndarray, biases: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Whether w . x + b > 0, for each neuron and each column of ``a``; the sum runs in index order, as in the kernels."""
+    """Whether w . x + b > 0, for each neuron and each column of ``a``. Sums run in index order, as in the kernels."""
     weighted_sums = np.zeros((len(weights), a.shape[1]))
     for column, inputs in zip(weights.T, a, strict=True):
         weighted_sums += np.multiply.outer(column, inputs)

@@ -2,12 +2,12 @@
 
 >>> from nndl_ext.sklearn import MLPClassifier, MLPRegressor
 
-They take the parameters, have the attributes, and give the warnings and errors of those of ``sklearn.neural_network``. With the
-same ``random_state`` they draw the same numbers: coefficients and losses are equal to rounding, until that has grown. With the
-solvers sgd and adam they are the same to the last bit on every machine.
+They have the parameters, attributes, warnings and errors of the classes in ``sklearn.neural_network``. With the same
+``random_state`` they draw the same random numbers: coefficients and losses agree with scikit-learn's to rounding, until those
+errors grow. With the solvers sgd and adam, results have the same bits on every machine.
 
-They can do more: ``class_weight``, ``dropout``, ``activation`` for each layer, ``callback``, ``n_threads``, the losses
-"absolute_error" and "huber", and ``validation_data`` in `fit`. scikit-learn's callbacks are taken from its version 1.9 on.
+They add ``class_weight``, ``dropout``, an ``activation`` for each layer, ``callback``, ``n_threads``, the losses
+"absolute_error" and "huber", and ``validation_data`` in `fit`. scikit-learn's own callbacks work from its version 1.9 on.
 """
 
 try:
@@ -20,5 +20,5 @@ from nndl_ext._sklearn.regressor import MLPRegressor
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
-# Pickles name the module that stays.
+# Pickles must name the public module, whose path does not change.
 MLPClassifier.__module__ = MLPRegressor.__module__ = __name__

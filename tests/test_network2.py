@@ -440,7 +440,7 @@ def test_a_backprop_of_one_s_own_is_called_for_each_sample(monkeypatch, regulari
     close(*map(parameters, nets), 1e-11)
     assert len(calls) == 60
     for options in ({"optimizer": Adam()}, {"dropout": 0.5}):
-        with pytest.raises(TypeError, match="an overridden backprop goes with plain descent without dropout"):
+        with pytest.raises(TypeError, match="an overridden backprop needs plain descent without dropout"):
             Network([20, 9, 4], seed=1, **options).SGD(labelled(), 1, 7, 0.5)
 
 
