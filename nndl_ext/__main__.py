@@ -1,6 +1,6 @@
 """The command line: ``nndl-ext`` and ``python -m nndl_ext``.
 
-What needs the kernels is imported where it is used: if they can't be loaded, that is said as other errors are.
+Modules that need the kernels are imported where they are used, so that kernels that can't be loaded are an error like others.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from nndl_ext.runs import Run
 
 _STATUS = (
-    "Exit status: 0 if all went well; 1 if input does not fit, a file can't be read or written, the training diverged, or the "
-    "output can't be written, about which a closed pipe says nothing; 2 for options that make no sense; 130 after Ctrl-C."
+    "Exit status: 0 on success; 1 if the input is invalid, a file can't be read or written, the training diverged, or the output "
+    "can't be written (a closed pipe gives no message); 2 if the options are invalid; 130 after Ctrl-C."
 )
 
 
 class _Output:
-    """Standard output, whose errors name it. After one, it writes nothing more: the interpreter tries again at its end."""
+    """Standard output, with errors that name it. After an error it leads nowhere, since the interpreter flushes it at exit."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -50,7 +50,7 @@ class _Output:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as the rest of the program does."""
+    """Reports a usage error in one line, as the rest of the program reports errors."""
 
     def error(self, message: str) -> NoReturn:
         _tell(sys.stderr, f"{self.prog}: {message}; see {self.prog} --help")
@@ -61,17 +61,17 @@ def _sizes(text: str) -> list[int]:
     try:
         return [int(size) for size in text.split(",")]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be integers with commas between them, not {reprlib.repr(text)}") from None
+        raise argparse.ArgumentTypeError(f"must be integers separated by commas, not {reprlib.repr(text)}") from None
 
 
 def _path(text: str) -> str:
     if not text:
-        raise argparse.ArgumentTypeError("must be a path, and is empty")
+        raise argparse.ArgumentTypeError("must be a path, not empty")
     return text
 
 
 def _path_ending(*endings: str) -> Callable[[str], str]:
-    """The type of a path to a file in one of some formats."""
+    """An argument type: a path with one of these suffixes."""
 
     def path(text: str) -> str:
         if not text.lower().endswith(endings):
@@ -83,14 +83,14 @@ def _path_ending(*endings: str) -> Callable[[str], str]:
 
 def _run_path(text: str) -> str:
     if text.lower().endswith(".json"):
-        raise argparse.ArgumentTypeError(f"{text!r} must not end in .json, as the book's files do, which can't hold a run")
+        raise argparse.ArgumentTypeError(f"{text!r} must not end in .json: the book's JSON format can't hold a run")
     return _path(text)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="nndl-ext",
-        description="The networks of 'Neural Networks and Deep Learning', chapters 1 to 3, on compiled kernels.",
+        description="The networks of 'Neural Networks and Deep Learning', chapters 1 to 3, with compiled kernels.",
         epilog=_STATUS,
     )
     parser.add_argument("--version", action="version", version=f"nndl-ext {nndl_ext.__version__}")
@@ -99,78 +99,85 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser(
         "train",
         help="train a network on MNIST: by default the book's experiment",
-        description="Train a network and print how many test images it gets right after each epoch.",
-        epilog="Chapter 3's experiment, which comes to 98%%: nndl-ext train --sizes 784,100,10 --cost cross-entropy "
-        "--lmbda 5.0 --eta 0.1 --epochs 60. With a seed, a resumed run ends with the same bits as one that was never "
-        "interrupted. A resumed run takes its options from the file; --epochs may be given anew, and data other than MNIST "
-        f"must be. {_STATUS}",
+        description="Train a network. After each epoch, print how many test images it classifies correctly.",
+        epilog="Chapter 3's experiment, which reaches 98%%: nndl-ext train --sizes 784,100,10 --cost cross-entropy "
+        "--lmbda 5.0 --eta 0.1 --epochs 60. A resumed run takes its options from the file. You may give a new --epochs, and "
+        "must repeat --data if the run is not on MNIST. With a seed, a resumed run ends with the same bits as an uninterrupted "
+        f"one. {_STATUS}",
     )
     add = train.add_argument
-    add("--sizes", type=_sizes, metavar="N,N,...", help="neurons of each layer (784,30,10)")
-    add("--epochs", type=int, metavar="N", help="how often to go through the training images, in all (30)")
+    add("--sizes", type=_sizes, metavar="N,N,...", help="number of neurons in each layer (784,30,10)")
+    add("--epochs", type=int, metavar="N", help="total number of epochs (30)")
     add("--batch", type=int, metavar="N", help="images in a mini-batch (10)")
     add("--eta", type=float, metavar="ETA", help="learning rate (3.0; 0.5 with an option of chapter 3)")
-    add("--dtype", choices=("float64", "float32"), help="what to compute in (float64)")
-    add("--seed", type=int, metavar="N", help="makes a run repeatable to the last bit on any machine")
+    add("--dtype", choices=("float64", "float32"), help="floating-point type of the computation (float64)")
+    add("--seed", type=int, metavar="N", help="make the run reproducible to the last bit on any machine")
     add(
         "--data",
         type=_path,
         metavar="PATH",
-        help="folder of IDX files, mnist.pkl.gz or mnist.npz; without it the MNIST in the package",
+        help="folder of IDX files, mnist.pkl.gz or mnist.npz (default: the MNIST in this package)",
     )
     file = train.add_mutually_exclusive_group()
     file.add_argument(
         "--save",
         type=_run_path,
         metavar="FILE",
-        help="save the network and the run after each epoch; there must be no such file",
+        help="save the network and the run after each epoch; the file must not exist yet",
     )
-    file.add_argument(
-        "--resume", type=_run_path, metavar="FILE", help="go on with a saved run, and save it again after each epoch"
-    )
+    file.add_argument("--resume", type=_run_path, metavar="FILE", help="continue a saved run, and save it after each epoch")
     add(
         "--curve",
         type=_path_ending(".json", ".csv"),
         metavar="FILE",
-        help="save the learning curve after each epoch as .json or .csv",
+        help="write the learning curve after each epoch, as .json or .csv",
     )
     add(
         "--plot",
         type=_path_ending(".png", ".svg", ".pdf"),
         metavar="FILE",
-        help="draw the learning curve at the end as .png, .svg or .pdf",
+        help="draw the learning curve at the end, as .png, .svg or .pdf",
     )
-    chapter3 = train.add_argument_group("options of chapter 3, any of which makes it chapter 3's network")
+    chapter3 = train.add_argument_group("options of chapter 3 (any of them selects chapter 3's network)")
     add = chapter3.add_argument
-    add("--cost", choices=("cross-entropy", "quadratic", "log-likelihood"), help="(cross-entropy); the last one with softmax")
-    add("--lmbda", type=float, metavar="LMBDA", help="how much large weights cost (0)")
-    add("--regularization", choices=("l2", "l1"), help="how weights are large: by squares or sizes (l2)")
-    add("--activation", choices=("sigmoid", "tanh", "relu", "softplus", "identity"), help="of hidden neurons (sigmoid)")
-    add("--dropout", type=float, metavar="RATE", help="part of the hidden neurons to leave out in training (0)")
-    add("--optimizer", choices=("descent", "momentum", "nesterov", "adam"), help="how a step is made of gradients (descent)")
-    add("--augment", action="store_true", default=None, help="train on each image also shifted by a pixel to each side")
-    add("--early-stopping", type=int, metavar="N", help="end once N epochs brought no better accuracy")
-    add("--halve-after", type=int, metavar="N", help="halve eta once N epochs brought none, and end at 1/128 of the first")
+    add(
+        "--cost",
+        choices=("cross-entropy", "quadratic", "log-likelihood"),
+        help="cost (cross-entropy); log-likelihood has softmax outputs",
+    )
+    add("--lmbda", type=float, metavar="LMBDA", help="regularisation parameter (0)")
+    add("--regularization", choices=("l2", "l1"), help="penalise squares or absolute values of weights (l2)")
+    add(
+        "--activation",
+        choices=("sigmoid", "tanh", "relu", "softplus", "identity"),
+        help="activation of the hidden neurons (sigmoid)",
+    )
+    add("--dropout", type=float, metavar="RATE", help="share of hidden neurons to drop in training (0)")
+    add("--optimizer", choices=("descent", "momentum", "nesterov", "adam"), help="optimiser (descent)")
+    add("--augment", action="store_true", default=None, help="also train on each image shifted by one pixel in four directions")
+    add("--early-stopping", type=int, metavar="N", help="stop after N epochs without a better accuracy")
+    add("--halve-after", type=int, metavar="N", help="halve eta after N epochs without a better accuracy; stop at eta / 128")
     train.set_defaults(run=_train, error=train.error)
 
-    show = commands.add_parser("show", help="say what is in a saved network or run", description=_show.__doc__)
-    show.add_argument("file", type=_path, metavar="FILE", help="the file that 'train --save' or Network.save has written")
+    show = commands.add_parser("show", help="describe a saved network or run", description=_show.__doc__)
+    show.add_argument("file", type=_path, metavar="FILE", help="file written by 'train --save' or Network.save")
     show.add_argument(
-        "--out", type=_path, metavar="FOLDER", help="draw the weights, the learning curve, and how the test images come out"
+        "--out",
+        type=_path,
+        metavar="FOLDER",
+        help="write pictures here: weights, learning curve, confusion matrix, misclassified test images",
     )
-    show.add_argument("--data", type=_path, metavar="PATH", help="the images to test, as for 'train'")
+    show.add_argument("--data", type=_path, metavar="PATH", help="test images for the pictures, as for 'train'")
     show.set_defaults(run=_show, error=show.error)
 
     draw = commands.add_parser("draw", help="write a page to draw digits on, and open it", description=_draw.__doc__)
-    draw.add_argument(
-        "file", type=_path, nargs="?", metavar="FILE", help="the file of a network; without it one is trained on MNIST first"
-    )
+    draw.add_argument("file", type=_path, nargs="?", metavar="FILE", help="saved network (default: train one on MNIST first)")
     draw.add_argument(
         "--out",
         type=_path,
         default="nndl-ext-draw.html",
         metavar="PAGE",
-        help="the page, replaced if it is there (%(default)s)",
+        help="where to write the page; an existing file is replaced (%(default)s)",
     )
     draw.add_argument("--no-open", action="store_true", help="do not open the page in the browser")
     draw.set_defaults(run=_draw, error=draw.error)
@@ -178,10 +185,10 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser(
         "bench", help="measure the speed against the book's algorithm in NumPy", description=_bench.__doc__
     )
-    bench.add_argument("--repeats", type=int, default=5, metavar="N", help="of which the medians count (%(default)s)")
+    bench.add_argument("--repeats", type=int, default=5, metavar="N", help="measurements per job (%(default)s)")
     bench.set_defaults(run=_bench)
 
-    info = commands.add_parser("info", help="print version, kernel variant and data", description=_info.__doc__)
+    info = commands.add_parser("info", help="print versions, kernel variant and data", description=_info.__doc__)
     info.set_defaults(run=_info)
     return parser
 
@@ -194,9 +201,9 @@ def _train(arguments: argparse.Namespace) -> None:
 
     path, curve_path = arguments.resume or arguments.save, arguments.curve
     if arguments.save and os.path.exists(path):
-        raise FileExistsError(f"{path} is there already: go on with its run by --resume, or remove it")
+        raise FileExistsError(f"{path} already exists: use --resume to continue its run, or remove it")
     if arguments.plot:
-        from nndl_ext import plot  # without matplotlib, that is said now
+        from nndl_ext import plot  # reports a missing matplotlib before the training
         from nndl_ext._commands import pictures
     for file in filter(None, (path, curve_path, arguments.plot)):
         disk.require_writable(file)
@@ -237,24 +244,24 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _refuse_one_file_twice(arguments: argparse.Namespace) -> None:
-    """Two options for one file would overwrite each other's."""
+    """Refuse two options that name the same file: one would overwrite the other's data."""
     names = {"file": "FILE", **{name: f"--{name}" for name in ("data", "save", "resume", "curve", "plot", "out")}}
     given = [(name, path) for key, name in names.items() if (path := getattr(arguments, key, None))]
     for (name, path), (other_name, other) in combinations(given, 2):
         there = os.path.exists(path) and os.path.exists(other)
         if os.path.samefile(path, other) if there else os.path.realpath(path) == os.path.realpath(other):
-            arguments.error(f"{name} {path} and {other_name} {other} are one file")
+            arguments.error(f"{name} {path} and {other_name} {other} are the same file")
 
 
 def _plan(arguments: argparse.Namespace, run: Run, images: int, tests: int) -> str:
-    """What a training is about to do, in a line."""
+    """One line that says what the training will do."""
     from nndl_ext import _kernels, runs
 
     options, epochs = run.options, run.epochs
     network = "-".join(map(str, options["sizes"]))
     return ", ".join(
         (
-            f"{'Going on with' if arguments.resume else 'Training'} {network} on {arguments.data or 'MNIST'}: {images} images",
+            f"{'Resuming' if arguments.resume else 'Training'} {network} on {arguments.data or 'MNIST'}: {images} images",
             f"{tests} to test",
             f"epochs from {epochs.start} up to {epochs.stop - 1}" if epochs else "no epochs left",
             f"mini-batches of {options['batch']}",
@@ -269,9 +276,9 @@ def _plan(arguments: argparse.Namespace, run: Run, images: int, tests: int) -> s
 
 @contextmanager
 def _progress(done: int, epochs: int) -> Iterator[Callable[[], object]]:
-    """A progress bar below the printed lines, if tqdm is there, on a terminal, once the work has taken two seconds.
+    """A progress bar below the printed lines; yields the function to call after each epoch.
 
-    Gives the function to call after each epoch.
+    It appears after two seconds, on a terminal, if tqdm is installed.
     """
     terminal, start = sys.stdout, time.perf_counter()
     bars: list[Any] = []
@@ -303,17 +310,18 @@ def _progress(done: int, epochs: int) -> Iterator[Callable[[], object]]:
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    """Say what is in a saved network: sizes, neurons, a digest of its bits; and, of a run, its options and learning curve."""
+    """Describe a saved network: its sizes, its neurons and a digest of its bits. For a run, also show its options and learning
+    curve."""
     if arguments.data and not arguments.out:
-        arguments.error("--data is for the pictures of --out, which was not given")
+        arguments.error("--data needs --out")
     from nndl_ext._commands import show
 
     show.main(arguments.file, arguments.out, arguments.data, sys.stdout.encoding or "ascii")
 
 
 def _draw(arguments: argparse.Namespace) -> None:
-    """Write one HTML file with a network inside, which reads the digits that one draws there, and open it in the browser. It
-    needs no server and no connection."""
+    """Write an HTML page on which you draw digits and a network reads them, and open it in the browser. The page is one file
+    and needs no server or connection."""
     _refuse_one_file_twice(arguments)
     from nndl_ext._commands import draw
 
@@ -321,7 +329,7 @@ def _draw(arguments: argparse.Namespace) -> None:
 
 
 def _bench(arguments: argparse.Namespace) -> None:
-    """Run the book's jobs on the compiled kernels and on the book's algorithm in NumPy in turn, and compare the times."""
+    """Run the book's jobs alternately with the compiled kernels and with the book's algorithm in NumPy, and compare times."""
     from nndl_ext import bench
     from nndl_ext._core.validation import integer
 
@@ -329,7 +337,7 @@ def _bench(arguments: argparse.Namespace) -> None:
 
 
 def _info(_arguments: argparse.Namespace) -> None:
-    """Print versions, the kernel variant in use and those available, and the size of the shipped data."""
+    """Print versions, the kernel variant in use, the available variants, and the size of the data in this package."""
     nndl_ext.show_config()
     training_data, validation_data, test_data = nndl_ext.mnist_loader.load_data()
     print(f"MNIST: {len(training_data[0])} training, {len(validation_data[0])} validation, {len(test_data[0])} test images")
@@ -346,17 +354,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0; 1 for input that does not fit, a file that can't be read or written, a training that diverged, or
-        output that can't be written; 130 after Ctrl-C. What went wrong stands in one line on stderr, except that Ctrl-C and a
-        pipe that its reader has closed (``| head``) end the program without a word.
+        The exit status: 0 on success; 1 if the input is invalid, a file can't be read or written, the training diverged, or
+        the output can't be written; 130 after Ctrl-C. An error is reported in one line on stderr. Ctrl-C and a pipe that its
+        reader has closed (``| head``) end the program without a message.
 
     Raises
     ------
     SystemExit
-        With status 2 for options that make no sense, and 0 after ``--help`` and ``--version``.
+        With status 2 for invalid options, and 0 after ``--help`` and ``--version``.
     """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # it was closed before the program began
+        if getattr(sys, name) is None:  # closed before the program began
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     try:
         with redirect_stdout(cast(TextIO, _Output(sys.stdout))):
@@ -376,7 +384,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _tell(stream: TextIO, text: str) -> None:
-    """Print a line, whatever the characters in a path or a file are; the program goes on if nobody can read it."""
+    """Print a line with any characters. The program goes on if the stream can't be written."""
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
     encoding = stream.encoding or "utf-8"
     with suppress(OSError):

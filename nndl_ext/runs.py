@@ -1,4 +1,4 @@
-"""Runs of the command line's ``train``: what one is made of, and how it is saved and goes on."""
+"""Runs of the command ``train``: how a run begins, is saved and is resumed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from nndl_ext._core.validation import finite_number, integer, layer_sizes
 from nndl_ext._files import disk, saving
 from nndl_ext.network import Network
 
-# A saved run brings its own, which options given to go on with it must not contradict, but for the epochs.
+# The options of a new run. A resumed run has those in its file; only the number of epochs may change.
 DEFAULTS: dict[str, Any] = {
     "sizes": [784, 30, 10], "batch": 10, "eta": 3.0, "dtype": "float64", "seed": None, "epochs": 30
 }  # fmt: skip
 
-# What a run of chapter 3's network has beside these.
+# The further options of chapter 3's network.
 OF_NETWORK2: dict[str, Any] = {
     "cost": "cross-entropy", "lmbda": 0.0, "regularization": "l2", "activation": "sigmoid", "dropout": 0.0,
     "optimizer": "descent", "augment": False, "early_stopping": 0, "halve_after": 0,
@@ -40,26 +40,26 @@ OPTIMIZERS = {
     "descent": None, "momentum": network2.Momentum(), "nesterov": network2.Momentum(nesterov=True), "adam": network2.Adam(),
 }  # fmt: skip
 
-# So many images at once are made from their grey levels for the checksum, which depends on it.
+# Images in each part of the checksum. Another number would change the checksum.
 _IMAGES = 5000
 
 
 @dataclass
 class Run:
-    """A training on its way.
+    """A training in progress.
 
     Attributes
     ----------
     net : Network or network2.Network
-        As the last epoch left it.
+        The network after the last epoch.
     options : dict
-        Those that `DEFAULTS` names, and, of chapter 3's network, `OF_NETWORK2`.
+        The options named in `DEFAULTS` and, for chapter 3's network, in `OF_NETWORK2`.
     tests : int
         The number of test images.
     curve : list of int
-        How many of them came out right after each epoch.
+        The number of test images classified correctly after each epoch.
     order : numpy.ndarray
-        The order of the training images in the last epoch, int64, which is shuffled for the next.
+        The order of the training images in the last epoch, int64. It is shuffled for the next.
     """
 
     net: Network | network2.Network
@@ -70,16 +70,16 @@ class Run:
 
     @property
     def epochs(self) -> range:
-        """Those that are left."""
+        """The epochs that remain."""
         return range(len(self.curve), self.options["epochs"])
 
     @property
     def accuracies(self) -> list[float]:
-        """The part of the test images that came out right after each epoch."""
+        """The share of test images classified correctly after each epoch."""
         return [right / self.tests for right in self.curve]
 
     def train(self, training_data: Sequence[Sample], test_data: Sequence[Sample]) -> Iterator[int]:
-        """Check that the data fit; then go through the epochs that are left, and yield how many test images came out right."""
+        """Check the data; then train for the epochs that remain, and yield the number of correct test images after each."""
         options = self.options
         if isinstance(self.net, Network):
             return (
@@ -110,12 +110,12 @@ class Run:
 
 
 def load_data(path: str | None) -> tuple[Sequence[Sample], Sequence[Sample]]:
-    """Training and test images.
+    """Load the training and test images.
 
     Raises
     ------
     OSError, ValueError
-        If they can't be read, or there are none.
+        If they can't be read, or if there are none.
     """
     training_data, _, test_data = mnist_loader.load_data_wrapper(path)
     for pairs, name in ((training_data, "training"), (test_data, "test")):
@@ -125,7 +125,7 @@ def load_data(path: str | None) -> tuple[Sequence[Sample], Sequence[Sample]]:
 
 
 def checksum(*data_sets: Sequence[Sample]) -> int:
-    """What tells images, as float32, and their labels from others."""
+    """A checksum of images, as float32, and labels: it tells data sets apart."""
     result = 0
     for pairs in data_sets:
         for start in range(0, len(pairs), _IMAGES):
@@ -137,7 +137,7 @@ def checksum(*data_sets: Sequence[Sample]) -> int:
 
 
 def begin(given: dict[str, Any], images: int, tests: int) -> Run:
-    """A run with the given options on so many images, and so many to test."""
+    """A new run with these options and these numbers of training and test images."""
     options = (_DEFAULTS2 if given.keys() & OF_NETWORK2 else DEFAULTS) | given
     integer(options["epochs"], "epochs", least=0)
     made: dict[str, Any] = {"dtype": options["dtype"], "seed": options["seed"]}
@@ -148,7 +148,7 @@ def begin(given: dict[str, Any], images: int, tests: int) -> Run:
 
 
 def _chosen(options: dict[str, Any]) -> dict[str, Any]:
-    """What a network of chapter 3 is made of."""
+    """The arguments for a network of chapter 3, in the order of `Settings`."""
     return {
         "cost": COSTS[options["cost"]],
         "activation": options["activation"],
@@ -160,20 +160,20 @@ def _chosen(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def resume(path: str, given: dict[str, Any], images: int, tests: int, data: int) -> Run:
-    """The run in a file, whatever that may hold, if it has the given options, and data of this checksum.
+    """Load a run from an untrusted file, and check that it has the given options and data with this checksum.
 
     Raises
     ------
     OSError
         If the file can't be read.
     ValueError
-        If it is not that of a run, or of another.
+        If it does not hold a run, or the run has other options or data.
     """
     run, of_data = read(path)
     forms = network2.Shifts().copies if run.options.get("augment") else 1
     same_images = np.array_equal(np.sort(run.order), np.arange(images * forms))
     if of_data != data or not same_images or run.tests != tests:
-        raise ValueError(f"{path} is a run on other data: give theirs by --data")
+        raise ValueError(f"{path} is a run on other data: name its data with --data")
     for name, value in given.items():
         if name != "epochs" and value != run.options.get(name):
             option = name.replace("_", "-")
@@ -184,27 +184,27 @@ def resume(path: str, given: dict[str, Any], images: int, tests: int, data: int)
 
 
 def read(path: str) -> tuple[Run, int]:
-    """The run in a file, whatever that may hold, and the checksum of its data.
+    """Load a run from an untrusted file, with the checksum of its data.
 
     Raises
     ------
     OSError
         If the file can't be read.
     ValueError
-        If it is not that of a run.
+        If it does not hold a run.
     """
     saved = saving.read(path)
     try:
         return _run(saved)
     except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"{path} is not the file of a run by 'nndl-ext train --save': {what}") from error
+        raise ValueError(f"{path} does not hold a run saved by 'nndl-ext train --save': {what}") from error
 
 
 def _run(saved: saving.Saved) -> tuple[Run, int]:
-    """The run in a file that anyone may have made, and the checksum of its data."""
+    """A run and the checksum of its data, from the untrusted content of a file."""
     if saved.neuron == "perceptron":
-        raise ValueError("it is of perceptrons, which can't be trained")
+        raise ValueError("it holds perceptrons, which can't be trained")
     order, notes = saved.notes["order"], json.loads(str(saved.notes["run"]))
     if order.ndim != 1 or order.dtype.newbyteorder("=") != np.int64:
         raise ValueError(f"the order of its images has shape {order.shape} of {order.dtype}")
@@ -229,14 +229,14 @@ def _run(saved: saving.Saved) -> tuple[Run, int]:
     if checked["sizes"] != saved.sizes or checked["dtype"] != saved.weights[0].dtype.name:
         raise ValueError("its options are those of another network")
     if (seed is None) != (saved.generator is None):
-        raise ValueError("a seed and the state of a generator must both be there, or neither")
+        raise ValueError("it must have both a seed and the state of a generator, or neither")
     tests = integer(notes["tests"], "tests", least=1)
     curve = [integer(right, "curve", least=0, most=tests) for right in notes["curve"]]
     return Run(net, checked, tests, curve, order.astype(np.int64)), integer(notes["data"], "data")
 
 
 def _checked2(options: dict[str, Any], net: network2.Network) -> dict[str, Any]:
-    """The options of `OF_NETWORK2` in a file, which must be those of the network."""
+    """The options of `OF_NETWORK2` from a file, checked, and compared with the network in that file."""
     checked = {name: options[name] for name in OF_NETWORK2}
     checked["lmbda"], checked["dropout"] = checked_lmbda(checked["lmbda"]), finite_number(checked["dropout"], "dropout")
     for name in ("early_stopping", "halve_after"):
@@ -250,7 +250,7 @@ def _checked2(options: dict[str, Any], net: network2.Network) -> dict[str, Any]:
 
 
 def write_curve(path: str, accuracies: Iterable[float]) -> None:
-    """Write the accuracy after each epoch as JSON, or else as CSV."""
+    """Write the accuracy after each epoch: as JSON if the path ends in ``.json``, else as CSV."""
     rows = [{"epoch": epoch, "accuracy": accuracy} for epoch, accuracy in enumerate(accuracies)]
     if path.lower().endswith(".json"):
         text = json.dumps(rows, indent=1)

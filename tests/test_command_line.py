@@ -175,11 +175,11 @@ def test_what_a_resumed_run_can_not_be_is_said(tmp_path, capsys):
         ),
         (["--resume", path, "--seed", "2"], f"--seed 2 was given, but the run in {path} has 1"),
         (["--resume", path, "--dtype", "float32"], f"--dtype float32 was given, but the run in {path} has float64"),
-        (["--resume", path, "--data", str(other_data)], "is a run on other data: give theirs by --data"),
+        (["--resume", path, "--data", str(other_data)], "is a run on other data: name its data with --data"),
         (["--resume", str(tmp_path / "other")], "other is not a saved network"),
-        (["--resume", str(tmp_path / "net.npz")], "net.npz is not the file of a run by 'nndl-ext train --save'"),
+        (["--resume", str(tmp_path / "net.npz")], "net.npz does not hold a run saved by 'nndl-ext train --save'"),
         (["--resume", str(tmp_path / "nowhere")], "nowhere"),
-        (["--save", path], f"{path} is there already: go on with its run by --resume, or remove it"),
+        (["--save", path], f"{path} already exists: use --resume to continue its run, or remove it"),
         (["--save", str(tmp_path / "nowhere" / "net")], "No such file or directory"),
         (["--save", str(tmp_path / "unused"), "--batch", "0"], "mini_batch_size must be at least 1"),
         (["--dtype", "float32", "--eta", "1e308"], "in epoch 0 the weights became infinite or NaN"),
@@ -196,7 +196,7 @@ def test_a_run_goes_on_with_the_very_images(tmp_path, capsys):
     for i, change in enumerate(({"pixel": 1}, {"test": 4}, {"training": 8})):
         other = str(small_data(tmp_path / f"other{i}", **change))
         assert main(["train", "--resume", path, "--data", other]) == 1
-        assert "run.npz is a run on other data: give theirs by --data" in capsys.readouterr().err
+        assert "run.npz is a run on other data: name its data with --data" in capsys.readouterr().err
     assert main(["train", "--resume", path, "--data", data, "--epochs", "2"]) == 0
 
 
@@ -366,7 +366,7 @@ def test_one_file_under_two_names_is_a_usage_error(tmp_path, capsys, monkeypatch
         with pytest.raises(SystemExit) as exit_:
             main(["train", *one.split(), *other.split()])
         assert exit_.value.code == 2
-        assert f"{one} and {other} are one file" in capsys.readouterr().err
+        assert f"{one} and {other} are the same file" in capsys.readouterr().err
     assert Path("a.csv").read_text() == "?"
 
 

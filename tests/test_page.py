@@ -100,7 +100,7 @@ def test_a_page_is_written_from_a_file_and_from_a_training(tmp_path, monkeypatch
     assert re.search(r"Epoch 29: 9[45]\d\d / 10000\nwrote other.html\n$", output)
     monkeypatch.setattr("webbrowser.open", lambda _: False)
     assert main(["draw", "net.npz"]) == 0
-    assert "no browser was found here" in capsys.readouterr().out
+    assert "no browser was found" in capsys.readouterr().out
 
 
 def test_what_has_no_page_is_a_line(tmp_path, monkeypatch, capsys):
@@ -121,7 +121,7 @@ def test_what_has_no_page_is_a_line(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as exit_:
         main(["draw", "small.npz", "--out", "small.npz"])
     assert exit_.value.code == 2
-    assert "FILE small.npz and --out small.npz are one file" in capsys.readouterr().err
+    assert "FILE small.npz and --out small.npz are the same file" in capsys.readouterr().err
     assert (tmp_path / "small.npz").read_bytes() == before
     assert not (tmp_path / "nndl-ext-draw.html").exists()
 

@@ -166,7 +166,7 @@ def test_what_can_not_be_shown_is_a_line(run, tmp_path, capsys):
     for path, message in (
         (tmp_path / "nowhere", "nowhere"),
         (other, "other is not a saved network"),
-        (broken, "broken.npz is not the file of a run by 'nndl-ext train --save'"),
+        (broken, "broken.npz does not hold a run saved by 'nndl-ext train --save'"),
     ):
         assert main(["show", str(path)]) == 1
         output, error = capsys.readouterr()

@@ -1,1 +1,1 @@
-"""What the longer commands of the command line do."""
+"""The longer commands of the command line."""

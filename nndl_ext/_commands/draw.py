@@ -1,4 +1,4 @@
-"""A page to draw digits on, for the command line's ``draw``."""
+"""The command ``draw``: write and open a page to draw digits on."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def main(file: str | None, out: str, opens: bool) -> None:
     Parameters
     ----------
     file : str, optional
-        That of a network. Without it, one is trained as ``train`` does by default, with seed 0.
+        A saved network. Without it, one is trained with the defaults of ``train`` and seed 0.
     out : str
-        Where the page goes. A file that is there is replaced.
+        Where to write the page. An existing file is replaced.
     opens : bool
         Whether to open the page in the browser.
     """
@@ -25,7 +25,7 @@ def main(file: str | None, out: str, opens: bool) -> None:
     page.write(network.load(file) if file else _trained(), out)
     print(f"wrote {out}")
     if opens and not webbrowser.open(Path(out).resolve().as_uri()):
-        print("no browser was found here: open that file in one")
+        print("no browser was found: open the file yourself")
 
 
 def _trained() -> network.Network | network2.Network:

@@ -1,4 +1,4 @@
-"""Pictures in files."""
+"""Write pictures to files."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def write(path: str, draw: Callable[..., Axes], *arguments: Any) -> None:
-    """Write what a function of `nndl_ext.plot` draws to a file, whose ending says in which format."""
+    """Write what a function of `nndl_ext.plot` draws to a file. The path's suffix gives the format."""
     import matplotlib
     from matplotlib import pyplot
 
-    matplotlib.use("agg")  # no windows
+    matplotlib.use("agg")  # needs no window system
     picture, figure = io.BytesIO(), draw(*arguments).get_figure(root=True)
     assert figure is not None
     figure.savefig(picture, format=os.path.splitext(path)[1].removeprefix(".").lower(), dpi=150)

@@ -1,4 +1,4 @@
-"""What is in the file of a saved network, for the command line's ``show``."""
+"""The command ``show``: describe a saved network."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from nndl_ext._commands.pictures import write
 from nndl_ext._core.book import BookNetwork
 from nndl_ext._files import saving
 
-# A character filled by so many eighths.
+# Characters filled to 0, 1, ... 8 eighths.
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
-_ROWS, _COLUMNS = 8, 60  # of a curve in characters
+_ROWS, _COLUMNS = 8, 60  # size of the curve in characters
 
 
 def main(path: str, out: str | None, data: str | None, encoding: str) -> None:
-    """Print what is in a file, and write pictures of it.
+    """Describe a saved network, and draw pictures of it if a folder is given.
 
     Parameters
     ----------
     path : str
-        The file of a network, or of a run, which has a learning curve too.
+        The file of a network or of a run. A run also has a learning curve.
     out : str, optional
-        The folder for the pictures. It is made if it is not there.
+        The folder for the pictures. It is created if necessary.
     data : str, optional
-        Where the images are that the network is tested on for the pictures; by default in this package.
+        The data set whose test images the pictures show; by default the MNIST in this package.
     encoding : str
-        That of the output; without block characters, the curve is drawn in ASCII.
+        The output's encoding. If it has no block characters, the curve is drawn in ASCII.
     """
     run = runs.read(path)[0] if "run" in saving.read(path).notes else None
     net = run.net if run else network.load(path)
@@ -64,7 +64,7 @@ def digest(net: BookNetwork) -> str:
 
 
 def curve(accuracies: Sequence[float], blocks: bool = True) -> list[str]:
-    """A learning curve as lines of text: a bar for each epoch, or for each of sixty spread over more of them."""
+    """A learning curve as lines of text, with a bar for each epoch; of more than 60 epochs, 60 evenly spaced ones are shown."""
     count = len(accuracies)
     shown = [accuracies[i * count // _COLUMNS] for i in range(_COLUMNS)] if count > _COLUMNS else accuracies
     width = max(1, min(3, _COLUMNS // count))
@@ -84,7 +84,7 @@ def curve(accuracies: Sequence[float], blocks: bool = True) -> list[str]:
 
 
 def _neurons(net: BookNetwork) -> str:
-    """What the layers compute."""
+    """The activations of the layers, as text."""
     if isinstance(net, perceptron.Network):
         return "perceptrons"
     return ", ".join(kind if isinstance(kind, str) else type(kind).__name__ for kind in net._model.activations)
@@ -99,7 +99,7 @@ def _printable(text: str, encoding: str) -> bool:
 
 
 def _draw(net: BookNetwork, accuracies: Sequence[float], out: str, data: str | None) -> None:
-    """Write pictures into a folder, those that there are."""
+    """Write the pictures that suit the network into a folder."""
     from nndl_ext import plot
 
     pictures: dict[str, tuple[Any, ...]] = {"weights": (plot.weights, net)}
