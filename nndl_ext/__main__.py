@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from nndl_ext.runs import Run
 
 _STATUS = (
-    "Exit status: 0 on success; 1 if the input is invalid, a file can't be read or written, the training diverged, or the output "
-    "can't be written (a closed pipe gives no message); 2 if the options are invalid; 130 after Ctrl-C."
+    "Exit status: 0 on success; 1 if the input is invalid, a file can't be read or written, the training diverged, or the "
+    "output can't be written (a closed pipe gives no message); 2 if the options are invalid; 130 after Ctrl-C."
 )
 
 

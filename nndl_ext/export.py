@@ -1,4 +1,4 @@
-"""Networks as ONNX models, for programs that are not in Python (the extra ``onnx``).
+"""Networks as ONNX models, for programs in any language (the extra ``onnx``).
 
 >>> import onnx
 >>> from nndl_ext import Network, export
@@ -25,7 +25,7 @@ try:
 except ImportError:
     raise ImportError("nndl_ext.export needs onnx: pip install 'nndl-ext[onnx]'") from None
 
-# Softmax is over a layer from operator set 13 on; format 8 is what came with set 15. Runtimes since 2021 read both.
+# From operator set 13 on, Softmax works on one axis. Format 8 came with set 15. Runtimes since 2021 read both.
 _OPERATOR_SET, _FORMAT = 15, 8
 
 _OPERATORS = {"sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "exp": "Exp", "softmax": "Softmax"}
@@ -34,30 +34,36 @@ _STEPS = perceptron.Network.feedforward
 
 
 def to_onnx(model: Any) -> onnx.ModelProto:
-    """A network or an estimator as an ONNX model.
+    """Convert a network or an estimator to an ONNX model.
 
     Parameters
     ----------
     model : Network, MLPClassifier or MLPRegressor
-        Any of the book's networks, a network of perceptrons among them, or a fitted estimator of `nndl_ext.sklearn`.
+        One of the book's networks, including networks of perceptrons, or a fitted estimator of `nndl_ext.sklearn`.
 
     Returns
     -------
     onnx.ModelProto
-        Its input ``X`` has shape (n, inputs) and the model's dtype: an estimator's is that of its ``coefs_``. The output of a
-        network is ``output``, of shape (n, outputs). As with skl2onnx, that of a regressor is ``variable``, of that shape, too;
-        and those of a classifier are ``label``, of shape (n,) or, for several labels at once, (n, labels), int64 or strings,
-        and ``probabilities``, what ``predict_proba`` returns. A runtime adds in another order and has an exponential function
-        of its own: results are equal to rounding of the largest output, unless a perceptron's weighted sum is so near to 0 that
-        rounding decides.
+        The model. Its input ``X`` has shape (n, inputs) and the network's dtype, or that of an estimator's ``coefs_``. The
+        outputs have the names that skl2onnx uses:
+
+        - ``output`` of a network: shape (n, outputs);
+        - ``variable`` of a regressor: shape (n, outputs);
+        - ``label`` of a classifier: int64 or strings, of shape (n,), or (n, labels) for multilabel classification;
+        - ``probabilities`` of a classifier: what ``predict_proba`` returns.
 
     Raises
     ------
     TypeError
-        If it is something else, or computes with methods or functions of the user's own, or its classes are neither integers
+        If ``model`` is something else, has methods or functions written by the user, or has classes that are neither integers
         nor strings.
     ValueError
         If a weight or bias is infinite or NaN, or an estimator is not fitted.
+
+    Notes
+    -----
+    A runtime sums in another order and has another exponential function. Results agree to rounding, relative to the largest
+    output, except where rounding decides whether a perceptron's weighted sum is above 0.
 
     Examples
     --------
@@ -77,10 +83,10 @@ def to_onnx(model: Any) -> onnx.ModelProto:
 
 
 def register_skl2onnx() -> None:
-    """Let skl2onnx convert the estimators of `nndl_ext.sklearn`, alone and inside of pipelines, searches and ensembles.
+    """Let skl2onnx convert the estimators of `nndl_ext.sklearn`, alone or inside pipelines, searches and ensembles.
 
-    To be called once; calling it again does nothing new. Nothing registers them by itself, because what skl2onnx knows belongs
-    to the whole program.
+    Call it once; further calls have no effect. Importing this package does not register them, because skl2onnx's registry
+    belongs to the whole program.
 
     Raises
     ------
@@ -114,18 +120,18 @@ def register_skl2onnx() -> None:
 
 @dataclass
 class _Graph:
-    """A graph that is being made.
+    """A graph under construction.
 
     Attributes
     ----------
     dtype : numpy.dtype
-        What it computes in.
+        The floating-point type of the computation.
     inputs : int
-        The number of its inputs.
+        The number of inputs.
     nodes, tensors : list
-        Its operators, in the order in which they run, and its numbers.
+        The operators in the order in which they run, and the constants.
     outputs : list
-        What it tells of its outputs.
+        The descriptions of the outputs.
     """
 
     dtype: np.dtype
@@ -150,7 +156,7 @@ class _Graph:
         return self.constant(f"number_{len(self.tensors)}", np.array(value, self.dtype))
 
     def output(self, name: str, value: str, element: int, shape: Sequence[str | int]) -> None:
-        """Give a result out under a name."""
+        """Make a result an output of the graph, under this name."""
         self.nodes.append(helper.make_node("Identity", [value], [name], name=f"{name}_node"))
         self.outputs.append(helper.make_tensor_value_info(name, element, shape))
 
@@ -160,7 +166,7 @@ class _Graph:
         return helper.np_dtype_to_tensor_dtype(self.dtype)
 
     def finished(self) -> onnx.ModelProto:
-        """The model, checked."""
+        """The finished model, checked by onnx."""
         x = helper.make_tensor_value_info("X", self.element, ["n", self.inputs])
         graph = helper.make_graph(self.nodes, "nndl-ext", [x], self.outputs, self.tensors)
         operators = [helper.make_opsetid("", _OPERATOR_SET)]
@@ -182,7 +188,7 @@ def _of_network(net: BookNetwork) -> _Graph:
 
 
 def _estimators() -> tuple[Any, ...]:
-    """The classes of the estimators, if there is scikit-learn."""
+    """The classes of the estimators; none if scikit-learn is not installed."""
     try:
         from nndl_ext.sklearn import MLPClassifier, MLPRegressor
     except ImportError:
@@ -191,7 +197,7 @@ def _estimators() -> tuple[Any, ...]:
 
 
 def _check_estimator(model: Any) -> None:
-    """Refuse an estimator that is not fitted, or predicts in another way than ours."""
+    """Refuse an estimator that is not fitted, or that overrides a method of prediction."""
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(model, "coefs_")
@@ -202,8 +208,10 @@ def _check_estimator(model: Any) -> None:
 
 
 def _of_estimator(model: Any, classes: Any, dtype: np.dtype, given: int | None = None) -> _Graph:
-    """The graph of an estimator with these names of its classes, which casts inputs of another type, ``given`` as ONNX's
-    number for it."""
+    """The graph of an estimator whose classes have these names.
+
+    ``given`` is ONNX's number for the type of the inputs, which are cast if it is not the graph's own.
+    """
     network = model._network(dtype)
     graph = _Graph(network.dtype, network.sizes[0])
     x = "X" if given in (None, graph.element) else graph.add("Cast", "X", to=graph.element)
@@ -231,8 +239,8 @@ def _over_half(graph: _Graph, outputs: str) -> str:
 
 
 def _add_label(graph: _Graph, known: np.ndarray, index: str) -> None:
-    """Give out the label of a class, of which only the place is known."""
-    classes = np.resize(known, max(2, len(known)))  # where there is one class, it is the label of both sides
+    """Output the label of the class with a given index."""
+    classes = np.resize(known, max(2, len(known)))  # a single class is the label for both indices
     if all(isinstance(name, str) for name in classes):
         names = np.array(classes, object)
     else:
@@ -262,11 +270,11 @@ def _activated(graph: _Graph, z: str, activation: Any) -> str:
         return z
     if activation == "step":
         return graph.add("Cast", graph.add("Greater", z, graph.number(0)), to=graph.element)
-    if activation == "softplus":  # ONNX's own, which onnxruntime has in float32 only, would be this
+    if activation == "softplus":  # onnxruntime has ONNX's Softplus in float32 only
         small = graph.add("Exp", graph.add("Neg", graph.add("Abs", z)))
         return graph.add("Add", graph.add("Relu", z), graph.add("Log", graph.add("Add", small, graph.number(1))))
     if not isinstance(activation, str):
-        raise TypeError(f"ONNX knows the activations {', '.join(ACTIVATIONS)}, and can't call {activation!r}")
+        raise TypeError(f"activations must be among {', '.join(ACTIVATIONS)} for ONNX, not {activation!r}")
     return graph.add(_OPERATORS[activation], z)
 
 
@@ -287,7 +295,7 @@ def _declare(operator: Any) -> None:
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
-    """Put an estimator's graph into the one that skl2onnx makes, under names that are new there."""
+    """Add an estimator's graph to the one that skl2onnx builds, under unique names."""
     graph = _asked_for(operator)
     names = {"X": operator.inputs[0].full_name}
     names.update((own.name, declared.full_name) for own, declared in zip(graph.outputs, operator.outputs, strict=True))
@@ -303,7 +311,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _asked_for(operator: Any) -> _Graph:
-    """The graph of an estimator for what it gets from what stands before it: in float64 for that, else in float32."""
+    """The graph of an estimator for the type of its input in skl2onnx's graph: float64 for float64, else float32."""
     from skl2onnx.common.data_types import guess_proto_type
     from skl2onnx.common.utils_classifier import get_label_classes
 

@@ -1,4 +1,4 @@
-"""The book's algorithm in plain NumPy, one sample at a time: what the kernels are tested against and measured by."""
+"""The book's algorithm in plain NumPy, without checks of arguments: tests and benchmarks compare the kernels with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Gradient = tuple[list[np.ndarray], list[np.ndarray]]
 
 
 class _Layers:
-    """What the networks of all chapters do. Arguments are not checked."""
+    """What the networks of all chapters have in common."""
 
     sizes: list[int]
     num_layers: int
@@ -32,7 +32,7 @@ class _Layers:
         self._draw(lambda _: 1.0)
 
     def _draw(self, divisor: Callable[[int], float]) -> None:
-        """Draw biases, and weights that are divided by a function of the neuron's inputs."""
+        """Draw biases and weights; divide the weights by a function of the neuron's number of inputs."""
 
         def normal(rows: int, columns: int) -> np.ndarray:
             return generators.normal((rows, columns), self._random) if self._seeded else np.random.randn(rows, columns)
@@ -41,13 +41,13 @@ class _Layers:
         self.weights = [(normal(n, inputs) / divisor(inputs)).astype(self._dtype) for inputs, n in pairwise(self.sizes)]
 
     def feedforward(self, a: np.ndarray) -> np.ndarray:
-        """The output for a column of inputs, or for several columns."""
+        """The output for an input of shape (inputs, 1), or for the columns of a matrix."""
         for b, w in zip(self.biases, self.weights, strict=True):
             a = sigmoid(w @ a + b)
         return a
 
     def backprop(self, x: np.ndarray, y: np.ndarray) -> Gradient:
-        """The derivatives of one sample's cost by biases and weights (BP1 to BP4)."""
+        """The derivatives of one sample's cost with respect to biases and weights (BP1 to BP4)."""
         a, activations, zs = x, [x], []
         for b, w in zip(self.biases, self.weights, strict=True):
             zs.append(w @ a + b)
@@ -62,11 +62,11 @@ class _Layers:
         return nabla_b, nabla_w
 
     def _delta(self, z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The derivatives of one sample's cost by the output layer's weighted inputs."""
+        """The error of the output layer: the derivatives of one sample's cost with respect to its weighted inputs."""
         raise NotImplementedError
 
     def _step(self, mini_batch: Sequence[Sample], eta: float, decay: float) -> None:
-        """One step against the mean gradient of the samples, from weights that have lost a part."""
+        """One step against the mean gradient of the samples, from weights multiplied by 1 - decay."""
         sum_b = [np.zeros_like(b) for b in self.biases]
         sum_w = [np.zeros_like(w) for w in self.weights]
         for x, y in mini_batch:
@@ -78,14 +78,14 @@ class _Layers:
         self.weights = [(1 - decay) * w - step * nabla for w, nabla in zip(self.weights, sum_w, strict=True)]
 
     def _right(self, data: Iterable[Sample]) -> int:
-        """How many samples have the largest output where they should; y is a label or a unit vector."""
+        """The number of samples classified correctly; y is a label or a unit vector."""
         return sum(int(self.feedforward(x).argmax() == (y if np.ndim(y) == 0 else y.argmax())) for x, y in data)
 
 
 class Network(_Layers):
     """A network with the constructor, attributes and methods of `nndl_ext.network.Network`.
 
-    Its arrays come out equal to rounding; its bits depend on the machine's BLAS. Arguments are not checked.
+    Its results agree with those of that class to rounding. Their bits depend on the machine's BLAS.
 
     Examples
     --------
@@ -102,7 +102,7 @@ class Network(_Layers):
         eta: float,
         test_data: Iterable[Sample] | None = None,
     ) -> None:
-        """Mini-batch stochastic gradient descent, with a line printed after each epoch."""
+        """Train by mini-batch stochastic gradient descent, and print a line after each epoch."""
         pairs, test = list(training_data), list(test_data or ())
         for epoch in range(epochs):
             self._random.shuffle(pairs)
@@ -111,15 +111,15 @@ class Network(_Layers):
             print(f"Epoch {epoch}: {self.evaluate(test)} / {len(test)}" if test else f"Epoch {epoch} complete", flush=True)
 
     def update_mini_batch(self, mini_batch: Sequence[Sample], eta: float) -> None:
-        """One step against the mean gradient of the samples."""
+        """Take one step against the mean gradient of the samples."""
         self._step(mini_batch, eta, 0.0)
 
     def evaluate(self, test_data: Iterable[Sample]) -> int:
-        """How many samples are in the right class."""
+        """The number of samples classified correctly."""
         return self._right(test_data)
 
     def cost_derivative(self, output_activations: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The derivatives of the quadratic cost by the outputs."""
+        """The derivatives of the quadratic cost with respect to the outputs."""
         return output_activations - y
 
     def cost(self, data: Iterable[Sample]) -> float:
@@ -149,7 +149,7 @@ class QuadraticCost:
 
     @staticmethod
     def fn(a: np.ndarray, y: np.ndarray) -> float:
-        """That of a sample."""
+        """The cost of one sample."""
         return float(np.sum((a - y) ** 2) / 2)
 
     @staticmethod
@@ -169,7 +169,7 @@ class CrossEntropyCost:
 
     @staticmethod
     def fn(a: np.ndarray, y: np.ndarray) -> float:
-        """That of a sample."""
+        """The cost of one sample."""
         return float(np.sum(-_times_log(y, a) - _times_log(1 - y, 1 - a)))
 
     @staticmethod
@@ -179,7 +179,7 @@ class CrossEntropyCost:
 
 
 class Network2(_Layers):
-    """A network with the book's constructor, attributes and methods of `nndl_ext.network2.Network`.
+    """A network with the constructor, attributes and methods of the book's ``network2.py``.
 
     Examples
     --------
@@ -193,7 +193,7 @@ class Network2(_Layers):
     def __init__(
         self, sizes: Sequence[int], cost: Any = CrossEntropyCost, *, dtype: DTypeLike = np.float64, seed: int | None = None
     ) -> None:
-        super().__init__(sizes[:1], dtype=dtype, seed=seed)  # which draws nothing yet
+        super().__init__(sizes[:1], dtype=dtype, seed=seed)  # draws nothing: it gets no layer after the inputs
         self.sizes, self.num_layers, self.cost = list(sizes), len(sizes), cost
         self.default_weight_initializer()
 
@@ -208,7 +208,7 @@ class Network2(_Layers):
     def SGD(
         self, training_data: Iterable[Sample], epochs: int, mini_batch_size: int, eta: float, lmbda: float = 0.0
     ) -> tuple[list[float], list[int]]:
-        """Mini-batch stochastic gradient descent; returns cost and accuracy on the training data after each epoch."""
+        """Train by mini-batch stochastic gradient descent; return cost and accuracy on training data after each epoch."""
         pairs, costs, accuracies = list(training_data), [], []
         for _ in range(epochs):
             self._random.shuffle(pairs)
@@ -219,15 +219,15 @@ class Network2(_Layers):
         return costs, accuracies
 
     def update_mini_batch(self, mini_batch: Sequence[Sample], eta: float, lmbda: float, n: int) -> None:
-        """One step against the gradient of the samples' mean cost and of lmbda / 2n times the sum of all weights' squares."""
+        """Take one step against the gradient of the samples' mean cost plus lmbda / 2n times the sum of squared weights."""
         self._step(mini_batch, eta, eta * lmbda / n)
 
     def accuracy(self, data: Iterable[Sample]) -> int:
-        """How many samples are in the right class."""
+        """The number of samples classified correctly."""
         return self._right(data)
 
     def total_cost(self, data: Iterable[Sample], lmbda: float) -> float:
-        """The mean cost of a data set, and the regularisation's part."""
+        """The mean cost of a data set plus the L2 regularisation term."""
         costs = [self.cost.fn(self.feedforward(x), y) for x, y in data]
         return float(np.mean(costs)) + lmbda / len(costs) / 2 * sum(float(np.sum(w**2)) for w in self.weights)
 
@@ -263,7 +263,7 @@ def _softmax(z: np.ndarray) -> np.ndarray:
     return e / e.sum(axis=0)
 
 
-# For each activation: its value at z; and the cost's derivatives by z, given z, the value a and the derivatives by a.
+# For each activation: its value a at z; and, from z, a and the cost's derivatives by a, the cost's derivatives by z.
 ACTIVATIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "identity": (lambda z: z, lambda _z, _a, by_a: by_a),
     "sigmoid": (sigmoid, lambda _z, a, by_a: by_a * a * (1 - a)),
@@ -279,7 +279,7 @@ def _times_log(y: np.ndarray, a: np.ndarray) -> np.ndarray:
     return np.where(y == 0, 0, y * np.log(np.where(y == 0, 1, a)))
 
 
-# For each cost: its part of each output, and the derivative by it.
+# For each cost: an output's contribution, and its derivative by that output.
 COSTS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "quadratic": (lambda a, y: (a - y) ** 2 / 2, lambda a, y: a - y),
     "absolute": (lambda a, y: abs(a - y), lambda a, y: np.sign(a - y)),
@@ -311,10 +311,10 @@ def philox(words: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
 
 
 class Model:
-    """Layers with any activations, and their training on any cost by any optimiser, a mini-batch at a time.
+    """Layers with any activations, any cost and any optimiser, trained by one mini-batch at a time.
 
-    Samples are columns. ``biases`` and ``weights`` are as in `Network`. ``dropout`` has a rate for each layer after the first,
-    and ``seed`` is that of its masks.
+    Samples are columns. ``biases`` and ``weights`` have the shapes that they have in `Network`. ``dropout`` holds a rate for
+    each layer after the first; ``seed`` is the seed of the dropout masks.
 
     Examples
     --------
@@ -357,7 +357,7 @@ class Model:
         return COSTS[self.cost][0](self.feedforward(x), y).sum(axis=0)
 
     def mask(self, layer: int, samples: np.ndarray, epoch: int) -> np.ndarray:
-        """What dropout multiplies the activations of a layer by, for each neuron and sample."""
+        """The factors by which dropout multiplies the activations of a layer, for each neuron and sample."""
         rate, neurons = self.dropout[layer], np.arange(len(self.biases[layer]))
         counter = [np.repeat(neurons // 4 * 4, len(samples)), np.tile(samples, len(neurons))]
         words = philox([*counter, np.full(len(counter[0]), layer), np.full(len(counter[0]), epoch)], self.seed)
@@ -367,7 +367,7 @@ class Model:
     def gradient(
         self, x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None, samples: np.ndarray | None = None, epoch: int = 0
     ) -> Gradient:
-        """The mean gradient of the samples' cost, weighted by ``weights``, with the masks of these ``samples`` (BP1 to BP4)."""
+        """The mean gradient of the samples' costs, weighted by ``weights`` (BP1 to BP4); ``samples`` select dropout masks."""
         a, layers = x, []
         for layer, (b, w, name) in enumerate(zip(self.biases, self.weights, self.activations, strict=True)):
             z = w @ a + b
@@ -386,7 +386,7 @@ class Model:
         return nabla_b, nabla_w
 
     def step(self, gradient: Gradient, optimiser: Any, samples: float) -> None:
-        """One step of an `_core.optimisers.Optimiser`, whose regularisation may be divided by so many samples."""
+        """Take one step of an `_core.optimisers.Optimiser`; ``samples`` divides the regularisation unless that says by what."""
         self.steps += 1
         l1, l2, per = optimiser.regularisation
         by_w = [(l1 * np.sign(w) + l2 * w) / (per or samples) for w in self.weights]

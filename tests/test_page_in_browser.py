@@ -145,7 +145,7 @@ def test_networks_of_all_kinds_are_shown(visit, sizes, activations, tmp_path):
     playwright.expect(tab.locator(".layer")).to_have_count(len(sizes) - 2)
     playwright.expect(tab.locator("#layers")).to_be_visible(visible=len(sizes) > 2)
     signed = "tanh" in activations or "identity" in activations[:-1]
-    playwright.expect(tab.locator("#legend")).to_have_text(re.compile("orange is below" if signed else r"from 0\.$"))
+    playwright.expect(tab.locator("#legend")).to_have_text(re.compile("orange means negative" if signed else r"from 0\.$"))
     draw(tab, SEVEN)
     outputs = tab.evaluate("Array.from(feedforward(layers, imageOf(strokes)).at(-1))")
     expected = int(np.argmax(outputs)) if len(outputs) > 1 else int(outputs[0] >= 0.5)

@@ -223,7 +223,7 @@ def test_pictures_go_where_they_are_asked_to(mnist, net):
     ("call", "message"),
     [
         (lambda: plot.digits([]), r"data must hold at least one pair \(x, y\)"),
-        (lambda: plot.digits(Dataset(np.zeros((1, 15)), [0])), "15 pixels make no square"),
+        (lambda: plot.digits(Dataset(np.zeros((1, 15)), [0])), "square images, not images of 15 pixels"),
         (lambda: plot.digits(Dataset(np.zeros((2, 16)), [0, 1]), [0]), r"guesses must have shape \(2,\), .* not \(1,\)"),
         (lambda: plot.digits(Dataset(np.zeros((2, 16)), [0, 1]), most=0), "most must be at least 1, not 0"),
         (lambda: plot.misclassified(Network([4, 2]), []), "data must hold at least one pair"),
@@ -238,7 +238,7 @@ def test_pictures_go_where_they_are_asked_to(mnist, net):
         (lambda: plot.learning_curves({"a": 5}), "a run must be .*, not 5"),
         (lambda: plot.learning_curves(["a"]), "evaluation_accuracy"),
         (lambda: plot.learning_curves([0.5], ax=[None, None]), "ax must be 1 axes, for one curve, not 2"),
-        (lambda: plot.learning_curves(FOUR), "of how many samples, evaluation_size and training_size must say"),
+        (lambda: plot.learning_curves(FOUR), "give the numbers of samples as evaluation_size and training_size"),
         (lambda: plot.learning_curves({"a": [0.5], "b": [50]}), "accuracies differ in scale"),
         (lambda: plot.learning_curves(NAMED, training_size=200), "accuracies differ in scale"),
         (

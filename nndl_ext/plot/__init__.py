@@ -1,7 +1,7 @@
-"""Pictures of data, trainings and networks, drawn by matplotlib (the extra ``plot``).
+"""Pictures of data, learning curves and networks, drawn by matplotlib (the extra ``plot``).
 
-Each function draws into the axes that it is given, or else into those of a new figure, and returns them: titles, sizes and
-neighbours are the caller's. Colour-blind people can tell the colours apart. In grey print, lines differ by dashes and markers.
+Each function draws into the given axes, or into those of a new figure, and returns them, so you can combine pictures and change
+titles and sizes. Colour-blind people can tell the colours apart. In grey print, lines differ by dashes and markers.
 
 >>> from nndl_ext import mnist_loader, plot
 >>> training_data, validation_data, test_data = mnist_loader.load_data_wrapper()

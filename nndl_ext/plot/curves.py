@@ -16,10 +16,10 @@ from nndl_ext.plot._style import COLOURS, GREY, MARKERS, WIDTH, axes_or_new
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# What a training reports after each epoch, in the order of what network2's SGD returns.
+# What a training reports after each epoch, in the order in which network2's SGD returns it.
 CURVES = ("evaluation_cost", "evaluation_accuracy", "training_cost", "training_accuracy")
 
-# What network2 records besides.
+# What else network2 records.
 _OTHERS = ("eta", "gradient_norms")
 
 History = Sequence[Any] | Mapping[str, Any] | np.ndarray
@@ -31,29 +31,29 @@ def learning_curves(history: History, *, evaluation_size: int = 0, training_size
     Parameters
     ----------
     history : sequence, tuple or mapping
-        One run: the ``history`` of a network; or the four lists that ``network2.Network.SGD`` returns; or some of them in a
-        mapping by their names (``evaluation_cost``, ``evaluation_accuracy``, ``training_cost``, ``training_accuracy``); or a
-        list of accuracies on evaluation data. Or several runs: a mapping from a label to such a run. Empty lists are left out.
+        One run: the ``history`` of a network; or the four lists that ``network2.Network.SGD`` returns; or a mapping with some
+        of the names ``evaluation_cost``, ``evaluation_accuracy``, ``training_cost`` and ``training_accuracy``; or a list of
+        accuracies on evaluation data. Or several runs: a mapping from labels to runs. Empty lists are left out.
     evaluation_size, training_size : int, optional
-        How many samples those data have: accuracies in whole numbers, or above 1, are divided by it. Without it they are drawn
-        as they are.
+        The number of samples in these data. Accuracies that are integers, or above 1, are divided by it. Without it they are
+        drawn unchanged.
     ax : matplotlib.axes.Axes or sequence of them, optional
-        Where to draw: one, or two if there are costs as well as accuracies. By default in a new figure.
+        Where to draw: one, or two if there are both costs and accuracies. By default in a new figure.
 
     Returns
     -------
     matplotlib.axes.Axes or numpy.ndarray of them
-        One for costs or accuracies alone, or else two, the costs' first, as ``matplotlib.pyplot.subplots`` returns them.
+        One for costs or accuracies alone; else two, costs first, as ``matplotlib.pyplot.subplots`` returns them.
 
     Raises
     ------
     TypeError, ValueError
-        If a run is none of the above, no epoch has been reported, accuracies are on different scales (as the right answers
-        among training and evaluation data are), or there is another number of axes.
+        If a run has none of these forms, no epoch has been reported, accuracies have different scales (as numbers of correct
+        training and evaluation samples have), or ``ax`` has the wrong number of axes.
 
     Notes
     -----
-    The best epoch is the first of those with the highest accuracy on evaluation data, or, without any, the lowest cost on them.
+    The best epoch is the first one with the highest accuracy on evaluation data or, if there is none, the lowest cost on them.
 
     Examples
     --------
@@ -85,8 +85,8 @@ def activation(name: str, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     name : str
-        One of the engine's: sigmoid, tanh, relu, identity, softmax, exp or softplus. That of softmax is drawn for one of two
-        neurons, the other of which has the weighted input 0.
+        sigmoid, tanh, relu, identity, softmax, exp or softplus. Softmax is drawn for one of two neurons; the other has weighted
+        input 0.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure.
 
@@ -122,7 +122,7 @@ def activation(name: str, *, ax: Axes | None = None) -> Axes:
 
 
 def _panels(ax: Any, number: int, height: float) -> np.ndarray:
-    """So many axes side by side, those given or new ones of a height in inches."""
+    """The given axes, or this number of new ones side by side, of a height in inches."""
     if ax is None:
         from matplotlib import pyplot
 
@@ -137,7 +137,7 @@ def _panels(ax: Any, number: int, height: float) -> np.ndarray:
 
 
 def _curves(run: Any, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
-    """What a run reports, by name, without empty lists; accuracies as shares, if it is known of how many samples."""
+    """The curves of a run by name, without empty lists; accuracies as shares if the number of samples is known."""
     curves = {}
     for name, given in _by_name(run).items():
         values = real_array(given, name)
@@ -147,7 +147,7 @@ def _curves(run: Any, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
             continue
         if name.endswith("accuracy"):
             size = sizes[name.partition("_")[0]]
-            if np.asarray(given).dtype.kind in "iu":  # right answers
+            if np.asarray(given).dtype.kind in "iu":  # numbers of correct samples
                 values = values / size if size else values.astype(np.int64)
             elif values.max() > 1:
                 values = values / (size or 1)
@@ -156,7 +156,7 @@ def _curves(run: Any, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
 
 
 def _scale(runs: Mapping[str, Mapping[str, np.ndarray]]) -> str:
-    """What the accuracies of all runs are: counts of right answers, shares up to 1, or others, such as percentages."""
+    """The scale of all runs' accuracies: counts of correct samples, shares up to 1, or others such as percentages."""
     scales = set()
     for run in runs.values():
         for name in run.keys() & {"evaluation_accuracy", "training_accuracy"}:
@@ -165,12 +165,12 @@ def _scale(runs: Mapping[str, Mapping[str, np.ndarray]]) -> str:
             else:
                 scales.add(("share" if run[name].max() <= 1 else "other", ""))
     if len(scales) > 1:
-        raise ValueError("accuracies differ in scale: of how many samples, evaluation_size and training_size must say")
+        raise ValueError("accuracies differ in scale: give the numbers of samples as evaluation_size and training_size")
     return next(iter(scales))[0] if scales else ""
 
 
 def _by_name(run: Any) -> dict[str, Any]:
-    """What a run reports, as it was given."""
+    """The curves of a run by name, unchanged."""
     if isinstance(run, Mapping):
         unknown = sorted(map(repr, run.keys() - {*CURVES, *_OTHERS}))
         if unknown:
@@ -188,7 +188,7 @@ def _by_name(run: Any) -> dict[str, Any]:
 
 
 def _draw_run(panel: Axes, quantity: str, label: str, run: Mapping[str, np.ndarray], look: Mapping[str, Any]) -> None:
-    """Draw a run's costs or accuracies: a line for each kind of data, and a star at the best epoch."""
+    """Draw a run's costs or accuracies: a line for training data and one for evaluation data, and a star at the best epoch."""
     deciding, best = _best(run)
     for kind, colour, dashes in (("training", COLOURS[1], "--"), ("evaluation", COLOURS[0], "-")):
         name = f"{kind}_{quantity}"
@@ -209,7 +209,7 @@ def _draw_run(panel: Axes, quantity: str, label: str, run: Mapping[str, np.ndarr
 
 
 def _best(run: Mapping[str, np.ndarray]) -> tuple[str, int]:
-    """The curve that decides which epoch is the best, and that epoch."""
+    """The name of the curve that decides which epoch is best, and that epoch."""
     if "evaluation_accuracy" in run:
         return "evaluation_accuracy", int(run["evaluation_accuracy"].argmax())
     if "evaluation_cost" in run:
@@ -218,7 +218,7 @@ def _best(run: Mapping[str, np.ndarray]) -> tuple[str, int]:
 
 
 def _finish(panel: Axes, scale: str, several: bool) -> None:
-    """Label a panel. The legend of several runs would hide their lines, so it stands below."""
+    """Label a panel. The legend of several runs would hide their lines, so it goes below."""
     panel.set_xlabel("epoch")
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.set_ylabel({"cost": "cost", "count": "right answers"}.get(scale, "accuracy"))

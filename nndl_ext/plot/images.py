@@ -1,4 +1,4 @@
-"""Images in a grid: digits, those that a network takes for others, and the weights of its layers."""
+"""Images in a grid: digits, misclassified digits, and the weights of a layer."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def digits(data: Data, guesses: ArrayLike | None = None, *, most: int = 50, ax: 
     Parameters
     ----------
     data : Dataset or iterable of tuple
-        Pairs (x, y), each x a square image in grey levels, each y a label or a unit vector.
+        Pairs (x, y): x is a square grey image, y a label or a unit vector.
     guesses : array_like of int, optional
-        The class that a network has found for each pair. Those that differ from the label are framed, and both are named.
+        A network's answer for each pair. An image is framed, and its guess shown, where the guess differs from the label.
     most : int, default 50
-        How many images are drawn, at most: the first ones.
+        The largest number of images to draw, at least 1. The first ones are drawn.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure.
 
@@ -44,7 +44,7 @@ def digits(data: Data, guesses: ArrayLike | None = None, *, most: int = 50, ax: 
     Raises
     ------
     TypeError, ValueError
-        If there are no pairs, or x are no square images, or there is not one guess for each pair.
+        If there are no pairs, the images are not square, or the number of guesses differs from that of pairs.
 
     Examples
     --------
@@ -74,16 +74,16 @@ def digits(data: Data, guesses: ArrayLike | None = None, *, most: int = 50, ax: 
 
 
 def misclassified(net: BookNetwork, data: Data, *, most: int = 30, ax: Axes | None = None) -> Axes:
-    """Draw the images that a network puts into a wrong class, those first of whose class it is surest.
+    """Draw the images that a network misclassifies, those with the largest outputs first.
 
     Parameters
     ----------
     net : Network
-        Any of the book's networks.
+        One of the book's networks.
     data : Dataset or iterable of tuple
-        Pairs (x, y), each x a square image in grey levels, each y a label or a unit vector.
+        Pairs (x, y): x is a square grey image, y a label or a unit vector.
     most : int, default 30
-        How many images are drawn, at most.
+        The largest number of images to draw, at least 1.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure.
 
@@ -94,7 +94,7 @@ def misclassified(net: BookNetwork, data: Data, *, most: int = 30, ax: Axes | No
     Raises
     ------
     TypeError, ValueError
-        If the data do not fit the network, or x are no square images.
+        If the data do not fit the network, or the images are not square.
 
     Examples
     --------
@@ -115,16 +115,16 @@ def misclassified(net: BookNetwork, data: Data, *, most: int = 30, ax: Axes | No
 
 
 def weights(net: BookNetwork, layer: int = 0, *, most: int = 50, ax: Axes | None = None) -> Axes:
-    """Draw the weights of a layer: as an image for each neuron, if its inputs form a square, or else as one matrix.
+    """Draw the weights of a layer: an image for each neuron if its inputs form a square, else one matrix.
 
     Parameters
     ----------
     net : Network
-        Any of the book's networks.
+        One of the book's networks.
     layer : int, default 0
-        Which of ``net.weights``: 0 for those between the inputs and the first hidden layer.
+        The index in ``net.weights``: 0 for the weights between the inputs and the first hidden layer.
     most : int, default 50
-        How many images are drawn, at most: those of the first neurons.
+        The largest number of images to draw, at least 1. The first neurons are drawn.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure.
 
@@ -145,7 +145,7 @@ def weights(net: BookNetwork, layer: int = 0, *, most: int = 50, ax: Axes | None
     number = integer(layer, "layer", least=0, most=len(net.sizes) - 2)
     own = net._model.parameters
     matrix = np.array(parameters.views(own.layout, own.finite())[1][number], np.float64)
-    strongest = float(np.quantile(np.abs(matrix), 0.995)) or 1.0  # a few outliers would leave the others pale
+    strongest = float(np.quantile(np.abs(matrix), 0.995)) or 1.0  # the maximum may be an outlier that leaves the others pale
     side = math.isqrt(matrix.shape[1])
     colours: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -strongest, "vmax": strongest}
     if side >= 4 and side * side == matrix.shape[1]:
@@ -174,12 +174,12 @@ def _images(pairs: Dataset) -> np.ndarray:
     x: Any = pairs.x
     side = math.isqrt(pairs.inputs)
     if side * side != pairs.inputs:
-        raise ValueError(f"data must hold square images, and {pairs.inputs} pixels make no square")
+        raise ValueError(f"data must hold square images, not images of {pairs.inputs} pixels")
     return (x if isinstance(x, np.ndarray) else x.toarray()).reshape(-1, side, side)
 
 
 def _mosaic(images: np.ndarray, ax: Axes | None, names: Sequence[str], framed: Iterable[bool] = (), **colours: Any) -> Axes:
-    """Draw images in rows of ten, each below its name; gaps between them stay transparent."""
+    """Draw images in rows of ten, each below its name. The gaps stay transparent."""
     side, columns = images.shape[1], min(_IN_A_ROW, max(1, len(images)))
     rows = max(1, math.ceil(len(images) / columns))
     gap, head = max(1, side // 8), max(2, side * 3 // 8)

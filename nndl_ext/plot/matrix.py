@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def confusion_matrix(net: BookNetwork, data: Data, *, ax: Axes | None = None) -> Axes:
-    """Draw how many samples of each class a network puts into each class.
+    """Draw a network's confusion matrix: a row for each label, a column for each answer.
 
-    The colour is the share of the row's class, on a scale that shows the few errors beside the many right answers.
+    The colour shows the share of the row's samples, on a scale that keeps rare errors visible.
 
     Parameters
     ----------
     net : Network
-        Any of the book's networks.
+        One of the book's networks.
     data : Dataset or iterable of tuple
-        Pairs (x, y), each y a label or a unit vector.
+        Pairs (x, y), where y is a label or a unit vector.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a new figure.
 
