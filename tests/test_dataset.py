@@ -107,7 +107,7 @@ def test_from_pairs_takes_any_iterable(data):
     ("x", "y", "error", "message"),
     [
         (np.zeros(3), [0, 1, 2], ValueError, r"x must have shape \(n, inputs\), not \(3,\)"),
-        (np.zeros((3, 2)), [0, 1], ValueError, "x and y must be of one length, not 3 and 2"),
+        (np.zeros((3, 2)), [0, 1], ValueError, "x and y must have the same length, not 3 and 2"),
         (np.zeros((2, 2)), [0.5, 1.5], ValueError, r"not \(2,\) of float64"),
         (np.zeros((2, 2), complex), [0, 1], TypeError, "x must hold real numbers, not complex128"),
         ([["a", "b"]], [0], TypeError, "x must hold real numbers, not <U1"),
@@ -250,7 +250,7 @@ def test_a_sparse_matrix_that_is_wrong_is_refused():
     out_of_range.indices[2] = 99
     lying.indptr[-1] = 10**6
     for bad in (out_of_range, lying):
-        with pytest.raises(ValueError, match="x must be a sparse matrix whose indices are right"):
+        with pytest.raises(ValueError, match="x must be a sparse matrix with valid indices"):
             Dataset(bad, np.arange(4))
     with pytest.raises(ValueError, match=r"x must hold finite numbers, not nan"):
         Dataset(good * np.nan, np.arange(4))

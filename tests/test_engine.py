@@ -449,7 +449,7 @@ def test_moments_too_small_to_be_normal_are_0():
     [
         (["sin", "sigmoid"], "quadratic", "activation must be one of identity, .*softmax, not 'sin'"),
         (["softmax", "sigmoid"], "quadratic", "activation 'softmax' is for the output layer, not for hidden layer 1"),
-        (["tanh", "tanh"], "cross-entropy", "cost 'cross-entropy' goes with the output activation 'sigmoid', not 'tanh'"),
+        (["tanh", "tanh"], "cross-entropy", "cost 'cross-entropy' requires the output activation 'sigmoid', not 'tanh'"),
         (["tanh", "tanh"], "hinge", "cost must be one of quadratic, .*poisson, not 'hinge'"),
         ([3, "tanh"], "quadratic", r"activation must be a name, or have functions fn\(z\) and prime\(z\), not 3"),
         (["tanh", "tanh"], 3, r"cost must be a name, or have functions fn\(a, y\) and delta\(z, a, y\), not 3"),

@@ -197,9 +197,9 @@ def test_one_iterator_for_two_uses_is_named(loaded):
     data, net = loaded[0], Network([784, 12, 10], seed=1)
     for make in (iter, lambda d: zip(*zip(*d, strict=True), strict=True), lambda d: (pair for pair in d)):
         pairs, before = make(data), digest(net)
-        with pytest.raises(ValueError, match=re.escape("test_data must hold at least one pair (x, y); an iterator holds none")):
+        with pytest.raises(ValueError, match=re.escape("test_data must hold at least one pair (x, y); an iterator is empty")):
             net.SGD(pairs, 1, 10, 1.0, test_data=pairs)
-        with pytest.raises(ValueError, match=r"training_data must hold at least one pair.*once it has been gone through"):
+        with pytest.raises(ValueError, match=r"training_data must hold at least one pair.*empty after its first use"):
             net.SGD(pairs, 1, 10, 1.0)
         assert digest(net) == before
     net.SGD(data, 1, 10, 1.0, test_data=[])  # as in the book, no test data

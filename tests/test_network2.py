@@ -336,7 +336,7 @@ def test_the_cost_may_be_replaced():
     for net in nets:
         net.SGD(labelled(), 1, 7, 0.5)
     assert digest(nets[0]) == digest(nets[1])
-    with pytest.raises(ValueError, match="goes with the output activation 'softmax', not 'sigmoid'"):
+    with pytest.raises(ValueError, match="requires the output activation 'softmax', not 'sigmoid'"):
         nets[0].cost = LogLikelihoodCost
 
 
@@ -584,7 +584,7 @@ def test_networks_of_chapter_1_are_read(tmp_path):
         assert again.cost is QuadraticCost
         assert digest(again) == digest(first)
     perceptron.Network([20, 4], seed=1).save(tmp_path / "p.npz")
-    with pytest.raises(ValueError, match=r"it is of perceptrons, which nndl_ext\.load reads"):
+    with pytest.raises(ValueError, match=r"it holds perceptrons: use nndl_ext\.load"):
         network2.load(tmp_path / "p.npz")
 
 
@@ -631,9 +631,9 @@ def test_files_of_strangers(tmp_path, change):
         ({"cost": "cross-entropy"}, r"cost must have functions fn\(a, y\) and delta\(z, a, y\), as CrossEntropyCost has"),
         (
             {"cost": LogLikelihoodCost, "output_activation": "sigmoid"},
-            "goes with the output activation 'softmax', not 'sigmoid'",
+            "requires the output activation 'softmax', not 'sigmoid'",
         ),
-        ({"output_activation": "softmax"}, "goes with the output activation 'sigmoid', not 'softmax'"),
+        ({"output_activation": "softmax"}, "requires the output activation 'sigmoid', not 'softmax'"),
         ({"activation": "elu"}, "activation must be one of identity, .*, not 'elu'"),
         ({"activation": "softmax"}, "activation 'softmax' is for the output layer"),
         ({"activation": ["tanh"] * 3}, "activation must be one for all 2 hidden layers, or one for each, not 3"),
@@ -699,7 +699,7 @@ def test_choices_that_make_no_sense(make, message):
         ({"early_stopping_n": -1}, "early_stopping_n must be at least 0"),
         ({"early_stopping_n": 1.5}, "early_stopping_n must be an integer"),
         ({"augment": 5}, r"augment must have copies and images\(x, copy\), as Shifts has, not 5"),
-        ({"augment": Shifts()}, "are 784 inputs, but the data have 20"),
+        ({"augment": Shifts()}, "have 784 pixels, but the data have 20 inputs"),
         ({"callback": 5}, "callback must be a function"),
     ],
 )

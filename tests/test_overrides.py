@@ -156,11 +156,9 @@ def test_an_init_without_sizes_is_told_what_it_lacks():
         def __init__(self):
             self.weights = []
 
-    with pytest.raises(
-        AttributeError, match=r"its __init__ must set self.sizes, or call super\(\).__init__\(sizes\), before all else"
-    ):
+    with pytest.raises(AttributeError, match=r"its __init__ must first set self.sizes or call super\(\).__init__\(sizes\)"):
         Lacking()
-    with pytest.raises(AttributeError, match=r"must set self\.sizes"):
+    with pytest.raises(AttributeError, match=r"must first set self\.sizes"):
         type("Empty", (Network,), {"__init__": lambda _: None})().feedforward([1.0])
     with pytest.raises(AttributeError, match="'Network' object has no attribute 'wieghts'"):
         _ = Network([2, 2]).wieghts
@@ -230,7 +228,7 @@ def test_a_mini_batch_takes_the_memory_of_a_few_gradients_not_of_one_for_each_sa
 NONSENSE = [
     ("backprop", None, TypeError, "what backprop returns must be a pair of lists of arrays, not None"),
     ("backprop", 3, TypeError, "what backprop returns must be a pair of lists of arrays, not 3"),
-    ("backprop", ([], []), ValueError, r"what backprop returns must have an array for each of 2 layers, twice, not \[0, 0\]"),
+    ("backprop", ([], []), ValueError, r"what backprop returns must be two lists of 2 arrays, not lists of lengths \[0, 0\]"),
     (
         "backprop",
         ([np.zeros((9, 1))] * 2, [np.zeros((9, 20))] * 2),

@@ -83,8 +83,8 @@ def test_labels_of_any_integer_type(label):
 REFUSED = [
     # sizes, dtype and the other options
     (lambda _: Network("34"), TypeError, "sizes must be a sequence of integers, not '34'"),
-    (lambda _: Network([2**40, 2**40]), ValueError, "sizes must be those of at most"),
-    (lambda _: Network([2**70, 1]), ValueError, "sizes must be those of at most"),
+    (lambda _: Network([2**40, 2**40]), ValueError, "sizes must give at most"),
+    (lambda _: Network([2**70, 1]), ValueError, "sizes must give at most"),
     (lambda _: Network([3, 2], threads=10**6), ValueError, "threads must be at most 1024, not 1000000"),
     (lambda _: Network([3, 2], threads="a"), TypeError, "threads must be an integer, not 'a'"),
     (lambda _: Network([3, 2], dtype=complex), ValueError, "dtype must be float32 or float64, not complex128"),

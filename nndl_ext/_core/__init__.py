@@ -1,1 +1,1 @@
-"""What all faces share: data sets, models, training, threads, and the checks of what users give."""
+"""What the public modules share: data sets, models, training, threads, and the validation of arguments."""

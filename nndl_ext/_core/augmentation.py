@@ -1,4 +1,4 @@
-"""More training data out of those there are: each sample in several forms, made when a mini-batch needs them."""
+"""Artificial expansion of the training data: several copies of each sample, made when they are needed."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ import numpy as np
 from nndl_ext._core.dataset import Dataset
 from nndl_ext._core.validation import integer, shaped
 
-# Samples that are made at once: some megabytes of images.
+# Samples made at once: some megabytes of images.
 _AT_ONCE = 4096
 
 
 class Augmentation(Protocol):
-    """Forms in which each sample is trained on, once in an epoch."""
+    """Copies of each sample, every one used once in an epoch."""
 
     @property
     def copies(self) -> int:
-        """How many there are."""
+        """The number of copies of each sample."""
 
     def images(self, x: np.ndarray, copy: int) -> Any:
-        """Inputs of shape (m, inputs) in one of the forms, a number from 0 to below ``copies``."""
+        """One of the copies, from 0 to ``copies - 1``, of inputs of shape (m, inputs)."""
 
 
 @dataclass(frozen=True)
 class Shifts:
-    """Images as they are and shifted by a pixel up, down, left and right: five times the data (the book's ``expand_mnist.py``).
+    """Five copies of each image: unchanged, and shifted by one pixel in four directions (the book's ``expand_mnist.py``).
 
     Parameters
     ----------
     shape : tuple of int, default (28, 28)
-        Rows and columns of an image.
+        The number of rows and columns of an image, each at least 1.
     steps : sequence of tuple of int, optional
-        Rows down and columns to the right, for each form. What comes in at the border is 0.
+        For each copy, by how many rows to shift it down and by how many columns to the right. New pixels are 0.
 
     Raises
     ------
     TypeError, ValueError
-        If these are no such numbers, or an image is shifted out of itself.
+        If ``shape`` or ``steps`` has another form, or a shift is as large as the image.
 
     Examples
     --------
@@ -66,14 +66,34 @@ class Shifts:
 
     @property
     def copies(self) -> int:
-        """How many forms of an image there are."""
+        """The number of copies of each image."""
         return len(self.steps)
 
     def images(self, x: np.ndarray, copy: int) -> np.ndarray:
-        """Images of shape (m, rows * columns), shifted by one of the steps."""
+        """Shift images by one of the steps.
+
+        Parameters
+        ----------
+        x : numpy.ndarray
+            Shape (m, rows * columns).
+        copy : int
+            The index of the step.
+
+        Returns
+        -------
+        numpy.ndarray
+            The shape and dtype of ``x``.
+
+        Raises
+        ------
+        ValueError
+            If the images have another number of pixels.
+        """
         (height, width), (down, right) = self.shape, self.steps[copy]
         if x.shape[1] != height * width:
-            raise ValueError(f"images of shape {self.shape} are {height * width} inputs, but the data have {x.shape[1]}")
+            raise ValueError(
+                f"images of shape {self.shape} have {height * width} pixels, but the data have {x.shape[1]} inputs"
+            )
         shifted = np.zeros((len(x), height, width), x.dtype)
         rows, columns = (
             (slice(max(step, 0), size + min(step, 0)), slice(max(-step, 0), size - max(step, 0)))
@@ -84,8 +104,7 @@ class Shifts:
 
 
 def parts(augment: Augmentation, data: Dataset, order: np.ndarray, size: int) -> Iterator[Dataset]:
-    """The samples in an order in which sample i of a data set is i, i + n and so on in the several forms: whole mini-batches of
-    so many samples."""
+    """Data sets of whole mini-batches of ``size`` samples. In ``order``, i, i + n, ... are the copies of sample i of n."""
     step = max(_AT_ONCE // size, 1) * size
     for start in range(0, len(order), step):
         copies, samples = np.divmod(order[start : start + step], len(data))
@@ -100,7 +119,7 @@ def parts(augment: Augmentation, data: Dataset, order: np.ndarray, size: int) ->
 
 
 def copies_of(augment: Augmentation | None) -> int:
-    """In how many forms each sample is trained on."""
+    """The number of copies of each sample in an epoch."""
     if augment is None:
         return 1
     if not callable(getattr(augment, "images", None)) or not hasattr(augment, "copies"):

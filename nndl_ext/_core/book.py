@@ -1,4 +1,4 @@
-"""What the networks of the book's chapters have in common: layers, weights and biases that their user sees, and files."""
+"""What the networks of all chapters have in common: layers, weights and biases that the user sees, and saving."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Data = Iterable[Sample]
 
 
 class _NoModel:
-    """In the place of the model of a network that has no layers yet."""
+    """Stands in for the model until a network has layers."""
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(
-            "the network has no layers yet: its __init__ must set self.sizes, or call super().__init__(sizes), before all else"
+            "the network has no layers yet: its __init__ must first set self.sizes or call super().__init__(sizes)"
         )
 
 
@@ -36,7 +36,7 @@ _NO_MODEL: Any = _NoModel()
 
 
 class BookNetwork:
-    """Layers of neurons as the book has them. `nndl_ext.network.Network` documents what they take and have."""
+    """The base class of all the book's networks. See `nndl_ext.network.Network` for parameters and attributes."""
 
     _neuron: ClassVar[str]
     _methods: ClassVar[dict[str, Callable[..., Any]]]  # those that a user may override, as they are here
@@ -44,23 +44,23 @@ class BookNetwork:
     _model: Model = _NO_MODEL
 
     def _begin(self, model: Model, seed: int | None, threads: int | None) -> None:
-        """Take a model, and make the generator from which its first weights are to come."""
+        """Take a model, and make the generator for its first weights."""
         model.threads = _checked_threads(threads)
         self._own_generator = None if seed is None else generators.seeded(integer(seed, "seed", least=0))
         self._model = model
 
     @property
     def sizes(self) -> list[int]:
-        """The number of neurons of each layer. It can't be changed."""
-        return list(self._model.sizes)  # a copy: the kernels rely on these numbers
+        """The number of neurons in each layer, inputs first. It can't be changed."""
+        return list(self._model.sizes)  # a copy, because the kernels rely on these numbers
 
     @sizes.setter
     def sizes(self, sizes: Sequence[int]) -> None:
         checked = layer_sizes(sizes)
-        if self._model is _NO_MODEL:  # a subclass with an __init__ of its own
+        if self._model is _NO_MODEL:  # a subclass whose __init__ does not call ours
             self._model = Model(checked, np.dtype(np.float64), None)
         elif checked != self.sizes:
-            raise AttributeError(f"sizes can't be changed from {self.sizes} to {checked}: make another network")
+            raise AttributeError(f"sizes can't be changed from {self.sizes} to {checked}: make a new network")
 
     @property
     def num_layers(self) -> int:
@@ -70,11 +70,11 @@ class BookNetwork:
     @num_layers.setter
     def num_layers(self, number: int) -> None:
         if self._model is not _NO_MODEL and number != self.num_layers:
-            raise AttributeError(f"num_layers can't be changed from {self.num_layers} to {number}: make another network")
+            raise AttributeError(f"num_layers can't be changed from {self.num_layers} to {number}: make a new network")
 
     @property
     def threads(self) -> int | None:
-        """How many threads large jobs run on; None for as many as pay."""
+        """The number of threads for large jobs, from 1 to 1024, or None to let the size of the job decide."""
         return self._model.threads
 
     @threads.setter
@@ -94,8 +94,7 @@ class BookNetwork:
     def weights(self) -> list[np.ndarray]:
         """One array of shape (neurons in the layer, neurons in the layer before) for each layer after the first.
 
-        ``ravel`` and ``reshape`` of such an array may have to copy it; then what they return is read-only, so that nothing
-        written to it is lost.
+        Where ``ravel`` or ``reshape`` must copy such an array, the copy is read-only: what you wrote to it would be lost.
         """
         return self._model.parameters.weights
 
@@ -105,26 +104,26 @@ class BookNetwork:
 
     @property
     def dtype(self) -> np.dtype:
-        """float32 or float64: what the network computes in."""
+        """The floating-point type of all computation: float32 or float64."""
         return self._model.dtype
 
     def feedforward(self, a: ArrayLike) -> np.ndarray:
-        """The network's output for an input, or for several, the columns of a matrix."""
+        """The network's output for an input, or for the columns of a matrix."""
         raise NotImplementedError
 
     def cost_gradient(self, data: Data) -> Gradient:
-        """The gradient of the cost of a data set or a mini-batch: the mean of what ``backprop`` gives for its samples.
+        """The gradient of the cost of a data set or mini-batch: the mean of its samples' gradients.
 
         Parameters
         ----------
         data : Dataset or iterable of tuple
-            Pairs (x, y); labels count as unit vectors.
+            Pairs (x, y); a label stands for its unit vector.
 
         Returns
         -------
         nabla_b, nabla_w : list of numpy.ndarray
-            The derivatives of the cost by ``biases`` and ``weights``, in arrays of their shapes. They are those of ``cost``
-            unless ``cost_derivative`` is overridden.
+            The derivatives with respect to ``biases`` and ``weights``, in arrays of their shapes. The cost is ``cost``, or the
+            one that an overridden ``cost_derivative`` belongs to. Regularisation is not included.
 
         Raises
         ------
@@ -134,7 +133,9 @@ class BookNetwork:
         return self._current.gradient(self._checked(data, "data"), None, self._cost_derivative())
 
     def predict(self, x: ArrayLike) -> Any:
-        """The class of an input, or of several: the place of the largest output; of a single output, whether it is 0.5 or more.
+        """The network's answer for one or more inputs: the index of the largest output.
+
+        With a single output, the answer is 1 if the output is at least 0.5, else 0.
 
         Parameters
         ----------
@@ -144,18 +145,18 @@ class BookNetwork:
         Returns
         -------
         int or numpy.ndarray
-            For one input a number, for a matrix of any other number of columns an array of int64, of shape (m,).
+            An int for a single input, even as a matrix of one column; else int64 of shape (m,).
 
         Raises
         ------
         TypeError, ValueError
-            If ``x`` does not hold real numbers, or not one row for each input.
+            If ``x`` does not consist of real numbers, or does not have one row for each input.
         """
         guesses = classes_of(self.feedforward(x).T)
         return int(guesses[0]) if len(guesses) == 1 else guesses
 
     def misclassified(self, data: Data) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The samples that the network puts into a wrong class.
+        """The samples that the network misclassifies.
 
         Parameters
         ----------
@@ -165,7 +166,7 @@ class BookNetwork:
         Returns
         -------
         indices, labels, guesses : numpy.ndarray
-            Where they stand in the data, their classes, and those that the network takes them for: int64, of one shape (m,).
+            Their positions in the data, their labels, and the network's answers: int64, each of shape (m,).
 
         Raises
         ------
@@ -178,27 +179,27 @@ class BookNetwork:
         return wrong.astype(np.int64), labels[wrong].astype(np.int64), guesses[wrong]
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the network to a file, from which `load` makes it again to the last bit.
+        """Save the network to a file, from which ``load`` restores every bit.
 
-        The file is replaced whole or not at all, whatever happens meanwhile. It is a NumPy archive, with the state of the
-        generator that ``seed`` started; or, if its name ends in ``.json``, the JSON of the book's ``network2.py``, without that
-        state and with the same numbers in float64. `nndl_ext._files.saving` says what they hold. ``threads`` and the methods of
-        a subclass are part of neither.
+        The file is a NumPy archive that includes the state of the generator started by ``seed``. If its name ends in ``.json``,
+        it has the JSON format of the book's ``network2.py``: the same numbers in float64, without that state.
+        `nndl_ext._files.saving` describes both formats. ``threads`` and the methods of a subclass are not saved.
 
         Parameters
         ----------
         path : str or path-like
-            The file's place, customarily ending in ``.npz``; nothing is added to it.
+            The file, usually with the suffix ``.npz``. No suffix is added. The file is written completely or not at all, even
+            if the program is killed.
 
         Raises
         ------
         PermissionError
-            If there is a file that is read-only.
+            If the file exists and is read-only.
         OSError
-            If the file can't be written. What was there is unchanged.
+            If the file can't be written. An existing file is then unchanged.
         TypeError, ValueError
-            If weights or biases have been replaced by what does not fit, or one is infinite or NaN, or a network of perceptrons
-            would go into JSON, which knows sigmoid neurons only.
+            If weights or biases have been replaced by arrays of the wrong shape or type, a number is infinite or NaN, or a
+            network with neurons other than sigmoid would be saved as JSON.
         """
         saving.write(path, self._saved())
 
@@ -221,7 +222,7 @@ class BookNetwork:
         return generators.normal(shape, self._own_generator)
 
     def _saved(self, **notes: np.ndarray) -> saving.Saved:
-        """What a file of this network holds, with notes of a program."""
+        """The content of this network's file, with a program's notes."""
         arrays = parameters.views(self._model.parameters.layout, self._model.parameters.flat())
         generator = None if self._own_generator is None else self._own_generator.getstate()[1]
         return saving.Saved(self.sizes, *arrays, self._neuron, generator, notes)
@@ -247,35 +248,35 @@ class BookNetwork:
 
     @property
     def _current(self) -> Model:
-        """The model with what a user may have changed since the last call."""
+        """The model, updated with what the user has changed since the last call."""
         return self._model
 
     def _cost_derivative(self) -> CostDerivative | None:
-        """That of another cost than the model's, if a user has brought one."""
+        """The user's own derivative of the cost, or None."""
         return None
 
     def _overrides(self, name: str) -> bool:
-        """Whether there is another method of this name: of a subclass, of this one network, or put into this class."""
+        """Whether a subclass, an assignment to this network or one to its class overrides a method."""
         return getattr(getattr(self, name), "__func__", None) is not self._methods.get(name)
 
     def _checked(self, pairs: Data, name: str) -> Dataset:
-        """The pairs as a data set of at least one sample that fits the network."""
+        """The pairs as a data set that fits the network and has at least one sample."""
         data = Dataset.from_pairs(pairs, name)
         if not data:
-            hint = "; an iterator holds none once it has been gone through, so give a list" * isinstance(pairs, Iterator)
+            hint = "; an iterator is empty after its first use, so give a list" * isinstance(pairs, Iterator)
             raise ValueError(f"{name} must hold at least one pair (x, y){hint}")
         data.require(self._model.sizes[0], self._model.sizes[-1], self.dtype, name)
         return data
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._own_generator = copy(self._own_generator)  # a copy of a network has its own, as it has arrays of its own
+        self._own_generator = copy(self._own_generator)  # a copied network shares neither generator nor arrays
         self._model = copy(self._model)
         self._model.parameters = copy(self._model.parameters)
 
 
 def right_of(outputs: np.ndarray, data: Dataset, name: str) -> int:
-    """How many samples of a data set have outputs of the right class."""
+    """The number of samples of a data set that these outputs classify correctly."""
     return int(np.count_nonzero(classes_of(outputs) == data.classes(outputs.shape[1], name)))
 
 

@@ -1,4 +1,4 @@
-"""What the sigmoid neurons and the perceptrons of the book's chapter 1 have in common: their first weights, and their cost."""
+"""What chapter 1's networks of sigmoid neurons and of perceptrons have in common: their first weights and their cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FirstNetwork(BookNetwork):
-    """A network of chapter 1. `nndl_ext.network.Network` documents what it takes and has."""
+    """A network of chapter 1. See `nndl_ext.network.Network` for parameters and attributes."""
 
     def __init__(
         self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None, threads: int | None = None
@@ -32,12 +32,12 @@ class FirstNetwork(BookNetwork):
         Parameters
         ----------
         data : Dataset or iterable of tuple
-            Pairs (x, y); labels count as unit vectors.
+            Pairs (x, y); a label stands for its unit vector.
 
         Returns
         -------
         float
-            At least 0. The sum is rounded once, so its bits do not depend on an order.
+            At least 0. The sum over samples is exact before it is rounded, so their order does not change its bits.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""How networks of chapters 2 and 3 are made of their settings, trained by a plan, and kept in files."""
+"""The base of chapter 2's and 3's networks: made from settings, trained by a plan, stored in files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nndl_ext._files import saving
 
 
 class ChosenNetwork(BookNetwork):
-    """A network whose neurons, cost and optimiser are chosen. `nndl_ext.network2.Network` documents what it takes and has."""
+    """A network with a choice of cost, activations and optimiser. See `nndl_ext.network2.Network` for its parameters."""
 
     _neuron = "chosen"
     _settings = Settings(CrossEntropyCost)
@@ -45,21 +45,21 @@ class ChosenNetwork(BookNetwork):
         raise NotImplementedError
 
     def accuracy(self, data: Data, convert: bool = False) -> int:
-        """How many samples the network puts into the right class."""
+        """The number of samples that the network classifies correctly."""
         raise NotImplementedError
 
     def total_cost(self, data: Data, lmbda: float, convert: bool = False) -> float:
-        """The mean cost of a data set and the regularisation's part."""
+        """The mean cost of a data set plus the regularisation term."""
         raise NotImplementedError
 
     @property
     def _current(self) -> Model:
-        self._model.cost = costs.for_kernels(self.cost)  # of which a function may have been replaced
+        self._model.cost = costs.for_kernels(self.cost)  # a program may have replaced one of its functions
         check_cost(self._model.cost, self._model.activations[-1])
         return self._model
 
     def _draw(self, divisors: Sequence[float]) -> None:
-        """Take new biases and weights, the weights of each layer divided by a number."""
+        """Draw new biases and weights; divide the weights of each layer by its divisor."""
         biases = [self._normal((neurons, 1)) for neurons in self.sizes[1:]]
         shapes = zip(self.sizes[1:], self.sizes[:-1], strict=True)
         weights = [self._normal(shape) / divisor for shape, divisor in zip(shapes, divisors, strict=True)]
@@ -67,14 +67,14 @@ class ChosenNetwork(BookNetwork):
         self._optimiser = self._settings.begin()
 
     def _descend(self, data: Dataset, batches: Batches, optimiser: Optimiser) -> None:
-        """Take the steps for mini-batches, with new masks of dropout."""
+        """Take the steps for mini-batches, with new dropout masks."""
         model = self._current
         if model.dropout:
             model.seed = generators.draw_seed(self._generator)
         model.descend(data, batches, optimiser)
 
     def _cost_of(self, outputs: np.ndarray, data: Dataset, lmbda: float) -> float:
-        """The total cost of a data set with these outputs."""
+        """The total cost of a data set for which the network has these outputs."""
         desired = data.desired_outputs(self._model.sizes[-1], self.dtype)
         cost = _sum(self._current.costs(outputs, desired)) / len(data)
         if not lmbda:
@@ -85,25 +85,25 @@ class ChosenNetwork(BookNetwork):
         return cost + 0.5 * (lmbda / len(data)) * math.fsum(_sum(np.square(w, dtype=np.float64)) for w in weights)
 
     def _print(self, epoch: int, plan: Plan) -> None:
-        """Tell what was recorded of an epoch."""
+        """Print what was recorded in an epoch."""
         raise NotImplementedError
 
     def _epochs(self, plan: Plan, epochs: range, history: History, order: Any = None) -> Iterator[int]:
-        """Check the plan, and follow it; yield the number of each epoch that is done.
+        """Check the plan and carry it out; yield the number of each finished epoch.
 
-        ``history`` is that of the epochs before these, and ``order`` that of the samples in the last one, which is shuffled in
+        ``history`` holds the records of previous epochs. ``order`` is the samples' order in the last of them; it is shuffled in
         place.
         """
         data = self._checked(plan.training_data, "training_data")
         n = len(data) * augmentation.copies_of(plan.augment)
         size = min(integer(plan.mini_batch_size, "mini_batch_size", least=1), n)
-        samples: Any = plan.training_data if type(plan.training_data) is list else data  # for overrides: the user's own arrays
+        samples: Any = plan.training_data if type(plan.training_data) is list else data  # overrides get the user's own arrays
         evaluation = plan.evaluation_data
         monitors = {kind: _Monitor(self, plan, kind, own) for kind, own in (("training", samples), ("evaluation", evaluation))}
         watched = plan.watched
         accuracies: list[int] = getattr(history, f"{watched}_accuracy") if plan.records(watched, "accuracy") else []
         self._model.parameters.finite()
-        threads.limit()  # what the environment says is wrong now, or never
+        threads.limit()  # an invalid environment variable is reported before the training, not during it
         optimiser = self._optimiser.copy()
         optimiser.regularisation = self._settings.regularisation(plan.lmbda, n)
         self.history = history
@@ -138,14 +138,14 @@ class ChosenNetwork(BookNetwork):
             try:
                 yield from training.epochs(plan.rated(epochs, accuracies, training))
             finally:
-                self._optimiser = training.optimiser  # also where an exception has left it
+                self._optimiser = training.optimiser  # after an exception too
 
         return follow()
 
     def _go_through(
         self, training: Training, data: Dataset, order: np.ndarray, samples: Sequence[Sample], lmbda: float
     ) -> None:
-        """Take the steps for samples in an order; ``samples`` are those that a user's own method gets."""
+        """Take the steps for samples in this order; the user's own methods get ``samples``."""
         if self._overrides("update_mini_batch") or self._overrides("backprop"):
             eta, n = training.optimiser.eta, len(training.order)
             overrides.go_through(training, order, samples, lambda batch: self.update_mini_batch(batch, eta, lmbda, n))
@@ -154,7 +154,7 @@ class ChosenNetwork(BookNetwork):
             self._descend(data, Batches(order, training.size, epoch=training.epoch), training.optimiser)
 
     def _described(self) -> dict[str, Any]:
-        """What was chosen, as text and numbers."""
+        """The settings as text and numbers."""
         return self._settings.described(self._model)
 
     def _saved(self, **notes: np.ndarray) -> saving.Saved:
@@ -169,7 +169,7 @@ class ChosenNetwork(BookNetwork):
     @classmethod
     def _from_saved(cls, saved: saving.Saved, **given: Any) -> Self:
         if saved.neuron == "perceptron":
-            raise ValueError("it is of perceptrons, which nndl_ext.load reads")
+            raise ValueError("it holds perceptrons: use nndl_ext.load")
         if saved.neuron == "sigmoid":
             cost = given["cost"] if "cost" in given else settings.cost_of(saved.settings.get("cost"))
             chosen = Settings(cost)._replace(**given)
@@ -182,12 +182,17 @@ class ChosenNetwork(BookNetwork):
         return net
 
     def gradient_norms(self, data: Data) -> list[float]:
-        """The norm of a data set's mean gradient by the biases of each layer after the first: how fast each learns (chapter 5).
+        """How fast each layer learns: the norm of the mean gradient with respect to its biases (chapter 5).
 
         Parameters
         ----------
         data : Dataset or iterable of tuple
             Pairs (x, y).
+
+        Returns
+        -------
+        list of float
+            One norm for each layer after the first.
 
         Raises
         ------
@@ -198,16 +203,16 @@ class ChosenNetwork(BookNetwork):
 
 
 class _Monitor:
-    """What is measured of one data set after each epoch.
+    """Measures cost and accuracy on one data set after each epoch.
 
     Parameters
     ----------
     net, plan : ChosenNetwork, Plan
-        Whose it is, and what is wanted.
+        The network, and what to measure.
     kind : str
-        training or evaluation.
+        "training" or "evaluation".
     given : iterable of tuple
-        The data as the user's own methods get them.
+        The data in the form that the user's own methods get.
     """
 
     def __init__(self, net: ChosenNetwork, plan: Plan, kind: str, given: Any) -> None:
@@ -220,7 +225,7 @@ class _Monitor:
         self._of_cost, self._of_accuracy = ({}, converting) if kind == "training" else (converting, {})
 
     def measure(self) -> tuple[Any, Any]:
-        """Cost and accuracy, or None where they are not wanted: by one pass, but for methods of the user's own."""
+        """Cost and accuracy, None where not asked for. One pass over the data gives both, unless the user overrides one."""
         cost = accuracy = None
         if self._data is not None:
             outputs = self._net._outputs(self._data)
@@ -234,5 +239,5 @@ class _Monitor:
 
 
 def _sum(array: np.ndarray) -> float:
-    """The sum of all elements, one after the other: NumPy's own ``sum`` has an order that may change."""
+    """The sum of all elements in index order. The order of NumPy's ``sum`` may change."""
     return float(np.cumsum(array, dtype=np.float64)[-1])

@@ -1,4 +1,4 @@
-"""The costs of the book's chapter 3, under their names there."""
+"""The costs of the book's chapter 3, under the book's names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nndl_ext._core.validation import shaped
 
 
 class QuadraticCost:
-    """``|a - y|**2 / 2`` (the book's equation 6).
+    """The quadratic cost, ``|a - y|**2 / 2`` (the book's equation 6).
 
     Examples
     --------
@@ -22,17 +22,17 @@ class QuadraticCost:
 
     @staticmethod
     def fn(a: np.ndarray, y: np.ndarray) -> float:
-        """The cost of outputs ``a`` where ``y`` are desired: arrays of one shape."""
+        """The cost of outputs ``a`` for desired outputs ``y``, arrays of the same shape."""
         return _cost("quadratic", a, y)
 
     @staticmethod
     def delta(z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The error of sigmoid neurons whose weighted inputs are ``z`` (BP1)."""
+        """The error of sigmoid output neurons with weighted inputs ``z`` (BP1)."""
         return (a - y) * sigmoid_prime(z)
 
 
 class CrossEntropyCost:
-    """-sum(y ln a + (1 - y) ln(1 - a)), for sigmoid neurons at the output (the book's equation 63).
+    """The cross-entropy, -sum(y ln a + (1 - y) ln(1 - a)), for sigmoid outputs (the book's equation 63).
 
     Examples
     --------
@@ -43,17 +43,17 @@ class CrossEntropyCost:
 
     @staticmethod
     def fn(a: np.ndarray, y: np.ndarray) -> float:
-        """The cost of outputs ``a`` where ``y`` are desired: arrays of one shape. Where y = 0, y ln a is 0 whatever a is."""
+        """The cost of outputs ``a`` for desired outputs ``y``, arrays of the same shape. Where y = 0, y ln a counts as 0."""
         return _cost("cross-entropy", a, y)
 
     @staticmethod
     def delta(z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:  # noqa: ARG004
-        """The error of sigmoid neurons (the book's equation 68)."""
+        """The error of sigmoid output neurons (the book's equation 68)."""
         return a - y
 
 
 class LogLikelihoodCost:
-    """-sum(y ln a), for softmax neurons at the output (the book's equation 80).
+    """The log-likelihood cost, -sum(y ln a), for softmax outputs (the book's equation 80).
 
     Examples
     --------
@@ -64,18 +64,18 @@ class LogLikelihoodCost:
 
     @staticmethod
     def fn(a: np.ndarray, y: np.ndarray) -> float:
-        """The cost of outputs ``a`` where ``y`` are desired: arrays of one shape. Where y = 0, y ln a is 0 whatever a is."""
+        """The cost of outputs ``a`` for desired outputs ``y``, arrays of the same shape. Where y = 0, y ln a counts as 0."""
         return _cost("log-likelihood", a, y)
 
     @staticmethod
     def delta(z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:  # noqa: ARG004
-        """The error of softmax neurons (the book's equation 84)."""
+        """The error of softmax output neurons (the book's equation 84)."""
         return a - y
 
 
 BY_NAME: dict[str, Any] = {cost.__name__: cost for cost in (QuadraticCost, CrossEntropyCost, LogLikelihoodCost)}
 
-# The functions as they are here, whatever a program puts in their place.
+# The original functions, to detect that a program has replaced one.
 _OF_KERNELS = [
     ("quadratic", QuadraticCost.fn, QuadraticCost.delta),
     ("cross-entropy", CrossEntropyCost.fn, CrossEntropyCost.delta),
@@ -84,14 +84,14 @@ _OF_KERNELS = [
 
 
 def checked(cost: Any) -> Any:
-    """A class or an object with the two functions of a cost."""
+    """The cost itself, if it has the two functions of a cost."""
     if not (callable(getattr(cost, "fn", None)) and callable(getattr(cost, "delta", None))):
         raise TypeError(f"cost must have functions fn(a, y) and delta(z, a, y), as CrossEntropyCost has, not {cost!r}")
     return cost
 
 
 def for_kernels(cost: Any) -> Any:
-    """The kernels' name of a cost; or itself, if one of its functions is a user's own."""
+    """The kernels' name for a cost; or the cost itself, if one of its functions is the user's own."""
     return next((name for name, fn, delta in _OF_KERNELS if cost.fn is fn and cost.delta is delta), cost)
 
 

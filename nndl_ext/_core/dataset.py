@@ -1,4 +1,4 @@
-"""Data sets: the book's lists of pairs, kept as arrays that the kernels read directly."""
+"""Data sets: the book's lists of pairs, stored as arrays that the kernels read directly."""
 
 from __future__ import annotations
 
@@ -23,40 +23,44 @@ Sample = Pair | tuple[Any, Any]
 
 
 class Dataset(Sequence[Sample]):
-    """An immutable sequence of pairs (x, y): an input and what the network should make of it.
+    """An immutable sequence of pairs (x, y): an input, and the desired output or label.
 
-    It indexes, slices, iterates and has a length as the book's lists of pairs do. ``list(data)`` is such a list, to be
-    shuffled, cut and put together at will. Each x comes as a column of shape (inputs, 1), each y as a column of shape
-    (outputs, 1) or, for labels, as a ``numpy.int64``.
+    It supports indexing, slicing, iteration and ``len`` like the book's lists of pairs. ``list(data)`` makes such a list, which
+    you can shuffle, cut and join. Each x is a column of shape (inputs, 1). Each y is a column of shape (outputs, 1) or, for
+    labels, a ``numpy.int64``.
 
     Parameters
     ----------
     x : array_like, data frame or sparse matrix
-        Shape (n, inputs): one input a row. float32 and float64 are kept as they are, other real numbers become float64. A
-        sparse matrix of SciPy's, of any kind, stays sparse.
+        Shape (n, inputs): one input per row. float32 and float64 are kept; other real numbers become float64. A SciPy sparse
+        matrix of any format stays sparse.
     y : array_like
-        Shape (n, outputs): one desired output a row; or shape (n,): labels, as whole numbers of any type.
+        Desired outputs of shape (n, outputs), one per row; or labels of shape (n,), whole numbers of any type.
     palette : array_like, optional
-        At most 256 real numbers. With it ``x`` holds positions in it, of type uint8, as images hold grey levels, and the inputs
-        are ``palette[x]``. They take an eighth of the memory, and training reads them as they are.
+        1 to 256 real numbers. ``x`` then holds positions in the palette, of type uint8, such as grey levels, and the inputs are
+        ``palette[x]``. This takes an eighth of the memory, and training reads the positions directly.
 
     Attributes
     ----------
-    x, y : numpy.ndarray
-        The inputs (or a sparse matrix) and the desired outputs or labels (int64), read-only.
+    x : numpy.ndarray or sparse matrix
+        The inputs, read-only.
+    y : numpy.ndarray
+        The desired outputs or the labels (int64), read-only.
+    inputs : int
+        The number of inputs of a sample.
 
     Raises
     ------
     TypeError
-        If ``x`` or ``y`` does not hold real numbers.
+        If ``x`` or ``y`` does not consist of real numbers, or ``x`` is not uint8 with a palette.
     ValueError
-        If a shape is not one of those above, labels are no whole numbers, ``x`` and ``y`` differ in length, a number is
-        infinite or NaN, or a position lies outside of the palette.
+        If an array has another shape, labels are not whole numbers, ``x`` and ``y`` differ in length, a number is infinite or
+        NaN, or a position lies outside the palette.
 
     Notes
     -----
-    Arrays that can be written to are copied, so that nothing changes a data set later; so are those in memory of another owner,
-    such as a mapped file.
+    An array is copied if it is writable, or if another object owns its memory, such as a memory-mapped file. So nothing can
+    change a data set.
 
     Examples
     --------
@@ -72,12 +76,12 @@ class Dataset(Sequence[Sample]):
         self._inputs = inputs_of(x) if palette is None else levels_of(x, palette)
         self._y = _checked_y(y)
         if len(self) != len(self._y):
-            raise ValueError(f"x and y must be of one length, not {len(self)} and {len(self._y)}")
+            raise ValueError(f"x and y must have the same length, not {len(self)} and {len(self._y)}")
         self._made: dict[Any, np.ndarray] = {}
 
     @property
     def x(self) -> np.ndarray:
-        """The inputs: shape (n, inputs), read-only. From a palette they are made when first asked for."""
+        """The inputs: shape (n, inputs), read-only. With a palette, they are computed on first use."""
         return self._inputs.matrix
 
     @property
@@ -97,20 +101,24 @@ class Dataset(Sequence[Sample]):
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[Sample], name: str = "data") -> Dataset:
-        """The data set of any iterable of pairs (x, y): a list, a ``zip``, a generator; a data set is returned as it is.
+        """Make a data set from an iterable of pairs (x, y): a list, a ``zip``, a generator. A data set is returned unchanged.
 
         Parameters
         ----------
         pairs : iterable of tuple
-            Each x of shape (inputs, 1) or (inputs,); each y of shape (outputs, 1) or (outputs,), or a label. If some are labels
-            and the others columns, the labels count as unit vectors.
+            Each x of shape (inputs, 1) or (inputs,); each y of shape (outputs, 1) or (outputs,), or a label. If only some y are
+            labels, these stand for their unit vectors.
         name : str, default "data"
-            What errors call ``pairs``.
+            The name of ``pairs`` in errors.
+
+        Returns
+        -------
+        Dataset
 
         Raises
         ------
         TypeError
-            If ``pairs`` is not an iterable of pairs, or they hold other things than real numbers.
+            If ``pairs`` is not an iterable of pairs, or contains something other than real numbers.
         ValueError
             If the pairs differ in shape.
         """
@@ -128,7 +136,7 @@ class Dataset(Sequence[Sample]):
         return _of_any_pairs(samples, name) if source is None else source._take(positions)
 
     def columns(self, index: int) -> tuple[np.ndarray, Any]:
-        """A pair of the data set as two arrays, or an array and a label, read-only."""
+        """One pair as two read-only arrays, or as a read-only array and a label."""
         y = self._y[index]
         return self._inputs.row(index)[:, np.newaxis], y if self._y.ndim == 1 else y[:, np.newaxis]
 
@@ -166,7 +174,7 @@ class Dataset(Sequence[Sample]):
         return self
 
     def _take(self, positions: np.ndarray) -> Dataset:
-        """The data set of the samples at some positions; itself, with what it has made already, if they are all of them."""
+        """The data set of the samples at these positions; itself if it has the same samples in the same order."""
         first = int(positions[0])
         if np.array_equal(positions, np.arange(first, first + len(positions))):
             return self if len(positions) == len(self) else self._part(slice(first, first + len(positions)))
@@ -178,7 +186,7 @@ class Dataset(Sequence[Sample]):
         return part
 
     def require(self, inputs: int, outputs: int, dtype: np.dtype, name: str) -> None:
-        """See to it that the data fit a network of so many inputs and outputs. What takes time is done once.
+        """Check that the data fit a network with these numbers of inputs and outputs. Slow checks are done once.
 
         Raises
         ------
@@ -202,14 +210,14 @@ class Dataset(Sequence[Sample]):
             raise ValueError(f"{name} must hold numbers that float32 can hold, not {self._largest}")
 
     def classes(self, outputs: int, name: str) -> np.ndarray:
-        """The class of each sample, as `Network.evaluate` counts them: shape (n,).
+        """The class of each sample, for comparison with a network's answers: shape (n,).
 
-        It is the label, or the place of the largest desired output; for a network of one output, whether that is 0.5 or more.
+        It is the label, or the index of the largest desired output; with a single output, whether that is at least 0.5.
 
         Raises
         ------
         ValueError
-            If there is one output, and a desired one is not from 0 to 1. The message starts with ``name``.
+            If there is a single output, and a desired output is not from 0 to 1. The message starts with ``name``.
         """
         if ("classes", outputs) not in self._made:
             labels = self._labels(outputs)
@@ -225,7 +233,7 @@ class Dataset(Sequence[Sample]):
         return self._made["classes", outputs]
 
     def desired_outputs(self, outputs: int, dtype: np.dtype) -> np.ndarray:
-        """y as a matrix of shape (n, outputs), labels as unit vectors. `require` says whether they can be."""
+        """y as a matrix of shape (n, outputs), with labels as unit vectors, for data that `require` has checked."""
         if (outputs, dtype) not in self._made:
             labels = self._labels(outputs)
             if labels is None or outputs == 1:
@@ -236,8 +244,10 @@ class Dataset(Sequence[Sample]):
         return self._made[outputs, dtype]
 
     def _labels(self, outputs: int) -> np.ndarray | None:
-        """y as labels, int64 of shape (n,); None if they are desired outputs. One number a sample is a label, if there are
-        several outputs and all are whole numbers."""
+        """y as labels, int64 of shape (n,), or None if it holds desired outputs.
+
+        A column of whole numbers holds labels if the network has several outputs.
+        """
         if self._y.ndim == 1:
             return self._y
         if self._y.shape[1] != 1 or outputs == 1:
@@ -249,7 +259,7 @@ class Dataset(Sequence[Sample]):
 
     @property
     def _largest(self) -> float:
-        """The largest absolute value of those in float64."""
+        """The largest absolute value among the numbers in float64, 0 without any."""
         if "largest" not in self._made:
             doubles = [array for array in (self._inputs.numbers, self._y) if array.dtype == np.float64]
             values = [max(float(array.max(initial=0)), -float(array.min(initial=0))) for array in doubles]
@@ -275,7 +285,7 @@ def _checked_y(y: ArrayLike) -> np.ndarray:
 
 
 def _whole(numbers: np.ndarray) -> np.ndarray:
-    """The numbers as int64, if that changes none of them."""
+    """The numbers as int64 if that changes none of them, else unchanged."""
     if float(np.abs(numbers).max(initial=0)) >= 2.0**63:
         return numbers
     integers = numbers.astype(np.int64)
@@ -283,13 +293,13 @@ def _whole(numbers: np.ndarray) -> np.ndarray:
 
 
 def _of_any_pairs(samples: list[Any], name: str) -> Dataset:
-    """The data set of pairs that are no samples of one data set."""
+    """The data set of pairs that do not all come from one data set."""
     inputs, targets = [], []
     for place, sample in enumerate(samples):
         try:
             x, y = sample
         except (TypeError, ValueError) as error:
-            raise TypeError(f"{name} must be an iterable of pairs (x, y), but at {place} stands no pair: {error}") from error
+            raise TypeError(f"{name} must be an iterable of pairs (x, y), but item {place} is not a pair: {error}") from error
         inputs.append(x)
         targets.append(y)
     x = _stacked(inputs, "x").reshape(len(samples), -1)
@@ -302,7 +312,7 @@ def _of_any_pairs(samples: list[Any], name: str) -> Dataset:
 
 
 def _labels_as_unit_vectors(targets: list[Any]) -> list[Any]:
-    """The labels among columns as columns. What is neither stays, and is named later."""
+    """Replace labels among columns by their unit vectors. Anything else is left for a later error."""
     shape = next((y.shape for y in targets if isinstance(y, np.ndarray)), ())
     columns: dict[Any, np.ndarray] = dict(enumerate(np.eye(prod(shape)).reshape(-1, *shape)))
     return [columns.get(y, y) if isinstance(y, (int, float, np.number)) else y for y in targets]
@@ -316,7 +326,7 @@ def _shape(column: Any) -> tuple[int, ...] | str:
 
 
 def _stacked(columns: list[Any], name: str) -> np.ndarray:
-    if {*map(type, columns)} != {np.ndarray} and any(map(is_masked, columns)):  # a million columns take a tenth of a second
+    if {*map(type, columns)} != {np.ndarray} and any(map(is_masked, columns)):  # the comparison of types saves time
         raise TypeError(f"{name} must hold real numbers, not masked ones")
     try:
         array = np.array(columns)

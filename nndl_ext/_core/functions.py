@@ -1,4 +1,4 @@
-"""The activations and costs: their names, which go together, and those that a user brings along as functions in Python."""
+"""Activations and costs: their names, which of them fit together, and the user's own in Python."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 ACTIVATIONS: dict[str, int] = kernels.ACTIVATIONS
 COSTS: dict[str, int] = kernels.COSTS
 
-# The one activation of the output layer with which each of these costs goes: the error is then a - y.
+# Costs that require one activation of the output layer, with which the error is a - y.
 MATCHED = {"cross-entropy": "sigmoid", "log-likelihood": "softmax", "poisson": "exp"}
 
-# Activations that only the output layer can have: softmax takes all of it, and exp grows without bound.
+# Activations for the output layer only: softmax depends on the whole layer, and exp grows without bound.
 AT_THE_OUTPUT = ("softmax", "exp")
 
 _BY_PYTHON = -1
@@ -27,26 +27,26 @@ _ERROR_BY_PYTHON, _DERIVATIVE_BY_PYTHON = -2, -1
 
 
 class Activation(Protocol):
-    """An activation of the user's own. It runs in Python, once for each mini-batch."""
+    """The user's own activation in Python, called once for each mini-batch."""
 
     def fn(self, z: np.ndarray) -> Any:
         """The activations for weighted inputs of shape (samples, neurons)."""
 
     def prime(self, z: np.ndarray) -> Any:
-        """The derivatives there."""
+        """The derivatives at these weighted inputs."""
 
 
 class OwnCost(Protocol):
-    """A cost of the user's own. It runs in Python, once for each mini-batch; arrays have shape (outputs, samples)."""
+    """The user's own cost in Python. Arrays have shape (outputs, samples)."""
 
     def fn(self, a: np.ndarray, y: np.ndarray) -> Any:
-        """The cost of the samples together."""
+        """The cost of one sample."""
 
     def delta(self, z: np.ndarray, a: np.ndarray, y: np.ndarray) -> Any:
-        """The derivatives of each sample's cost by its weighted inputs z."""
+        """The derivatives of each sample's cost with respect to its weighted inputs z, once for each mini-batch."""
 
 
-# The cost's derivatives by the outputs of one sample, of outputs and desired outputs as columns.
+# A function of one sample's outputs and desired outputs, as columns: the cost's derivatives with respect to the outputs.
 CostDerivative = Callable[[np.ndarray, np.ndarray], Any]
 
 
@@ -56,7 +56,7 @@ def numbers_of(activations: Sequence[str | Activation]) -> list[int]:
     Raises
     ------
     ValueError
-        If one is not known, or has no place in its layer.
+        If an activation is unknown, or not allowed in its layer.
     """
     numbers = []
     for layer, activation in enumerate(activations):
@@ -74,12 +74,12 @@ def numbers_of(activations: Sequence[str | Activation]) -> list[int]:
 
 
 def check_cost(cost: str | OwnCost, activation: str | Activation) -> None:
-    """Refuse a cost that is not known, or does not go with the output layer's activation.
+    """Refuse a cost that is unknown or does not fit the output layer's activation.
 
     Raises
     ------
     TypeError, ValueError
-        Then.
+        If the cost is refused.
     """
     if not isinstance(cost, str):
         if not (callable(getattr(cost, "fn", None)) and callable(getattr(cost, "delta", None))):
@@ -87,13 +87,13 @@ def check_cost(cost: str | OwnCost, activation: str | Activation) -> None:
     elif cost not in COSTS:
         raise ValueError(f"cost must be one of {', '.join(COSTS)}, not {cost!r}")
     elif MATCHED.get(cost, activation) != activation:
-        raise ValueError(f"cost {cost!r} goes with the output activation {MATCHED[cost]!r}, not {activation!r}")
+        raise ValueError(f"cost {cost!r} requires the output activation {MATCHED[cost]!r}, not {activation!r}")
 
 
 def costs_of(cost: str, outputs: np.ndarray, desired: np.ndarray, least: float = 0.0) -> np.ndarray:
-    """The cost of each sample: float64, shape (n,). Outputs and desired ones have shape (n, outputs) and one dtype.
+    """The cost of each sample: float64, shape (n,).
 
-    `Model` says what ``least`` is.
+    ``outputs`` and ``desired`` have shape (n, outputs) and the same dtype. See `Model` for ``least``.
     """
     costs = np.empty(len(outputs))
     kernels.costs(COSTS[cost], outputs, desired, costs, least)
@@ -101,10 +101,10 @@ def costs_of(cost: str, outputs: np.ndarray, desired: np.ndarray, least: float =
 
 
 def classes_of(outputs: np.ndarray) -> np.ndarray:
-    """The class that each row of outputs stands for: int64, shape (n,). One output of 0.5 or more stands for class 1."""
+    """The index of the largest output in each row: int64, shape (n,). A single output gives 1 if it is at least 0.5."""
     if outputs.shape[1] == 1:
         return (outputs[:, 0] >= 0.5).astype(np.int64)
-    if outputs.dtype not in (np.float32, np.float64):  # those of a user's own feedforward
+    if outputs.dtype not in (np.float32, np.float64):  # from the user's own feedforward
         return outputs.argmax(axis=1).astype(np.int64)
     classes = np.empty(len(outputs), np.int64)
     kernels.largest(np.ascontiguousarray(outputs), classes)
@@ -112,7 +112,7 @@ def classes_of(outputs: np.ndarray) -> np.ndarray:
 
 
 def own_costs(cost: OwnCost, outputs: np.ndarray, desired: np.ndarray) -> np.ndarray:
-    """The same of a user's own cost, which is asked for one sample at a time: it may be more than a sum over samples."""
+    """`costs_of` for the user's own cost, called for one sample at a time, because it need not be a sum over samples."""
     costs = np.empty(len(outputs))
     for sample, (a, y) in enumerate(zip(outputs, desired, strict=True)):
         value = real_array(cost.fn(a[:, np.newaxis], y[:, np.newaxis]), "what the cost's fn returns")
@@ -123,17 +123,17 @@ def own_costs(cost: OwnCost, outputs: np.ndarray, desired: np.ndarray) -> np.nda
 
 
 class InPython:
-    """What the kernels call for functions of the user's own.
+    """What the kernels call for the user's own functions.
 
     Parameters
     ----------
     activations : sequence
-        Of the layers after the first.
+        The activations of the layers after the first.
     error : callable or None
-        Gets weighted inputs, outputs and desired outputs of some samples, of shape (samples, outputs), and returns as many
-        errors; the weighted inputs are None for a cost given by its derivative by the outputs.
+        A function of weighted inputs, outputs and desired outputs, each of shape (samples, outputs), that returns errors of
+        this shape. The weighted inputs are None for a cost given by its derivative with respect to the outputs.
     y : numpy.ndarray or None
-        The desired outputs, in the order of the samples: shape (n, outputs).
+        The desired outputs, in the order in which the samples are used: shape (n, outputs).
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class InPython:
         self._activations, self._error, self._y = activations, error, y
 
     def activate(self, layer: int, z: Any, slopes: Any) -> None:
-        """Put the activations of a layer into the place of its weighted inputs, and their derivatives into ``slopes``."""
+        """Replace the weighted inputs of a layer by activations, and write their derivatives to ``slopes``."""
         own: Any = self._activations[layer]
         weighted = np.array(z)
         if slopes is not None:
@@ -150,7 +150,7 @@ class InPython:
         np.asarray(z)[:] = shaped(own.fn(weighted), weighted.shape, "what fn returns")
 
     def error(self, position: int, z: Any, a: Any, errors: Any) -> None:
-        """Fill the output errors of the samples from a position in the order on."""
+        """Write the output errors of consecutive samples, from ``position`` in the order on."""
         assert self._error is not None
         assert self._y is not None
         desired = self._y[position : position + len(errors)]
@@ -159,7 +159,10 @@ class InPython:
 
 
 def error_of(cost: str | OwnCost, derivative: CostDerivative | None) -> tuple[int, Callable[..., Any] | None]:
-    """The kernels' number of a cost, or of one given by its derivative by a sample's outputs, and what they call for it."""
+    """The kernels' number for a cost, and the function that they call for it, if it is in Python.
+
+    ``derivative`` is a cost given by its derivative with respect to a sample's outputs.
+    """
     if derivative is not None:
 
         def by_sample(_: None, a: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -177,7 +180,7 @@ def error_of(cost: str | OwnCost, derivative: CostDerivative | None) -> tuple[in
 
 
 def sigmoid(z: ArrayLike) -> np.ndarray:
-    """1 / (1 + exp(-z)) of each element (equation 3).
+    """The sigmoid of each element, 1 / (1 + exp(-z)) (equation 3).
 
     Parameters
     ----------
@@ -187,12 +190,12 @@ def sigmoid(z: ArrayLike) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        The same shape, each element from 0 to 1, within 2 units in the last place; float32 for float32, else float64.
+        The same shape, from 0 to 1, with an error of at most 2 units in the last place; float32 for float32, else float64.
 
     Raises
     ------
     TypeError
-        If ``z`` does not hold real numbers.
+        If ``z`` does not consist of real numbers.
 
     Examples
     --------
@@ -206,7 +209,7 @@ def sigmoid(z: ArrayLike) -> np.ndarray:
 
 
 def sigmoid_prime(z: ArrayLike) -> np.ndarray:
-    """The derivative of the sigmoid, sigmoid(z) (1 - sigmoid(z)), of each element.
+    """The derivative of the sigmoid at each element, sigmoid(z) (1 - sigmoid(z)).
 
     Parameters
     ----------
@@ -216,12 +219,12 @@ def sigmoid_prime(z: ArrayLike) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        The same shape, each element from 0 to 1/4; float32 for float32, else float64.
+        The same shape, from 0 to 1/4; float32 for float32, else float64.
 
     Raises
     ------
     TypeError
-        If ``z`` does not hold real numbers.
+        If ``z`` does not consist of real numbers.
 
     Examples
     --------

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Generator: TypeAlias = "random.Random | ModuleType | Twister"
 
-# The most draws at once, which take some tens of kilobytes.
+# The largest number of draws at once: some tens of kilobytes.
 _AT_ONCE = 2**13
 
 # The largest v that the ratio of uniforms can accept: sqrt(2 / e).
@@ -87,7 +87,7 @@ def draw_seed(generator: Generator) -> int:
 def shuffle(order: np.ndarray, generator: Generator) -> None:
     """Do to an array what ``generator.shuffle`` does to a list, and leave the generator in the state in which it does.
 
-    An exception on the way, such as Ctrl-C, leaves the generator as it was.
+    If an exception such as Ctrl-C occurs, the generator is reset.
 
     Parameters
     ----------
@@ -125,9 +125,9 @@ def shuffle_as_numpy(order: np.ndarray, generator: np.random.RandomState) -> Non
 def normal(shape: tuple[int, int], generator: Generator) -> np.ndarray:
     """Normal deviates, the same bits on every platform.
 
-    They come by the ratio of uniforms (A. J. Kinderman and J. F. Monahan, ACM Trans. Math. Softw. 3, 1977, 257-260): v / u is
-    normal where u**2 <= exp(-(v / u)**2 / 2). That takes only correctly rounded operations and the kernels' own ``exp``. Each u
-    and v in turn is a ``generator.random()``, brought into (0, 1] and [-sqrt(2 / e), sqrt(2 / e)).
+    The method is the ratio of uniforms (A. J. Kinderman and J. F. Monahan, ACM Trans. Math. Softw. 3, 1977, 257-260): v / u is
+    normal where u**2 <= exp(-(v / u)**2 / 2). It needs only correctly rounded operations and the kernels' own ``exp``. Draws of
+    u and v alternate; each is a ``generator.random()``, scaled to (0, 1] and [-sqrt(2 / e), sqrt(2 / e)).
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def normal(shape: tuple[int, int], generator: Generator) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        float64, of the given shape, mean 0 and standard deviation 1.
+        float64 of the given shape, with mean 0 and standard deviation 1.
     """
     deviates, done = np.empty(shape[0] * shape[1]), 0
     while done < len(deviates):

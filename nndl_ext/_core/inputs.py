@@ -1,6 +1,6 @@
-"""The inputs of a data set, in the three forms in which they come: numbers, grey levels, and sparse rows.
+"""The inputs of a data set in one of three forms: numbers, grey levels, or a sparse matrix.
 
-Whatever the form, the kernels read `Rows`. All arrays are read-only.
+Each form gives the kernels `Rows`. All arrays are read-only.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from nndl_ext._kernels import kernels
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-# Values that are as fast to read as they are.
+# With no more values than this, a palette would make reading no faster.
 _FIT_A_CACHE = 100_000
 
-# An index of a sparse row has 16 bits if they suffice, else 32.
+# The indices of sparse rows have 16 bits for at most 2**16 inputs, else 32.
 _NARROW, _MOST_SPARSE_INPUTS = 2**16, 2**32
 
 
 class Rows(NamedTuple):
-    """The inputs as the kernels read them: ``starts`` is empty if the rows are dense, and ``palette`` if ``values`` are no
-    positions in it. See ``rows.pxi``."""
+    """The inputs as the kernels read them; see ``rows.pxi``.
+
+    ``starts`` is empty if the rows are dense. ``palette`` is empty unless ``values`` are positions in it.
+    """
 
     starts: np.ndarray
     indices: np.ndarray
@@ -34,7 +36,7 @@ class Rows(NamedTuple):
 
 
 def rows_of(matrix: np.ndarray) -> Rows:
-    """The rows of a matrix for the kernels. Its memory is theirs, unless the rows are sparse."""
+    """The rows of a matrix for the kernels. Dense rows share the memory of the matrix."""
     starts, indices, values = kernels.compress(matrix)
     palette = np.empty(0)
     if len(starts) and len(values) > _FIT_A_CACHE:
@@ -45,11 +47,11 @@ def rows_of(matrix: np.ndarray) -> Rows:
 
 
 class Inputs(Protocol):
-    """What each form can do."""
+    """What each form of inputs offers."""
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Samples and inputs of each."""
+        """Numbers of samples and of inputs."""
 
     @property
     def dtype(self) -> np.dtype:
@@ -57,32 +59,31 @@ class Inputs(Protocol):
 
     @property
     def matrix(self) -> Any:
-        """All of them, one sample a row: an array, or a sparse one."""
+        """All inputs, one sample per row: an array or a sparse matrix."""
 
     @property
     def rows(self) -> Rows:
-        """All of them for the kernels; made once."""
+        """All inputs for the kernels, made once."""
 
     @property
     def numbers(self) -> np.ndarray:
-        """An array in which each number occurs that occurs in them."""
+        """An array that contains every number of the inputs."""
 
     @property
     def given(self) -> tuple[Any, Any]:
-        """The ``x`` and ``palette`` that make them again."""
+        """The ``x`` and ``palette`` from which the same inputs can be made."""
 
     def row(self, index: int) -> np.ndarray:
-        """Those of one sample: shape (inputs,)."""
+        """The inputs of one sample: shape (inputs,)."""
 
     def take(self, places: Any) -> Inputs:
-        """Those of some samples: a slice, or an array of their places."""
+        """The inputs of the samples in a slice or at an array of positions."""
 
 
 class Numbers:
     """A matrix of float32 or float64.
 
-    Many sparse rows of few different values, as images have them, take less memory as positions in a palette, and are read
-    sooner.
+    If it is mostly zeros, with few different values, as in images, its rows use a palette: less memory, and faster to read.
     """
 
     def __init__(self, matrix: np.ndarray) -> None:
@@ -101,7 +102,7 @@ class Numbers:
 
 
 class Levels:
-    """Positions in a palette of at most 256 numbers, of type uint8, as image files have them."""
+    """Positions, of type uint8, in a palette of at most 256 numbers, such as the grey levels of image files."""
 
     def __init__(self, positions: np.ndarray, palette: np.ndarray) -> None:
         self._positions, self.numbers = positions, palette
@@ -128,7 +129,7 @@ class Levels:
 
 
 class Sparse:
-    """A sparse matrix, which stays one."""
+    """A sparse matrix, never made dense."""
 
     def __init__(self, matrix: Any) -> None:
         self.matrix = matrix
@@ -153,12 +154,12 @@ class Sparse:
 
 
 def inputs_of(x: Any) -> Inputs:
-    """The inputs in an array, a data frame, or a sparse matrix of whatever kind.
+    """The inputs in an array, a data frame, or a sparse matrix of any format.
 
     Raises
     ------
     TypeError, ValueError
-        If they are not finite real numbers, or have no two dimensions, or more of them than a sparse row can have.
+        If they are not finite real numbers, do not form a matrix, or are too many for a sparse row.
     """
     if hasattr(x, "tocsr"):
         return Sparse(_checked_csr(x))
@@ -171,7 +172,7 @@ def levels_of(x: ArrayLike, palette: ArrayLike) -> Levels:
     Raises
     ------
     TypeError, ValueError
-        If the palette holds no, or more than 256, finite real numbers, or ``x`` no positions in it.
+        If the palette does not hold 1 to 256 finite real numbers, or ``x`` does not hold positions in it.
     """
     numbers = frozen(finite(real_array(palette, "palette"), "palette"))
     if numbers.ndim != 1 or not 1 <= len(numbers) <= 256:
@@ -193,7 +194,7 @@ def frozen(array: np.ndarray) -> np.ndarray:
 
 
 def locked(array: np.ndarray) -> np.ndarray:
-    """A view of an array, which has no other user, that can't be written to, nor made so by its flag."""
+    """A view of an array without other users that can't be made writable again, because its bases are read-only too."""
     owner: Any = array
     while isinstance(owner, np.ndarray):
         owner.flags.writeable = False
@@ -208,14 +209,14 @@ def _matrix(array: np.ndarray) -> np.ndarray:
 
 
 def _checked_csr(x: Any) -> Any:
-    """A sparse matrix by rows, with the indices of each in order, as a copy that nobody can write to."""
+    """A read-only copy of a sparse matrix in CSR format, with sorted indices and without duplicates or stored zeros."""
     if len(x.shape) != 2 or x.shape[1] > _MOST_SPARSE_INPUTS:
         raise ValueError(f"x must have shape (n, inputs), if sparse with at most {_MOST_SPARSE_INPUTS} inputs, not {x.shape}")
     try:
         matrix = x.tocsr(copy=True)
         matrix.check_format(full_check=True)
     except ValueError as error:
-        raise ValueError(f"x must be a sparse matrix whose indices are right: {error}") from error
+        raise ValueError(f"x must be a sparse matrix with valid indices: {error}") from error
     matrix.data = finite(real_array(matrix.data, "x"), "x").copy()
     matrix.sum_duplicates()
     matrix.eliminate_zeros()

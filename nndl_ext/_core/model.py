@@ -1,4 +1,4 @@
-"""Layers of neurons and their parameters, and what the kernels make of data with them. It knows nothing of epochs."""
+"""Layers of neurons with their parameters: output, gradient and steps, computed by the kernels. Knows nothing of epochs."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ Gradient = tuple[list[np.ndarray], list[np.ndarray]]
 
 
 class DivergenceError(FloatingPointError):
-    """Training took the weights or biases to infinity or NaN, and was undone: the network is as it was before.
+    """Training made weights or biases infinite or NaN. The network is reset to its state before.
 
-    The learning rate is too large, or the data are, or an overridden method returned such numbers.
+    The learning rate or the data are too large, or an overridden method returned infinities or NaN.
 
     Examples
     --------
@@ -54,12 +54,12 @@ class DivergenceError(FloatingPointError):
 
     @classmethod
     def at(cls, eta: float) -> DivergenceError:
-        """The error of a step with this learning rate."""
+        """The error for a step with this learning rate."""
         return cls(f"the weights became infinite or NaN, with eta={eta:g}; the network is as it was before")
 
 
 class Samples(Protocol):
-    """What the model takes from a `Dataset`, or from what stands in its place."""
+    """What the model needs of a `Dataset`, or of an object in its place."""
 
     @property
     def inputs(self) -> int:
@@ -70,7 +70,7 @@ class Samples(Protocol):
         """The inputs as the kernels read them."""
 
     def desired_outputs(self, outputs: int, dtype: np.dtype) -> np.ndarray:
-        """What should come out: shape (n, outputs), contiguous."""
+        """The desired outputs: shape (n, outputs), contiguous."""
 
     def __len__(self) -> int: ...
 
@@ -82,21 +82,20 @@ class Batches:
     Attributes
     ----------
     order : numpy.ndarray
-        The samples, mini-batch after mini-batch: int64, shape (n,).
+        The indices of the samples, mini-batch after mini-batch: int64, shape (n,).
     size : int
-        Samples of a mini-batch; the last one takes what is left.
+        The number of samples in a mini-batch. The last mini-batch may be smaller.
     weights : numpy.ndarray
-        What each sample of the data set counts: float64, at least 0; empty if all count alike. The mean over a mini-batch is
-        weighted by them.
+        The weight of each sample in the mean over its mini-batch: float64, at least 0; empty for equal weights.
     epoch : int
-        What dropout depends on beside its seed, the layer, the sample and the neuron.
+        The epoch. Dropout masks depend on it, on the seed, the layer, the sample and the neuron.
     costs : numpy.ndarray
-        If not empty, filled with the sum of the costs of each mini-batch, times the samples' weights, before its step; not for
-        a cost in Python.
+        If not empty, filled with the weighted sum of the samples' costs in each mini-batch before its step. Must be empty for a
+        cost in Python.
     squares : numpy.ndarray
-        If not empty, filled with the sum of the squares of all weights before the step of each mini-batch.
+        If not empty, filled with the sum of all squared weights before the step of each mini-batch.
     whole : bool
-        Whether dropout leaves out no neuron.
+        Whether to switch dropout off.
     """
 
     order: np.ndarray
@@ -114,26 +113,26 @@ class Model:
     Parameters
     ----------
     sizes : sequence of int
-        The number of neurons of each layer, the inputs first.
+        The number of neurons in each layer, inputs first.
     dtype : numpy.dtype
         float32 or float64.
     threads : int or None
-        How many threads large jobs run on; as many as pay, if None.
+        The number of threads for large jobs, or None to let the size of the job decide.
     activations : sequence of str or Activation, optional
-        Of each layer after the first; all sigmoid by default.
+        The activation of each layer after the first; all sigmoid by default.
     cost : str or OwnCost
-        What training makes small.
+        The cost that training minimises.
     dropout : sequence of float, optional
-        The part of each layer's neurons that training leaves out, from 0 to below 1; 0 for the output layer.
+        The share of each layer's neurons that training drops, from 0 to below 1; 0 for the output layer.
     seed : int
-        Of the masks of dropout: 64 bits.
+        The seed of the dropout masks: 64 bits.
 
     Attributes
     ----------
     least : float
-        What a probability counts as in the logarithms of costs, at least, and as how much less than 1, at most; 0 by default.
+        Costs clip probabilities to the range from ``least`` to 1 - ``least`` before they take logarithms; 0 by default.
     parameters : Parameters
-        All weights and biases, at first 0.
+        All weights and biases, 0 at first.
     """
 
     def __init__(
@@ -161,15 +160,15 @@ class Model:
         self._column = sizes[-1], 1
 
     def feedforward(self, a: ArrayLike) -> np.ndarray:
-        """The outputs for one input or several, the columns of ``a``: shape (outputs, m)."""
-        if type(a) is np.ndarray and self._own is None:  # most often one column, as the kernels read it
+        """The outputs for one input, or for the columns of ``a``: shape (outputs, m)."""
+        if type(a) is np.ndarray and self._own is None:  # the usual case is one column that the kernels can read directly
             own, outputs = self.parameters, np.empty(self._column, self.dtype)
             if kernels.feedforward_column(own.layout, own.flat(), a, outputs):
                 return outputs
         return self.outputs_of_rows(np.ascontiguousarray(self.columns(a).T, self.dtype)).T
 
     def columns(self, a: ArrayLike) -> np.ndarray:
-        """An input, or several, as the columns of a matrix with a row for each neuron of the first layer."""
+        """One or more inputs as the columns of a matrix with one row for each input neuron."""
         columns = real_array(a, "a")
         if columns.ndim == 1:
             columns = columns[:, np.newaxis]
@@ -188,7 +187,7 @@ class Model:
         return outputs
 
     def outputs(self, data: Samples) -> np.ndarray:
-        """The outputs for a data set: shape (n, outputs). Infinities and NaN in parameters are refused: zeros may hide them."""
+        """The outputs for a data set: shape (n, outputs). Infinite or NaN parameters are refused; inputs of 0 may hide them."""
         flat, outputs = self.parameters.finite(), np.empty((len(data), self.sizes[-1]), self.dtype)
         rows = kernels.Rows(data.inputs, *data.rows)
 
@@ -211,9 +210,9 @@ class Model:
         return costs_of(self.cost, outputs, desired, self.least)
 
     def gradient(self, data: Samples, batches: Batches | None = None, derivative: CostDerivative | None = None) -> Gradient:
-        """The mean gradient of the samples' cost, of all samples and the whole network if there are no ``batches``.
+        """The mean gradient of the samples' costs: of all samples, without dropout, if ``batches`` is None.
 
-        ``derivative`` gives that of another cost, of which only its derivative by a sample's outputs is known.
+        ``derivative`` replaces the model's cost by another, given by its derivative with respect to a sample's outputs.
         """
         gradient = parameters.zeros(self.parameters.layout, self.dtype)
         batches = batches or Batches(np.arange(len(data)), len(data), whole=True)
@@ -221,13 +220,14 @@ class Model:
         return parameters.apart(self.parameters.layout, gradient)
 
     def descend(self, data: Samples, batches: Batches, optimiser: Optimiser, derivative: CostDerivative | None = None) -> None:
-        """One step of the optimiser for each mini-batch. An exception on the way leaves parameters and optimiser between two
-        mini-batches.
+        """Take one step of the optimiser for each mini-batch.
+
+        An exception on the way leaves parameters and optimiser in their state between two mini-batches.
 
         Raises
         ------
         DivergenceError
-            If parameters become infinite or NaN. They and the optimiser are then as before.
+            If parameters become infinite or NaN. They and the optimiser are then unchanged.
         """
         layout = self.parameters.layout
         flat, step = parameters.copy(layout, self.parameters.flat()), optimiser.step()
@@ -255,11 +255,11 @@ class Model:
         batches: Batches,
         derivative: CostDerivative | None,
     ) -> None:
-        """Run the kernel on as many threads as pay."""
+        """Run the kernel on a suitable number of threads."""
         y = data.desired_outputs(self.sizes[-1], self.dtype)
         cost, error = error_of(self.cost, derivative)
         if error and len(batches.costs):
-            raise ValueError("the costs of mini-batches can't be recorded for a cost in Python: kernels know its errors only")
+            raise ValueError("the costs of mini-batches can't be recorded for a cost in Python: kernels only get its errors")
         own = InPython(self.activations, error, y[batches.order] if error else None) if error or self._own else None
         job = kernels.Work(
             self.parameters.layout,
@@ -288,6 +288,6 @@ class Model:
         run_in_parts(feed, count, threads, work)
 
     def _multiplications(self, data: Samples) -> float:
-        """Multiplications to bring one sample of a data set, on average, through the network: zero inputs take none."""
+        """The mean number of multiplications for one sample's output. Inputs of 0 need none."""
         skipped = self.sizes[0] - len(data.rows.values) / len(data)
         return self._number_of_weights - skipped * self.sizes[1]

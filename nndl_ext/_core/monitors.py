@@ -1,4 +1,4 @@
-"""What is recorded of a training, epoch by epoch, and when that ends it."""
+"""What a training records after each epoch, and when it ends early."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from nndl_ext._core.validation import finite_number, integer
 
 
 class History(NamedTuple):
-    """What was recorded after each epoch; empty where it was not asked for.
+    """The values recorded after each epoch. Lists that were not asked for are empty.
 
     Attributes
     ----------
     evaluation_cost, evaluation_accuracy, training_cost, training_accuracy : list
-        Costs, regularisation included, as float, and how many samples were in the right class, as int.
+        Costs, regularisation included, as float, and numbers of correct samples as int.
     eta : list of float
-        The learning rate in each epoch.
+        The learning rate of each epoch.
     gradient_norms : list of list of float
-        For each epoch, the norm of the mean gradient of the training data by the biases of each layer after the first: how fast
-        it learns (the book's chapter 5).
+        How fast each layer after the first learns (the book's chapter 5): for each epoch, the norms of the training data's mean
+        gradient with respect to the layers' biases.
 
     Examples
     --------
@@ -45,19 +45,19 @@ class History(NamedTuple):
 
     @classmethod
     def begin(cls) -> History:
-        """One to add to."""
+        """A history of no epochs."""
         return cls([], [], [], [], [], [])
 
 
-# Called after each epoch with its number and what has been recorded; true ends the training.
+# Called after each epoch with its number and the history. If it returns true, the training ends.
 Callback = Callable[[int, History], Any]
 
 
 @dataclass
 class Plan:
-    """What a network's ``SGD`` is asked for, but for the number of epochs. `nndl_ext.network2.Network.SGD` says what it means.
+    """The arguments of `nndl_ext.network2.Network.SGD`, checked, without the number of epochs.
 
-    ``training_cost`` and so on are what is to be recorded.
+    ``training_cost`` and the like say what to record.
     """
 
     training_data: Any
@@ -88,22 +88,22 @@ class Plan:
             if getattr(self, name) and self.evaluation_data is None:
                 raise ValueError(f"monitor_{name} needs evaluation_data")
         if self.callback is not None and not callable(self.callback):
-            raise TypeError(f"callback must be a function of the epoch and what was recorded, not {self.callback!r}")
+            raise TypeError(f"callback must be a function of the epoch and the history, not {self.callback!r}")
 
     @property
     def watched(self) -> str:
-        """The data on whose accuracy early stopping and schedules depend; empty if there are none."""
+        """The data whose accuracy early stopping and schedules use, "training" or "evaluation"; "" if there are neither."""
         if not (self.early_stopping_n or is_scheduled(self.eta)):
             return ""
         monitored = self.evaluation_accuracy or not self.training_accuracy
         return "evaluation" if monitored and self.evaluation_data is not None else "training"
 
     def records(self, kind: str, what: str) -> bool:
-        """Whether cost or accuracy of training or evaluation data are to be recorded."""
+        """Whether to record ``what``, cost or accuracy, on the data ``kind``, training or evaluation."""
         return bool(getattr(self, f"{kind}_{what}", False))
 
     def rated(self, epochs: Iterable[int], accuracies: Sequence[int], training: Training) -> Iterator[int]:
-        """The epochs, each with its learning rate set, up to one that the accuracies so far make the last."""
+        """The epochs, with the learning rate set for each, until the accuracies end the training."""
         for epoch in epochs:
             eta = self._rate(epoch, accuracies)
             if eta is None or (self.early_stopping_n and plateaus(accuracies, self.early_stopping_n)):
@@ -113,7 +113,7 @@ class Plan:
 
 
 def checked_lmbda(lmbda: Any) -> float:
-    """A finite number of at least 0."""
+    """``lmbda`` as a float, checked to be finite and at least 0."""
     checked = finite_number(lmbda, "lmbda")
     if checked < 0:
         raise ValueError(f"lmbda must be at least 0, not {checked:g}")

@@ -1,4 +1,4 @@
-"""How data sets and networks look in a notebook: short pieces of HTML."""
+"""Short HTML representations of data sets and networks for notebooks."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from nndl_ext._core.dataset import Dataset
 
 _PICTURES = 10
-_LEAST_SIDE = 8  # of what is taken for an image
+_LEAST_SIDE = 8  # inputs that form a smaller square are not shown as images
 
 
 def of_dataset(data: Dataset) -> str:
-    """The size of a data set, and its first images, if its inputs are images."""
+    """The size of a data set, and its first images if its inputs can be images."""
     pairs = f"{len(data):,} pair{'s' * (len(data) != 1)}"
     about = f"<strong>Dataset</strong> of {pairs}: {data.inputs:,} inputs, {_desired(data)}"
     side = math.isqrt(data.inputs)
@@ -55,7 +55,7 @@ def of_network(net: BookNetwork) -> str:
 
 
 def _desired(data: Dataset) -> str:
-    """What the data set says of desired outputs."""
+    """The desired outputs or labels of a data set, in a few words."""
     if data.y.ndim == 2:
         return f"{data.y.shape[1]} desired output{'s' * (data.y.shape[1] != 1)}"
     return f"labels from {data.y.min()} to {data.y.max()}" if len(data) else "labels"

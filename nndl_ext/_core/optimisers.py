@@ -1,6 +1,6 @@
-"""The optimisers: their hyper-parameters, and what they remember of the steps taken. The steps themselves are the kernels'.
+"""The optimisers' hyper-parameters and state. The kernels take the steps.
 
-A new one is a class here, and a branch in ``optimisers.pxi``.
+A new optimiser needs a class here and a branch in ``optimisers.pxi``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from nndl_ext._kernels import kernels
 
 
 class Regularisation(NamedTuple):
-    """What is added to the cost: (l1 sum |w| + l2 / 2 sum w**2) / per, over all weights, but no biases.
+    """The term added to the cost: (l1 sum |w| + l2 / 2 sum w**2) / per, over all weights but not biases.
 
-    ``per`` counts samples: those of the data set in the book, of the mini-batch in scikit-learn, for which it is 0.
+    ``per`` is a number of samples: in the book that of the data set; 0 stands for that of the mini-batch, as in scikit-learn.
     """
 
     l1: float = 0.0
@@ -27,19 +27,19 @@ class Regularisation(NamedTuple):
 
 @dataclass
 class Optimiser:
-    """What all optimisers have.
+    """The base class of optimisers.
 
     Attributes
     ----------
     eta : float
         The learning rate of the next steps.
     regularisation : Regularisation
-        What belongs to the cost beside the data's part.
+        The regularisation term of the cost.
     moments : numpy.ndarray
-        What is remembered of each parameter: ``number_of_moments`` flat arrays as that of the parameters, one after the other;
-        empty before the first step.
+        The state of all parameters: ``number_of_moments`` flat arrays like that of the parameters, one after the other; empty
+        before the first step.
     powers : tuple of float
-        Decay rates to the power of the steps taken.
+        The two decay rates, each to the power of the number of steps taken.
     """
 
     eta: float
@@ -52,7 +52,7 @@ class Optimiser:
 
     @property
     def _name(self) -> str:
-        """The kernels' one."""
+        """The kernels' name for this optimiser."""
         return self.kind
 
     @property
@@ -65,11 +65,11 @@ class Optimiser:
         return np.array([kernels.OPTIMISERS[self._name], self.eta, *self.regularisation, *self._rates, *self.powers])
 
     def after(self, step: np.ndarray, moments: np.ndarray) -> None:
-        """Remember the steps that have been taken."""
+        """Store the state after the kernels' steps."""
         self.moments, self.powers = moments, (float(step[-2]), float(step[-1]))
 
     def copy(self) -> Self:
-        """One that remembers the same, by itself."""
+        """A copy with its own state."""
         other = replace(self)
         other.moments, other.powers = self.moments.copy(), self.powers
         return other
@@ -77,17 +77,17 @@ class Optimiser:
 
 @dataclass
 class Descent(Optimiser):
-    """w - eta g (the book's equations 20 and 21)."""
+    """Gradient descent: w' = w - eta g (the book's equations 20 and 21)."""
 
     kind = "descent"
 
 
 @dataclass
 class Momentum(Optimiser):
-    """v' = momentum v - eta g, w' = w + v' (the book's equations 107 and 108).
+    """Momentum: v' = momentum v - eta g, w' = w + v' (the book's equations 107 and 108).
 
-    With ``nesterov`` w' = w + momentum v' - eta g (I. Sutskever, J. Martens, G. Dahl and G. Hinton, ICML 2013, in the form that
-    scikit-learn uses).
+    With ``nesterov``: w' = w + momentum v' - eta g (I. Sutskever, J. Martens, G. Dahl and G. Hinton, ICML 2013, in the form
+    that scikit-learn uses).
     """
 
     momentum: float = 0.9
@@ -107,8 +107,10 @@ class Momentum(Optimiser):
 
 @dataclass
 class Adam(Optimiser):
-    """Steps by running means of the gradient and its square (D. P. Kingma and J. Ba, ICLR 2015, in the order of computation
-    that ends its section 2)."""
+    """Adam: steps from running means of the gradient and its square.
+
+    D. P. Kingma and J. Ba, ICLR 2015, in the more efficient order of computation at the end of section 2.
+    """
 
     eta: float = 1e-3
     first: float = 0.9
@@ -125,7 +127,7 @@ class Adam(Optimiser):
 
 @dataclass
 class _Gradient(Optimiser):
-    """No step: the gradient is all that is wanted."""
+    """Computes the gradient and takes no step."""
 
     kind = "none"
 

@@ -1,4 +1,4 @@
-"""What a user's own methods return in the place of the book's: gathered over a data set, and checked."""
+"""Calls of methods that the user overrides, with checks of what they return."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def outputs_of(feedforward: Callable[[np.ndarray], Any], data: Dataset, outputs:
 def sums_of(
     backprop: Callable[[Any, Any], Any], samples: Iterable[Sample], biases: Arrays, weights: Arrays
 ) -> tuple[Arrays, Arrays]:
-    """The sums of the samples' gradients, which may come in the same arrays, filled again."""
+    """The sums of the samples' gradients. ``backprop`` may return the same arrays each time, with new values."""
     sums = [[np.zeros(array.shape) for array in arrays] for arrays in (biases, weights)]
     for x, y in samples:
         for totals, nablas in zip(sums, _gradient(backprop(x, y), sums), strict=True):
@@ -47,7 +47,7 @@ def _gradient(given: Any, like: list[Arrays]) -> list[Arrays]:
     except TypeError as error:
         raise TypeError(f"{name} must be a pair of lists of arrays, not {reprlib.repr(given)}") from error
     if [*map(len, nablas)] != [*map(len, like)]:
-        raise ValueError(f"{name} must have an array for each of {len(like[0])} layers, twice, not {[*map(len, nablas)]}")
+        raise ValueError(f"{name} must be two lists of {len(like[0])} arrays, not lists of lengths {[*map(len, nablas)]}")
     return [
         [shaped(array, total.shape, name) for array, total in zip(*both, strict=True)]
         for both in zip(nablas, like, strict=True)
@@ -57,16 +57,16 @@ def _gradient(given: Any, like: list[Arrays]) -> list[Arrays]:
 def step(
     backprop: Callable[[Any, Any], Any], samples: Iterable[Sample], count: int, own: Parameters, optimiser: Descent
 ) -> None:
-    """A step of descent by the mean gradient of ``count`` samples.
+    """Take a step of gradient descent by the mean gradient of ``count`` samples.
 
     Raises
     ------
     DivergenceError
-        If parameters become infinite or NaN. They are then as before.
+        If parameters become infinite or NaN. They are then unchanged.
     """
     sums, eta = sums_of(backprop, samples, *views(own.layout, own.flat())), optimiser.eta
     l1, l2, per = optimiser.regularisation
-    given_biases, given_weights = views(own.layout, own.flat())  # as backprop leaves them
+    given_biases, given_weights = views(own.layout, own.flat())  # read again, since backprop may have changed them
     if l1 or l2:
         given_weights = [w - eta * (l1 * np.sign(w) + l2 * w) / per for w in given_weights]
     biases, weights = (
@@ -81,12 +81,12 @@ def step(
 def go_through(
     training: Training, order: np.ndarray, samples: Sequence[Sample], update_mini_batch: Callable[[list[Sample]], Any]
 ) -> None:
-    """Call a user's own ``update_mini_batch`` with the samples of each mini-batch in an order.
+    """Call the user's own ``update_mini_batch`` for each mini-batch of samples in this order.
 
     Raises
     ------
     DivergenceError
-        If it leaves parameters that are infinite or NaN.
+        If parameters become infinite or NaN.
     """
     for places in training.mini_batches(order):
         update_mini_batch([samples[i] for i in places])
@@ -95,7 +95,7 @@ def go_through(
 
 
 def replaced(name: str) -> TypeError:
-    """The error for another sigmoid than the book's in a module of ours."""
+    """The error if a program has replaced a sigmoid in a module of this package."""
     return TypeError(
         f"{name} has been replaced, but the compiled kernels compute the book's sigmoid: override feedforward and "
         "backprop in a subclass of Network, or build on nndl_ext.reference"

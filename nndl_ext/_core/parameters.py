@@ -19,7 +19,7 @@ from nndl_ext._core.validation import as_dtype, finite, shaped
 
 VECTOR = 64  # bytes
 
-# The neurons up to which a last layer lies across; `errors_before_few` in ``layer.pxi`` takes no more.
+# The largest last layer that is transposed, in neurons; `errors_before_few` in ``layer.pxi`` supports no more.
 _FEW = 4
 
 # A vector more is added to rows of a multiple of so many bytes. A cache would keep one column of them in few places, which
@@ -30,26 +30,26 @@ Arrays = list[np.ndarray]
 
 
 class Matrix(np.ndarray):
-    """A matrix of weights, or of what has its shape, in the memory that the kernels read.
+    """A matrix of weights, or of gradients by weights, in the kernels' memory.
 
-    There its elements stand in the kernels' order, not the usual one, so ``ravel`` and ``reshape`` may have to copy them.
-    Such a copy is read-only, since what is written to it would be lost. What is computed from a matrix is an ordinary array.
+    Its elements are in the kernels' order, so ``ravel`` and ``reshape`` may have to copy them. Such a copy is read-only, since
+    writing to it would not change the matrix. Results of computations are ordinary arrays.
     """
 
     def ravel(self, *arguments: Any, **options: Any) -> Any:
-        """As of any array, but read-only if it is a copy."""
+        """``ndarray.ravel``, but a copy is read-only."""
         return self._same_memory_or_locked(super().ravel(*arguments, **options))
 
     def reshape(self, *arguments: Any, **options: Any) -> Any:
-        """As of any array, but read-only if it is a copy."""
+        """``ndarray.reshape``, but a copy is read-only."""
         return self._same_memory_or_locked(super().reshape(*arguments, **options))
 
     def astype(self, *arguments: Any, **options: Any) -> Any:
-        """As of any array."""
+        """``ndarray.astype``, but a copy is an ordinary array."""
         return self._same_memory_or_ordinary(super().astype(*arguments, **options))
 
     def copy(self, *arguments: Any, **options: Any) -> Any:
-        """As of any array."""
+        """``ndarray.copy``, but the copy is an ordinary array."""
         return self._same_memory_or_ordinary(super().copy(*arguments, **options))
 
     def __copy__(self) -> Any:
@@ -59,7 +59,7 @@ class Matrix(np.ndarray):
         return self.copy()
 
     def __array_wrap__(self, array: np.ndarray, *_: Any) -> Any:
-        if isinstance(array, Matrix):  # which was given, to be filled
+        if isinstance(array, Matrix):  # the user's ``out=``
             return array
         return np.ascontiguousarray(array)[()] if array.ndim else array[()]
 
@@ -84,7 +84,7 @@ class Matrix(np.ndarray):
 
 
 class _Layer(NamedTuple):
-    """One layer after the first, as the kernels read it. See ``layer.pxi``; all is counted in elements."""
+    """One layer after the first, as the kernels read it, in numbers of elements. See ``layer.pxi``."""
 
     biases: int
     weights: int
@@ -96,7 +96,7 @@ class _Layer(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """How many rows of weights it has."""
+        """The number of rows of weights."""
         return self.neurons if self.across else self.inputs
 
     @property
@@ -105,12 +105,12 @@ class _Layer(NamedTuple):
 
 
 def make_layout(sizes: Sequence[int], dtype: np.dtype, activations: Sequence[int]) -> np.ndarray:
-    """Where each layer stands in the flat array, and what it computes.
+    """The position of each layer in the flat array, and its activation.
 
     Parameters
     ----------
     sizes : sequence of int
-        The number of neurons of each layer, the inputs first.
+        The number of neurons in each layer, inputs first.
     dtype : numpy.dtype
         float32 or float64.
     activations : sequence of int
@@ -138,7 +138,7 @@ def make_layout(sizes: Sequence[int], dtype: np.dtype, activations: Sequence[int
 
 
 def zeros(layout: np.ndarray, dtype: np.dtype, count: int = 1) -> np.ndarray:
-    """A flat array for all parameters, or as many as ``count`` of them, of zeros. Its first element is aligned to a vector."""
+    """Zeros for ``count`` flat arrays of all parameters, one after the other, aligned to 64 bytes."""
     size = count * _Layer(*layout[-1].tolist()).end * dtype.itemsize
     memory = np.zeros(size + VECTOR, np.uint8)
     start = -memory.ctypes.data % VECTOR
@@ -146,7 +146,7 @@ def zeros(layout: np.ndarray, dtype: np.dtype, count: int = 1) -> np.ndarray:
 
 
 def copy(layout: np.ndarray, flat: np.ndarray) -> np.ndarray:
-    """A copy of a flat array, aligned as well."""
+    """An aligned copy of a flat array."""
     duplicate = zeros(layout, flat.dtype)
     duplicate[:] = flat
     return duplicate
@@ -158,7 +158,7 @@ def views(layout: np.ndarray, flat: np.ndarray) -> tuple[Arrays, Arrays]:
 
 
 def apart(layout: np.ndarray, flat: np.ndarray) -> tuple[Arrays, Arrays]:
-    """`views`, but the biases are views of a copy of theirs."""
+    """`views`, but with a copy of the biases."""
     return _biases(layout, flat[: _number_of_biases(layout)].copy()), _weights(layout, flat)
 
 
@@ -181,12 +181,12 @@ def _weights(layout: np.ndarray, flat: np.ndarray) -> Arrays:
 
 
 def packed(layout: np.ndarray, flat: np.ndarray) -> np.ndarray:
-    """The numbers of a flat array without its padding: biases, then weights, in rows one after the other."""
+    """The numbers in a flat array without padding: biases, then weights, row by row."""
     return np.concatenate([np.ravel(array) for arrays in views(layout, flat) for array in arrays])
 
 
 def unpacked(layout: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """A flat array of what `packed` returned."""
+    """The flat array from which `packed` made these numbers."""
     flat, done = zeros(layout, numbers.dtype), 0
     for arrays in views(layout, flat):
         for array in arrays:
@@ -196,8 +196,11 @@ def unpacked(layout: np.ndarray, numbers: np.ndarray) -> np.ndarray:
 
 
 class _State(NamedTuple):
-    """The matrices that the user sees; the array in which the kernels read them, and the memory of its biases; that of the
-    biases that the user sees; and the state's own views, which are the same objects unless the user has replaced one."""
+    """The parameters at one moment.
+
+    ``given`` are the biases and weights that the user sees; ``flat`` is the kernels' array, ``place_of_biases`` the memory of
+    its biases; ``biases`` is the memory of the user's biases; ``views`` are our arrays, to detect that the user replaced one.
+    """
 
     given: tuple[Arrays, Arrays]
     flat: np.ndarray
@@ -207,12 +210,12 @@ class _State(NamedTuple):
 
 
 class Parameters:
-    """The biases and weights of a network, which its user may edit, or replace by others.
+    """The biases and weights of a network, which the user may edit or replace.
 
     Parameters
     ----------
     sizes : sequence of int
-        The number of neurons of each layer, the inputs first.
+        The number of neurons in each layer, inputs first.
     dtype : numpy.dtype
         float32 or float64.
     activations : sequence of int
@@ -221,9 +224,9 @@ class Parameters:
     Attributes
     ----------
     layout : numpy.ndarray
-        What `make_layout` returns.
+        The result of `make_layout`.
     biases, weights : list of numpy.ndarray
-        Views of a copy of the flat array's biases, and of the flat array; or what the user has put in their place.
+        Views of a copy of the biases, and of the weights in the flat array; or the user's replacements.
     """
 
     def __init__(self, sizes: Sequence[int], dtype: np.dtype, activations: Sequence[int]) -> None:
@@ -232,14 +235,14 @@ class Parameters:
         self.adopt(zeros(self.layout, dtype))
 
     def adopt(self, flat: np.ndarray) -> None:
-        """Take a flat array: in one assignment, for other threads may be reading the one before."""
+        """Take a new flat array, in one assignment, because other threads may be reading the old one."""
         count = _number_of_biases(self.layout)
         own = flat[:count].copy()
         biases, weights = _biases(self.layout, own), _weights(self.layout, flat)
         self._state = _State((biases, weights), flat, flat[:count].data, own.data, (biases.copy(), weights.copy()))
 
     def given(self) -> tuple[Arrays, Arrays]:
-        """Biases and weights, both from before or both from after another thread's training."""
+        """Biases and weights that belong together, even while another thread trains."""
         return self._state.given
 
     @property
@@ -261,10 +264,10 @@ class Parameters:
         self._state = state._replace(given=(state.given[0], arrays))
 
     def flat(self) -> np.ndarray:
-        """The flat array: the network's own, or a new one if the user has replaced a matrix."""
+        """The flat array, up to date: a new one if the user has replaced an array."""
         given, flat, place_of_biases, biases, views = self._state
-        # Lists ask first whether their elements are the same objects; where they are not, an array has no single truth value,
-        # and another library's may raise anything.
+        # Lists first compare the identity of their elements. A replaced array is then compared by value, which usually raises
+        # an exception; arrays of other libraries may raise any exception.
         try:
             if given == views:
                 place_of_biases[:] = biases
@@ -274,7 +277,7 @@ class Parameters:
         return self._flattened(*given)
 
     def finite(self) -> np.ndarray:
-        """The flat array, without infinities and NaN."""
+        """The flat array, checked to have no infinities or NaN."""
         flat = self.flat()
         if not np.isfinite(flat).all():
             for name, arrays in zip(("biases", "weights"), views(self.layout, flat), strict=True):
@@ -283,7 +286,7 @@ class Parameters:
         return flat
 
     def replace(self, biases: Any, weights: Any) -> None:
-        """Take the numbers of biases and weights from elsewhere."""
+        """Copy biases and weights from other arrays."""
         self.adopt(self._flattened(biases, weights))
 
     def _flattened(self, biases: Any, weights: Any) -> np.ndarray:

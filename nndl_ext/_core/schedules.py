@@ -8,37 +8,37 @@ from typing import Any, Protocol
 
 from nndl_ext._core.validation import finite_number, integer
 
-# Gives the rate for an epoch, from its number and the accuracies after those before; None ends the training.
+# Returns the rate for an epoch, from its number and the accuracies of all previous epochs. None ends the training.
 Rate = Callable[[int, Sequence[int]], float | None]
 
 
 class Schedule(Protocol):
-    """A learning rate that depends on what came of the epochs before."""
+    """A learning rate that depends on the accuracies of previous epochs."""
 
     def rate(self, accuracies: Sequence[int]) -> float | None:
-        """The rate for the next epoch, or None to end the training, from the accuracies after all epochs so far."""
+        """The rate for the next epoch, or None to end the training, from the accuracies of all epochs so far."""
 
 
 @dataclass(frozen=True)
 class HalveOnPlateau:
-    """A learning rate that is halved each time that the accuracy has not improved in ``n`` epochs (an exercise of chapter 3,
-    "Learning rate schedule"). The training ends when it has come down to ``least`` of its first value.
+    """A learning rate that is halved whenever the accuracy has not improved for ``n`` epochs.
 
-    It depends on the accuracy on evaluation data, or else on training data, as early stopping does.
+    The training ends when the rate has fallen to ``least`` times its first value (an exercise of chapter 3, "Learning rate
+    schedule"). The accuracy is that on the data that early stopping uses.
 
     Parameters
     ----------
     eta : float
         The first rate.
     n : int, default 10
-        Epochs without a better accuracy than the best so far, at least 1.
+        The number of epochs without a new best accuracy, at least 1.
     least : float, default 1/128
         From above 0 to 1.
 
     Raises
     ------
     TypeError, ValueError
-        If a number is outside of its range.
+        If a number is out of range.
 
     Examples
     --------
@@ -58,13 +58,24 @@ class HalveOnPlateau:
             raise ValueError(f"least must be from above 0 to 1, not {self.least}")
 
     def rate(self, accuracies: Sequence[int]) -> float | None:
-        """The rate for the next epoch, or None to end the training, from the accuracies after all epochs so far."""
+        """The learning rate for the next epoch.
+
+        Parameters
+        ----------
+        accuracies : sequence of int
+            The accuracy after each epoch so far.
+
+        Returns
+        -------
+        float or None
+            None ends the training.
+        """
         share = 0.5 ** min(plateaus(accuracies, self.n), 1000)
         return None if share < 1 and share <= self.least else float(self.eta) * share
 
 
 def plateaus(accuracies: Sequence[int], n: int) -> int:
-    """How many times there were n accuracies in a row of which none was better than the best before."""
+    """How often n accuracies in a row brought no new best."""
     best = since = count = 0
     for accuracy in accuracies:
         since = 0 if accuracy > best else since + 1
@@ -75,12 +86,12 @@ def plateaus(accuracies: Sequence[int], n: int) -> int:
 
 
 def rate_of(eta: Any) -> Rate:
-    """The rate for each epoch, of what a user gives: a number, a function of the epoch, or a schedule.
+    """The function that gives each epoch's rate, made from a number, a function of the epoch, or a schedule.
 
     Raises
     ------
     TypeError, ValueError
-        If it is neither, or not finite; later, if what it returns is not.
+        If ``eta`` is none of these, or not finite. The function raises them if a rate is not finite.
     """
     if callable(getattr(eta, "rate", None)):
 
@@ -96,5 +107,5 @@ def rate_of(eta: Any) -> Rate:
 
 
 def is_scheduled(eta: Any) -> bool:
-    """Whether a rate depends on accuracies."""
+    """Whether a learning rate depends on accuracies."""
     return callable(getattr(eta, "rate", None))

@@ -1,4 +1,4 @@
-"""What a user chooses for a network of chapters 2 and 3: checked, and in the form in which a file holds it."""
+"""The user's choices for a network of chapters 2 and 3, checked, and in the form in which a file stores them."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ REGULARISATIONS = ("l2", "l1")
 
 @dataclass(frozen=True)
 class Momentum:
-    """Steps with momentum (the book's equations 107 and 108), for ``optimizer=``.
+    """Gradient descent with momentum (the book's equations 107 and 108), for ``optimizer=``.
 
     Parameters
     ----------
     mu : float, default 0.9
-        What is left of the velocity after a step, from 0 to below 1.
+        The momentum coefficient, from 0 to below 1: the share of the velocity that remains after a step.
     nesterov : bool, default False
-        Whether a step goes by the gradient at the place to which the velocity leads (Y. Nesterov, 1983).
+        Whether to use Nesterov's momentum, with the gradient at the point to which the velocity leads (Y. Nesterov, 1983).
 
     Raises
     ------
     TypeError, ValueError
-        If ``mu`` is not such a number, or ``nesterov`` not true or false.
+        If ``mu`` is not a number in its range, or ``nesterov`` is not a bool.
 
     Examples
     --------
@@ -49,25 +49,27 @@ class Momentum:
             raise TypeError(f"nesterov must be True or False, not {reprlib.repr(self.nesterov)}")
 
     def begin(self) -> optimisers.Optimiser:
-        """Before its first step."""
+        """The engine's optimiser, before its first step."""
         return optimisers.Momentum(0.0, self.mu, self.nesterov)
 
 
 @dataclass(frozen=True)
 class Adam:
-    """Steps by running means of the gradient and of its square (D. P. Kingma and J. Ba, ICLR 2015), for ``optimizer=``.
+    """Adam: steps from running means of the gradient and of its square (D. P. Kingma and J. Ba, ICLR 2015).
+
+    For ``optimizer=``.
 
     Parameters
     ----------
     first, second : float, default 0.9, 0.999
-        What is left of the two means after a step, from 0 to below 1.
+        The decay rates of the two means, from 0 to below 1.
     epsilon : float, default 1e-8
-        What is added to the square root of the second, above 0.
+        Added to the square root of the second mean, above 0.
 
     Raises
     ------
     TypeError, ValueError
-        If one is no such number.
+        If a parameter is not a number in its range.
 
     Examples
     --------
@@ -81,12 +83,12 @@ class Adam:
 
     def __post_init__(self) -> None:
         for name, check in (("first", _share), ("second", _share), ("epsilon", finite_number)):
-            object.__setattr__(self, name, check(getattr(self, name), name))  # Python's own numbers, for files
+            object.__setattr__(self, name, check(getattr(self, name), name))  # a Python float, which can be saved as JSON
         if self.epsilon <= 0:
             raise ValueError(f"epsilon must be above 0, not {self.epsilon:g}")
 
     def begin(self) -> optimisers.Optimiser:
-        """Before its first step."""
+        """The engine's optimiser, before its first step."""
         return optimisers.Adam(0.0, self.first, self.second, self.epsilon)
 
 
@@ -94,16 +96,18 @@ _OPTIMIZERS: dict[str, type[Momentum] | type[Adam]] = {"momentum": Momentum, "ad
 
 
 class Settings(NamedTuple):
-    """What makes a network, beside its sizes and parameters.
+    """What defines a network besides its sizes and parameters.
 
     Attributes
     ----------
     cost : class or object
-        With functions ``fn`` and ``delta``.
-    hidden, output : str, object, or sequence, and str, object or None
-        The activation of all hidden layers or of each, and that of the output; None for the one that goes with the cost.
+        The cost, with functions ``fn`` and ``delta``.
+    hidden : str, object or sequence
+        The activation of all hidden layers, or of each.
+    output : str, object or None
+        The activation of the output layer; None for the one that fits the cost.
     dropout : float or sequence of float
-        Of all hidden layers, or of each.
+        The dropout rate of all hidden layers, or of each.
     regularization : str
         One of `REGULARISATIONS`.
     optimizer : Momentum, Adam or None
@@ -118,12 +122,12 @@ class Settings(NamedTuple):
     optimizer: Momentum | Adam | None = None
 
     def model(self, sizes: Sequence[int], dtype: np.dtype) -> Model:
-        """The model that they make.
+        """The model with these settings.
 
         Raises
         ------
         TypeError, ValueError
-            If something is no choice, or does not go with the rest.
+            If a setting is invalid or does not fit the others.
         """
         if self.regularization not in REGULARISATIONS:
             raise ValueError(f"regularization must be {' or '.join(REGULARISATIONS)}, not {reprlib.repr(self.regularization)}")
@@ -141,11 +145,11 @@ class Settings(NamedTuple):
         return optimisers.Descent(0.0) if self.optimizer is None else self.optimizer.begin()
 
     def regularisation(self, lmbda: float, per: float) -> Regularisation:
-        """That of a data set of so many samples."""
+        """The regularisation with parameter ``lmbda`` for a data set of ``per`` samples."""
         return Regularisation(lmbda if self.regularization == "l1" else 0.0, lmbda if self.regularization == "l2" else 0.0, per)
 
     def described(self, model: Model) -> dict[str, Any]:
-        """Them as text and numbers."""
+        """The settings as text and numbers, for a file."""
         names = [activation if isinstance(activation, str) else costs.name_of(activation) for activation in model.activations]
         optimizer = self.optimizer and {"kind": self.optimizer.begin().kind, **asdict(self.optimizer)}
         return {
@@ -158,12 +162,12 @@ class Settings(NamedTuple):
 
 
 def cost_of(name: Any) -> Any:
-    """The cost of this name.
+    """The cost with this name.
 
     Raises
     ------
     ValueError
-        If it is a user's own.
+        If the cost is unknown, such as the user's own.
     """
     if not isinstance(name, str) or name not in costs.BY_NAME:
         raise ValueError(
@@ -173,12 +177,12 @@ def cost_of(name: Any) -> Any:
 
 
 def from_description(description: Mapping[str, Any], given: Mapping[str, Any]) -> Settings:
-    """Settings that `Settings.described` has described, except for those given. The description may come from anyone.
+    """The settings in an untrusted description in the form of `Settings.described`, with those in ``given`` replaced.
 
     Raises
     ------
     KeyError, TypeError, ValueError
-        If they are none; `Settings.model` says whether they make a network.
+        If the description is invalid. `Settings.model` checks whether the settings fit together.
     """
     *hidden, output = description["activations"]
     optimizer = description["optimizer"]
@@ -196,18 +200,18 @@ def from_description(description: Mapping[str, Any], given: Mapping[str, Any]) -
 
 
 def restore(optimiser: optimisers.Optimiser, model: Model, moments: np.ndarray, powers: Any) -> None:
-    """Let an optimiser remember what a file says, which may come from anyone.
+    """Restore an optimiser's state from an untrusted file.
 
     Raises
     ------
     TypeError, ValueError
-        If these are no moments of a network of this kind.
+        If the state does not fit the network and the optimiser.
     """
     layout = model.parameters.layout
     size = sum(biases.size + weights.size for biases, weights in zip(*views(layout, zeros(layout, model.dtype)), strict=True))
     checked = finite(shaped(moments, (optimiser.number_of_moments, size), "moments"), "moments")
     if checked.dtype != model.dtype or (checked[1:] < 0).any():
-        raise ValueError(f"moments must be of {model.dtype}, and second ones at least 0")
+        raise ValueError(f"moments must have dtype {model.dtype}, and second moments must be at least 0")
     first, second = (finite_number(power, "powers") for power in powers)
     if not (0 <= first <= 1 and 0 <= second <= 1):
         raise ValueError(f"powers must be from 0 to 1, not {first:g} and {second:g}")

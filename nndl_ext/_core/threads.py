@@ -1,6 +1,6 @@
-"""How many threads a kernel runs on, and how they start and end.
+"""How many threads a kernel uses, and how they start and end.
 
-Threads pay for large networks and much data only; small jobs stay on one core. Their number never changes a result.
+Threads pay off only for large networks or much data; a small job runs on one thread. Their number never changes a result.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ import numpy as np
 
 from nndl_ext._core.validation import integer
 
-# Multiply-adds that pay for a thread: to start it, and for a mini-batch, in which all threads meet some times and read what the
-# others have written.
+# Multiply-adds that make a thread worth its cost: that of starting it, and, for each mini-batch, that of synchronising and of
+# reading what other threads have written.
 WORTH_A_START = 20_000_000
 WORTH_A_MINI_BATCH = 8_000_000
 
-# Multiply-adds between two moments at which Ctrl-C can end a job in parts: a tenth of a second, at most.
+# Multiply-adds between two checks for Ctrl-C in a job in parts: at most a tenth of a second.
 A_PIECE = 100_000_000
 
 # More than any machine has processors.
 MOST_THREADS = 1024
 
-# Seconds that the program's end waits for jobs that its threads have left running.
+# Seconds for which the program's exit waits for running jobs.
 PATIENCE = 10.0
 
-# What a job on several threads does: it gets the thread's number, the number of threads, and the place where they meet, whose
-# second element is not 0 once the job is to end.
+# A job on several threads. Each calls it with its number, the number of threads, and an array for synchronisation. The second
+# element of this array becomes 1 when the job must end early.
 Job = Callable[[int, int, np.ndarray], None]
 
 
@@ -44,12 +44,12 @@ def number_of_threads(requested: int | None, work: float, work_of_a_mini_batch: 
     Parameters
     ----------
     requested : int or None
-        What the user asked for: taken as it is, up to the processors at hand.
+        The user's request; at most the number of processors is used.
     work, work_of_a_mini_batch : float
-        Multiply-adds of the whole job, and of a mini-batch; infinite where there are none. Without a request there are as many
-        threads as these pay for, up to `limit`.
+        Multiply-adds of the whole job and of a mini-batch (infinite without mini-batches). Without a request, they decide how
+        many threads pay off, up to `limit`.
     """
-    if requested == 1 or sys.platform == "emscripten":  # which has no threads
+    if requested == 1 or sys.platform == "emscripten":  # the latter has no threads
         return 1
     if requested is not None:
         return min(requested, processors())
@@ -58,11 +58,11 @@ def number_of_threads(requested: int | None, work: float, work_of_a_mini_batch: 
 
 
 def limit() -> int:
-    """The most threads for a job whose user has asked for no number.
+    """The largest number of threads for a job without a requested number.
 
-    ``NNDL_EXT_NUM_THREADS`` says it; else ``OMP_NUM_THREADS``, which joblib sets for its workers, threadpoolctl, if the program
-    uses it, and the processors at hand do. It is 1 in a thread that the user's program has started, since such a program shares
-    out the processors itself.
+    It is ``NNDL_EXT_NUM_THREADS`` if that is set. Else it is 1 in a thread that the program started, because such a program
+    divides the processors itself. Else it is the least of the number of processors, ``OMP_NUM_THREADS`` (which joblib sets for
+    its workers) and the limits of threadpoolctl, if the program uses it.
 
     Raises
     ------
@@ -82,8 +82,8 @@ def limit() -> int:
 
 
 def processors() -> int:
-    """The processors that this process may use: those it is bound to, or fewer by the quota of its Linux control group."""
-    if hasattr(os, "process_cpu_count"):  # from Python 3.13 on
+    """The number of processors that this process may use, by its affinity and the quota of its Linux control group."""
+    if hasattr(os, "process_cpu_count"):  # Python 3.13 and later
         count = os.process_cpu_count()
     else:
         count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -92,7 +92,7 @@ def processors() -> int:
 
 @cache
 def _quota(folder: str = "/sys/fs/cgroup") -> int:
-    """The whole processors that a control group's quota is worth, of either version; many if there is none."""
+    """The quota of the control group (version 2 or 1) in processors, rounded up; a large number without a quota."""
     for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
         try:
             quota, period = " ".join(_content(f"{folder}/{name}") for name in names).split()
@@ -108,24 +108,24 @@ def _content(path: str) -> str:
         return file.read()
 
 
-_pools: Any = None  # threadpoolctl's view of the libraries that were loaded when it was first asked
+_pools: Any = None  # threadpoolctl's view of the libraries that were loaded on first use
 
 
 def _limits_of_threadpoolctl() -> list[int]:
-    """How many threads the other libraries of this process are limited to, if the program has imported threadpoolctl."""
+    """The numbers of threads to which other libraries are limited, if the program has imported threadpoolctl."""
     global _pools
     threadpoolctl = sys.modules.get("threadpoolctl")
     if threadpoolctl is None:
         return []
     if _pools is None:
-        _pools = threadpoolctl.ThreadpoolController()  # it looks at all libraries of the process, which takes a millisecond
+        _pools = threadpoolctl.ThreadpoolController()  # takes a millisecond: it inspects all libraries of the process
     return [pool.num_threads for pool in _pools.lib_controllers if pool.num_threads]
 
 
 def run_in_parts(job: Callable[[int, int], None], count: int, threads: int, work: float) -> None:
-    """Call ``job(begin, end)`` for parts of ``count`` things, at once as many parts as there are threads.
+    """Call ``job(begin, end)`` for parts of ``count`` items, on several threads.
 
-    The whole takes ``work`` multiply-adds; a part takes few enough for Ctrl-C to end the job soon, between two of them.
+    All items together take ``work`` multiply-adds. Parts are small enough for Ctrl-C, which acts between them, to act soon.
     """
     threads = max(1, min(threads, count))
     piece = max(1, int(count * A_PIECE / max(work, 1)))
@@ -144,19 +144,18 @@ def run_in_parts(job: Callable[[int, int], None], count: int, threads: int, work
 
 
 def run(job: Job, threads: int) -> None:
-    """Call ``job`` at once in so many threads, of which this is one, and return when all have ended.
+    """Call ``job`` in this thread and ``threads - 1`` others at once, and return when all have ended.
 
-    Should one raise an exception, or this one be interrupted, the others end at their next meeting; then the first exception is
-    raised here. Should one not start, as at the end of a program, this thread does the job alone: nothing has changed, for
-    nobody passes a meeting to which not all have come.
+    If one raises an exception, or this one is interrupted, the others end at their next synchronisation; then the first
+    exception is raised here. If a thread can't be started, as at the end of a program, this thread does the whole job. Nothing
+    has changed by then, because no thread passes a synchronisation before all have reached it.
     """
     if threads == 1 or _program_ends.is_set() or not _run_together(job, threads):
         job(0, 1, np.zeros(2, np.int64))
 
 
 class _Worker(threading.Thread):
-    """A thread for one job, which tells when it has left it. ``join`` can't: where a signal interrupts it, Pythons before 3.13
-    take the thread for ended."""
+    """A thread for one job, with an event for its end: before Python 3.13, an interrupted ``join`` marks a thread as ended."""
 
     def __init__(self, job: Callable[[], None]) -> None:
         super().__init__(name="nndl-ext")
@@ -171,11 +170,11 @@ class _Worker(threading.Thread):
 
 
 def _run_together(job: Job, threads: int) -> bool:
-    """Whether all threads could start, and then have done the job."""
+    """Do the job on several threads; return False, with nothing done, if a thread can't be started."""
     meeting, all_here = np.zeros(2, np.int64), True
     workers: list[_Worker] = []
-    errors: list[BaseException] = []  # of the job
-    interruptions: list[BaseException] = []  # of this thread, on its way to the job and after it
+    errors: list[BaseException] = []  # raised by the job
+    interruptions: list[BaseException] = []  # raised in this thread before and after the job
     _running[id(meeting)] = meeting, workers
 
     def take_part(thread: int) -> None:
@@ -207,7 +206,7 @@ def _run_together(job: Job, threads: int) -> bool:
 
 
 def _wait_for(workers: list[_Worker], meeting: np.ndarray, interruptions: list[BaseException]) -> None:
-    """Wait until threads have left a job, whatever happens meanwhile, such as Ctrl-C: they write to what others will read."""
+    """Wait until all threads have left a job, even after Ctrl-C, because they write to memory that others will read."""
     while True:
         try:
             if interruptions:
@@ -220,16 +219,16 @@ def _wait_for(workers: list[_Worker], meeting: np.ndarray, interruptions: list[B
             return
 
 
-# The meetings and workers of the jobs that run now, and whether the program ends.
+# The synchronisation arrays and workers of the running jobs, and whether the program is ending.
 _running: dict[int, tuple[np.ndarray, list[_Worker]]] = {}
 _program_ends = threading.Event()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_running.clear)  # the child has only the thread that forked
+    os.register_at_fork(after_in_child=_running.clear)  # a child process has only the thread that forked
 
 
 @atexit.register
 def _end_jobs() -> None:
-    """Let daemon threads end their jobs before the interpreter ends, which their workers would not survive."""
+    """End the jobs of daemon threads before the interpreter shuts down under their workers."""
     _program_ends.set()
     jobs, deadline = [*_running.values()], time.monotonic() + PATIENCE
     for meeting, _ in jobs:

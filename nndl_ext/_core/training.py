@@ -1,4 +1,4 @@
-"""The loop that all faces share: epochs of mini-batches in shuffled order, each followed by callbacks."""
+"""The training loop that all parts of the package share: shuffled epochs of mini-batches, each followed by callbacks."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from nndl_ext._core.optimisers import Optimiser
 
 @dataclass
 class Training:
-    """A training on its way: all that it needs to go on.
+    """A training in progress.
 
     Attributes
     ----------
     model : Model
-        Changed after each step or epoch as a whole.
+        The model. Other threads see it change only after a step or epoch.
     data : Dataset or other Samples
-        What it is trained on.
+        The training data.
     size : int
-        Samples of a mini-batch.
+        The number of samples in a mini-batch.
     optimiser : Optimiser
-        Its ``eta`` may be set before each epoch.
+        The optimiser. Its ``eta`` may be set before each epoch.
     shuffle : callable
         Called with ``order`` before each epoch, to shuffle it in place.
     order : numpy.ndarray
-        The order of the samples in the epoch before: int64, shape (n,).
+        The order of the samples in the current or last epoch: int64, shape (n,).
     callbacks : sequence of callable
-        Called with this object after each epoch. One that returns true ends the training.
+        Called with this object after each epoch. If one returns true, the training ends.
     go_through : callable, optional
-        Called with this object in the place of the model's own way to go through the mini-batches of an epoch.
+        Called with this object to train for one epoch, instead of `descend`.
     weights, costs, squares : numpy.ndarray
-        See `Batches`. With ``go_through`` nothing is recorded.
+        See `Batches`. With ``go_through``, nothing is recorded.
     epoch : int
-        The one at work, or done last.
+        The number of the current or last epoch.
     """
 
     model: Model
@@ -57,16 +57,16 @@ class Training:
     epoch: int = 0
 
     def epochs(self, numbers: Iterable[int]) -> Iterator[int]:
-        """Train for epochs of these numbers, and yield each when it is done and its callbacks have been called.
+        """Train for the epochs with these numbers, and yield each number after its epoch and callbacks.
 
         Raises
         ------
         DivergenceError
-            If parameters become infinite or NaN. Model and optimiser are then as they were at the start of that epoch.
+            If parameters become infinite or NaN. Model and optimiser are then reset to the start of that epoch.
 
         Notes
         -----
-        Whatever other exception ends it, Ctrl-C among them, leaves the model between two mini-batches.
+        Any other exception, such as Ctrl-C, leaves the model in its state between two mini-batches.
         """
         for self.epoch in numbers:
             self.shuffle(self.order)
@@ -83,7 +83,7 @@ class Training:
                 return
 
     def _go_through_or_not(self, go_through: Callable[[Training], None]) -> None:
-        """Go through an epoch; if that diverges on the way, go back to its start."""
+        """Train for one epoch by ``go_through``; if it diverges, go back to the start of the epoch."""
         before = parameters.copy(self.model.parameters.layout, self.model.parameters.flat())
         optimiser = self.optimiser.copy()
         try:
@@ -94,12 +94,14 @@ class Training:
             raise
 
     def descend(self, order: np.ndarray, derivative: CostDerivative | None = None, **recorded: Any) -> None:
-        """Take the steps for samples in an order, mini-batch after mini-batch. `Model.descend` says what ``derivative`` is, and
-        `Batches` what may be recorded."""
+        """Take the steps for samples in this order, one for each mini-batch.
+
+        See `Model.descend` for ``derivative`` and `Batches` for what may be recorded.
+        """
         batches = Batches(order, self.size, self.weights, self.epoch, **recorded)
         self.model.descend(self.data, batches, self.optimiser, derivative)
 
     def mini_batches(self, order: np.ndarray) -> Iterator[np.ndarray]:
-        """The samples of each mini-batch, for samples in an order."""
+        """The indices of the samples of each mini-batch, for samples in this order."""
         for start in range(0, len(order), self.size):
             yield order[start : start + self.size]

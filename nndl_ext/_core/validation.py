@@ -1,4 +1,4 @@
-"""What the public calls accept: each function returns its argument in the form that the kernels take, or says what is wrong."""
+"""Validation of arguments: each function returns its argument in the kernels' form, or raises an error that names it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
-# More than any memory holds, and few enough for sizes in bytes not to overflow.
+# More than any memory can hold, yet small enough that sizes in bytes do not overflow.
 _MOST_WEIGHTS = 2**48
 
 
 def is_masked(values: object) -> bool:
-    """Whether this is a masked array, whose mask a conversion would drop. To name its class would import ``numpy.ma``."""
+    """Whether this is a masked array, whose mask a conversion would drop. Does not import ``numpy.ma``."""
     return isinstance(values, np.ndarray) and hasattr(values, "mask")
 
 
 def real_array(values: ArrayLike, name: str) -> np.ndarray:
-    """The values as float32 or float64, in the machine's byte order, aligned, in rows one after the other.
+    """The values as a C-contiguous, aligned array of native float32 or float64.
 
-    float32 stays; other real numbers become float64. What had to be converted comes back read-only, since no one else has it.
+    float32 stays; other real numbers become float64. A converted array is read-only: nothing else refers to it.
     """
     if is_masked(values):
         raise TypeError(f"{name} must hold real numbers, not masked ones")
@@ -36,7 +36,7 @@ def real_array(values: ArrayLike, name: str) -> np.ndarray:
     single = array.dtype.kind == "f" and array.dtype.itemsize == 4
     converted = np.ascontiguousarray(array, np.float32 if single else np.float64)
     if not converted.flags.aligned:
-        converted = converted.copy()  # the compiler takes it for granted
+        converted = converted.copy()  # compiled code relies on alignment
     if converted is not array:
         converted.flags.writeable = False
     return converted
@@ -45,15 +45,15 @@ def real_array(values: ArrayLike, name: str) -> np.ndarray:
 def _as_array(values: Any, name: str) -> np.ndarray:
     try:
         array = np.asarray(values)
-        if array.dtype == object and hasattr(values, "to_numpy"):  # a data frame of several types, or with missing values
+        if array.dtype == object and hasattr(values, "to_numpy"):  # a data frame with several types or missing values
             array = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError, RuntimeError) as error:  # the last one comes from tensors that take part in a gradient
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: PyTorch's tensors that require a gradient
         raise ValueError(f"{name} must be an array of real numbers: {error}") from error
     return array
 
 
 def finite(array: np.ndarray, name: str) -> np.ndarray:
-    """An array without infinities and NaN."""
+    """The array, checked to have no infinities or NaN."""
     if not np.isfinite(array).all():
         place = np.argwhere(~np.isfinite(array))[0].tolist()
         raise ValueError(f"{name} must hold finite numbers, not {array[tuple(place)]} at {place}")
@@ -61,7 +61,7 @@ def finite(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def layer_sizes(sizes: Iterable[Any]) -> list[int]:
-    """At least two positive integers."""
+    """The sizes as a list, checked to be at least two positive integers."""
     try:
         checked = [operator.index(size) for size in sizes]
     except TypeError as error:
@@ -70,12 +70,12 @@ def layer_sizes(sizes: Iterable[Any]) -> list[int]:
         raise ValueError(f"sizes must name at least two layers of at least one neuron each, not {reprlib.repr(checked)}")
     weights = sum(inputs * neurons for inputs, neurons in pairwise(checked))
     if max(weights, *checked) > _MOST_WEIGHTS:
-        raise ValueError(f"sizes must be those of at most {_MOST_WEIGHTS} weights, not of {weights}")
+        raise ValueError(f"sizes must give at most {_MOST_WEIGHTS} weights, not {weights}")
     return checked
 
 
 def real_dtype(dtype: DTypeLike) -> np.dtype:
-    """float32 or float64."""
+    """The dtype, checked to be float32 or float64."""
     checked = np.dtype(dtype)
     if checked not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, not {checked}")
@@ -83,7 +83,7 @@ def real_dtype(dtype: DTypeLike) -> np.dtype:
 
 
 def integer(value: Any, name: str, least: int | None = None, most: int | None = None) -> int:
-    """An integer of at least ``least`` and at most ``most``."""
+    """The value as an int, checked to be an integer from ``least`` to ``most``."""
     try:
         checked = operator.index(value)
     except TypeError as error:
@@ -96,7 +96,7 @@ def integer(value: Any, name: str, least: int | None = None, most: int | None = 
 
 
 def finite_number(value: Any, name: str) -> float:
-    """A number that is neither infinite nor NaN."""
+    """The value as a float, checked to be finite."""
     if isinstance(value, (str, bytes, bytearray)):
         raise TypeError(f"{name} must be a number, not {reprlib.repr(value)}")
     try:
@@ -111,7 +111,7 @@ def finite_number(value: Any, name: str) -> float:
 
 
 def as_dtype(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
-    """An array in float32 or float64, in rows one after the other; no finite number in it is too large for that."""
+    """The array as C-contiguous float32 or float64, checked to hold no finite number that is too large."""
     with np.errstate(over="ignore"):
         converted = np.ascontiguousarray(array, dtype)
     if dtype != array.dtype and np.isinf(converted).any() and np.isfinite(array[np.isinf(converted)]).any():
@@ -120,7 +120,7 @@ def as_dtype(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
 
 
 def shaped(array: ArrayLike, shape: tuple[int, ...], name: str) -> np.ndarray:
-    """Real numbers in an array of the given shape."""
+    """The array, checked to hold real numbers and to have this shape."""
     checked = real_array(array, name)
     if checked.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, not {checked.shape}")
