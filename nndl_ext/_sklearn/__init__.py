@@ -1,1 +1,1 @@
-"""What stands behind `nndl_ext.sklearn`: scikit-learn's multilayer perceptrons on this package's engine."""
+"""The implementation of `nndl_ext.sklearn`: scikit-learn's multilayer perceptrons on this package's engine."""

@@ -1,7 +1,7 @@
-"""What the classifier and the regressor have in common: their parameters, and how they are fitted.
+"""What the classifier and the regressor share: parameters and fitting.
 
-Underscored names of scikit-learn's are imported where nothing public does the same: the checks of parameters, whose messages
-users know, and the one of sample weights.
+Some private names of scikit-learn are imported because no public name does the same: the checks of parameters, whose messages
+users know, and the check of sample weights.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ try:
 except ImportError:  # before scikit-learn 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Nothing."""
+        """Stands in for scikit-learn's class."""
 
 
 class Perceptron(CallbackSupportMixin, Networked):
-    """A multilayer perceptron as scikit-learn has it, computed by this package's engine."""
+    """scikit-learn's multilayer perceptron, computed by this package's engine."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -68,37 +68,37 @@ class Perceptron(CallbackSupportMixin, Networked):
     }
 
     def _keep(self, arguments: dict[str, Any]) -> None:
-        """Keep what ``__init__`` was given, all of it and as it is."""
+        """Store the arguments of ``__init__`` unchanged, as scikit-learn requires."""
         self.__dict__.update((name, value) for name, value in arguments.items() if name != "self")
 
-    # What the two estimators have of their own
+    # Where the two estimators differ
 
     @property
     def _share(self) -> float:
-        """What a sample's cost, a sum over its outputs, is multiplied by."""
+        """The factor of a sample's cost, which is a sum over its outputs, in the loss."""
         return 1.0
 
     def _output_activation(self) -> str:
         raise NotImplementedError
 
     def _encoded(self, y: np.ndarray, incremental: bool) -> np.ndarray:
-        """The desired outputs for labels or values, from which others may be learned: shape (n,) or (n, outputs)."""
+        """The desired outputs for the labels or values of a fit, which may set the classes: shape (n,) or (n, outputs)."""
         raise NotImplementedError
 
     def _transformed(self, y: np.ndarray) -> np.ndarray:
-        """The desired outputs for labels or values that go with those known."""
+        """The desired outputs for more labels or values of the same kind."""
         raise NotImplementedError
 
     def _labels(self, desired: np.ndarray) -> np.ndarray:
-        """The labels or values of desired outputs, as `predict` gives them."""
+        """The labels or values for desired outputs, in the form that `predict` returns."""
         raise NotImplementedError
 
     def _score(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
-        """What ``score`` would return; NaN for values that are not finite."""
+        """The score of outputs, as ``score`` computes it; NaN for outputs that are not finite."""
         raise NotImplementedError
 
     def _weighted(self, _y: np.ndarray, sample_weight: np.ndarray | None, _incremental: bool) -> np.ndarray | None:
-        """The samples' weights, those of their classes included."""
+        """The samples' weights, times those of their classes."""
         return sample_weight
 
     # Fitting
@@ -142,13 +142,13 @@ class Perceptron(CallbackSupportMixin, Networked):
                 epochs = Epochs(self, model, Arrays(*train[:2], model.dtype, train[2]), validation, hooks, incremental)
                 self._train(epochs, random_state)
         finally:
-            self._publish(model)  # whatever has ended it
+            self._publish(model)  # also after an exception
         if not all(np.isfinite(array).all() for array in (*self.coefs_, *self.intercepts_)):
             raise ValueError(NOT_FINITE)
         hooks.fit_ends()
 
     def _train(self, epochs: Epochs, random_state: Any) -> None:
-        """Let a stochastic solver work."""
+        """Train by a stochastic solver."""
         model = epochs.model
         if not epochs.is_part or not hasattr(self, "_optimizer"):
             self._optimizer = Solver.of(self)
@@ -181,13 +181,13 @@ class Perceptron(CallbackSupportMixin, Networked):
         return [int(size) for size in hidden]
 
     def _started(self, sizes: list[int], dtype: np.dtype, random_state: Any) -> Model:
-        """A new network, drawn as scikit-learn draws it (X. Glorot and Y. Bengio, AISTATS 2010)."""
+        """A new network with scikit-learn's random weights (X. Glorot and Y. Bengio, AISTATS 2010)."""
         self.n_iter_, self.t_, self.n_layers_ = 0, 0, len(sizes)
         self.out_activation_ = self._output_activation()
         activations = self._activations(len(sizes) - 2)
         model = self._model(sizes, np.dtype(np.float64) if self.solver == "lbfgs" else dtype)
         for layer, (weights, biases) in enumerate(zip(model.parameters.weights, model.parameters.biases, strict=True)):
-            # The output layer's factor is that of the layer before it.
+            # The output layer has the factor of the last hidden layer.
             factor = 2.0 if activations[min(layer, len(activations) - 1)] == "logistic" else 6.0
             bound = np.sqrt(factor / (sizes[layer] + sizes[layer + 1]))
             weights.T[:] = random_state.uniform(-bound, bound, (sizes[layer], sizes[layer + 1])).astype(dtype, copy=False)
@@ -196,14 +196,14 @@ class Perceptron(CallbackSupportMixin, Networked):
         return model
 
     def _continued(self) -> Model:
-        """The network as it is."""
+        """The fitted network, to train further."""
         single = np.asarray(self.coefs_[0]).dtype == np.float32 and self.solver != "lbfgs"
         return self._network(np.dtype(np.float32 if single else np.float64))
 
     def _split(
         self, X: Any, desired: np.ndarray, sample_weight: Any, random_state: Any, dtype: np.dtype
     ) -> tuple[tuple[Any, np.ndarray, Any], Validation]:
-        """The samples to train on, and those by which to stop."""
+        """Split the samples into those for training and those for early stopping."""
         stratify = desired.astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
         arrays = [X, desired] if sample_weight is None else [X, desired, sample_weight]
         parts = train_test_split(*arrays, random_state=random_state, test_size=self.validation_fraction, stratify=stratify)
@@ -214,7 +214,7 @@ class Perceptron(CallbackSupportMixin, Networked):
         return (parts[0], parts[2], weights[0]), validation
 
     def _set_aside(self, validation_data: Any, dtype: np.dtype) -> Validation | None:
-        """What the user has set aside to evaluate on."""
+        """The user's own validation data, checked."""
         if validation_data is None:
             return None
         if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):

@@ -1,4 +1,4 @@
-"""The classifier: labels, what they become as outputs, and their weights."""
+"""The classifier: labels, their desired outputs, and class weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context  # nothing public checks parameters as it does
+from sklearn.base import ClassifierMixin, _fit_context  # no public name checks parameters
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
@@ -17,98 +17,100 @@ from nndl_ext._sklearn.base import Perceptron
 
 
 class MLPClassifier(ClassifierMixin, Perceptron):
-    """A multilayer perceptron that classifies: it makes the log-loss small.
+    """A multilayer perceptron for classification, which minimises the log-loss.
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int, default=(100,)
-        The number of neurons of each hidden layer.
+        The number of neurons in each hidden layer.
     activation : str or list of str, default="relu"
-        That of the hidden layers, "identity", "logistic", "tanh", "relu" or "softplus"; or a list with one for each of them.
+        The activation of the hidden layers: "identity", "logistic", "tanh", "relu" or "softplus", or a list with one for each
+        layer.
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
         Adam; stochastic gradient descent with momentum; or SciPy's L-BFGS-B on all samples at once.
     alpha : float, default=0.0001
-        The strength of the L2 penalty on the weights, which is divided by the number of samples (or their weight) of a
-        mini-batch.
+        The strength of the L2 penalty on the weights, at least 0. It is divided by the number of samples in the mini-batch, or
+        by the sum of their weights.
     batch_size : int or "auto", default="auto"
-        Samples of a mini-batch; "auto" is 200, or all of them if they are fewer. Not for lbfgs.
+        The number of samples in a mini-batch; "auto" is 200, or the number of all samples if that is smaller. Not for lbfgs.
     learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
-        For sgd: the learning rate stays, or is divided by ``t ** power_t``, where t counts the samples seen, or is divided by 5
-        each time that nothing has improved for ``n_iter_no_change`` epochs.
+        The schedule for sgd: constant; divided by ``t ** power_t``, where t counts the samples seen; or divided by 5 whenever
+        there has been no improvement for ``n_iter_no_change`` epochs.
     learning_rate_init : float, default=0.001
-        The learning rate at first.
+        The initial learning rate, above 0.
     power_t : float, default=0.5
-        The exponent of "invscaling".
+        The exponent of "invscaling", at least 0.
     max_iter : int, default=200
-        The most epochs, or iterations of lbfgs.
+        The largest number of epochs, or of iterations of lbfgs.
     shuffle : bool, default=True
-        Whether to shuffle the samples for each epoch.
+        Whether to shuffle the samples before each epoch.
     random_state : int, RandomState or None, default=None
-        Where the first weights, the split for early stopping and the shuffles come from, draw for draw as in scikit-learn.
+        The source of the first weights, the split for early stopping and the shuffles, draw for draw as in scikit-learn.
     tol : float, default=1e-4
-        What an epoch must bring to count as an improvement; the gradient's tolerance for lbfgs.
+        The smallest change of loss or score that counts as an improvement; for lbfgs the tolerance of the gradient.
     verbose : bool, int or "progress", default=False
         Whether to print a line after each epoch, or to show a progress bar (which needs tqdm).
     warm_start : bool, default=False
-        Whether `fit` goes on from the parameters of the last one.
+        Whether `fit` continues from the parameters of the previous fit.
     momentum : float, default=0.9
-        Of sgd, from 0 to 1.
+        The momentum of sgd, from 0 to 1.
     nesterovs_momentum : bool, default=True
-        Whether that is Nesterov's.
+        Whether sgd uses Nesterov's momentum.
     early_stopping : bool, default=False
-        Whether to stop when the score on samples set aside does not improve for ``n_iter_no_change`` epochs, rather than the
-        loss, and to take the parameters of the best epoch.
+        Whether to stop when the score on validation samples, rather than the loss, has not improved for ``n_iter_no_change``
+        epochs, and to keep the parameters of the best epoch.
     validation_fraction : float, default=0.1
-        The part of the samples that is set aside for it.
+        The share of the samples used for validation by ``early_stopping``, from 0 to below 1.
     beta_1, beta_2 : float, default=0.9, 0.999
         Adam's decay rates of the first and the second moment, from 0 to below 1.
     epsilon : float, default=1e-8
-        Adam's guard against a division by 0.
+        Added to Adam's denominators to avoid a division by 0, above 0.
     n_iter_no_change : int or inf, default=10
-        Epochs without an improvement after which to stop.
+        The number of epochs without an improvement before training stops.
     max_fun : int, default=15000
-        The most evaluations of the loss by lbfgs.
+        The largest number of evaluations of the loss by lbfgs.
     class_weight : dict, "balanced" or None, default=None
-        What the samples of each class count, beside ``sample_weight``; "balanced" is in inverse proportion to their number.
+        The weight of each class, multiplied by ``sample_weight``. "balanced" makes it inversely proportional to the number of
+        samples in the class.
     dropout : float or list of float, default=0.0
-        The part of the hidden neurons that each sample goes without in training, from 0 to below 1; or one for each hidden
+        The share of hidden neurons dropped for each training sample, from 0 to below 1; or a list with one for each hidden
         layer. Not for lbfgs.
     callback : callable or None, default=None
-        Called with the estimator after each epoch, when ``coefs_``, ``loss_curve_`` and the others are up to date; training
-        ends if it returns true. Not for lbfgs.
+        Called with the estimator after each epoch (or iteration of lbfgs), when ``coefs_``, ``loss_`` and the other attributes
+        are up to date. If it returns true, training ends.
     n_threads : int or None, default=None
-        How many threads large fits and predictions run on: as many as pay, if None, within the limits of joblib and
-        threadpoolctl, and one in a thread of a program's own. Their number changes no result.
+        The number of threads for large fits and predictions. It changes no result. If None, the size of the job decides, within
+        the limits of joblib and threadpoolctl; in a thread that the program started itself, it is 1.
 
     Attributes
     ----------
     classes_ : numpy.ndarray
         The labels.
     coefs_ : list of numpy.ndarray
-        The weights of each layer: shape (neurons in the layer before, neurons), float32 or float64. They may be edited or
-        replaced.
+        The weights of each layer: shape (neurons in the layer before, neurons), float32 or float64. You may edit or replace
+        them.
     intercepts_ : list of numpy.ndarray
         The biases of each layer: shape (neurons,).
     loss_ : float
-        The loss of the last epoch: the mean over its mini-batches, each before its step, the penalty included.
+        The loss of the last epoch, penalty included: the mean over its mini-batches, each measured before its step.
     best_loss_ : float or None
-        The least of them; None with ``early_stopping``.
+        The lowest loss of an epoch; None with ``early_stopping``.
     loss_curve_ : list of float
-        That of each epoch.
+        The loss of each epoch.
     validation_scores_ : list of float or None
-        The accuracy on the samples set aside after each epoch, if there are any.
+        The accuracy on the validation samples after each epoch, if there are any.
     validation_loss_curve_ : list of float or None
-        The mean loss there without the penalty, if `fit` was given ``validation_data``.
+        The mean loss on the validation samples, without the penalty, if `fit` got ``validation_data``.
     best_validation_score_ : float or None
         The best score; None without ``early_stopping``.
     n_iter_, t_ : int
-        The epochs of the last fit; the samples that the solver has seen in all.
+        The number of epochs of the last fit; the total number of samples that the solver has seen.
     n_features_in_, n_layers_, n_outputs_ : int
-        Numbers of features, layers (inputs included) and outputs.
+        The numbers of features, of layers (inputs included) and of outputs.
     feature_names_in_ : numpy.ndarray
-        The names of the features, if X had any.
+        The names of the features, if X had names.
     out_activation_ : str
-        The output layer's activation.
+        The activation of the output layer.
 
     Examples
     --------
@@ -165,14 +167,14 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         Parameters
         ----------
         X : array, data frame or sparse matrix
-            Shape (n, features). float32 is computed in float32, all else in float64. CSR and CSC matrices stay sparse.
+            Shape (n, features). float32 is computed in float32, any other type in float64. CSR and CSC matrices stay sparse.
         y : array_like
-            Labels, of shape (n,), or a matrix of zeros and ones, of shape (n, labels).
+            Labels of shape (n,); or, for multilabel classification, zeros and ones of shape (n, labels).
         sample_weight : array_like or None, default=None
-            What each sample counts: shape (n,), with a sum above 0.
+            The weight of each sample: shape (n,), with a sum above 0.
         validation_data : tuple or None, default=None
-            (X, y) or (X, y, sample_weight) that are not trained on. Their loss and score after each epoch are recorded, and
-            ``early_stopping`` goes by them instead of a part of the samples. Not for lbfgs.
+            (X, y) or (X, y, sample_weight), not used for training. Their loss and score are recorded after each epoch, and
+            ``early_stopping`` uses them instead of a part of the training samples. Not for lbfgs.
 
         Returns
         -------
@@ -181,7 +183,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         Raises
         ------
         ValueError
-            If the data or parameters are not as said, or the weights would become infinite or NaN.
+            If the data or a parameter are invalid, or the weights would become infinite or NaN.
         """
         self._fit(X, y, sample_weight, validation_data)
         return self
@@ -189,14 +191,14 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     @available_if(lambda estimator: estimator._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
-        """Train for one epoch on some of the data. Only for the solvers sgd and adam, which go on where they were.
+        """Train for one epoch on a part of the data. Only for the solvers sgd and adam, which keep their state between calls.
 
         Parameters
         ----------
         X, y, sample_weight
-            See `fit`.
+            As for `fit`.
         classes : array_like or None, default=None
-            All labels that will ever come; needed in the first call.
+            All labels that can occur in any call. Required in the first call.
 
         Returns
         -------
@@ -205,7 +207,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         Raises
         ------
         ValueError
-            If ``classes`` are missing or others than before, or see `fit`.
+            If ``classes`` is missing in the first call or has changed; or as for `fit`.
         """
         if self._are_new(classes):
             self._label_binarizer = LabelBinarizer().fit(y if type_of_target(y).startswith("multilabel") else classes)
@@ -223,7 +225,14 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         Returns
         -------
         numpy.ndarray
-            Shape (n,), or (n, labels) of zeros and ones.
+            Labels of shape (n,); for multilabel classification zeros and ones of shape (n, labels).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If ``X`` does not fit the network.
         """
         return self._decoded(self._outputs(X))
 
@@ -238,7 +247,13 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         Returns
         -------
         numpy.ndarray
-            Shape (n, classes), in the order of ``classes_``; several labels at once have one probability each.
+            From 0 to 1, of shape (n, classes), in the order of ``classes_``. For multilabel classification, each label has its
+            own probability.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError
+            As for `predict`.
         """
         outputs = self._outputs(X)
         if self.n_outputs_ == 1:
@@ -256,7 +271,12 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         Returns
         -------
         numpy.ndarray
-            Shape (n, classes).
+            At most 0, of shape (n, classes).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError
+            As for `predict`.
         """
         probabilities = self.predict_proba(X)
         return np.log(probabilities, out=probabilities)
@@ -269,7 +289,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
 
     def _are_new(self, classes: Any) -> bool:
-        """Whether these are the classes of a first `partial_fit`, which are then kept."""
+        """Whether this is the first `partial_fit`, whose classes are then stored."""
         known = getattr(self, "classes_", None)
         if known is None and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -317,15 +337,14 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         right = self._decoded(outputs) == y
         if right.ndim == 2:
             right = right.all(axis=1)
-        return float(np.average(right, weights=sample_weight))  # what accuracy_score returns, without a millisecond of checks
+        return float(np.average(right, weights=sample_weight))  # accuracy_score, without its slow checks
 
     def _weighted(self, y: np.ndarray, sample_weight: np.ndarray | None, incremental: bool) -> np.ndarray | None:
         if self.class_weight is None:
             return sample_weight
         if incremental and self.class_weight == "balanced":
             raise ValueError(
-                "class_weight='balanced' needs all samples, which partial_fit does not see: give the weights as a dict, or as "
-                "sample_weight"
+                "class_weight='balanced' needs all samples, but partial_fit sees only a part: give a dict or use sample_weight"
             )
         by_class = compute_sample_weight(self.class_weight, y)
         return by_class if sample_weight is None else by_class * sample_weight

@@ -1,4 +1,4 @@
-"""Training by sgd or adam: scikit-learn's losses, records and reasons to stop, around the engine's loop."""
+"""Training by sgd or adam: scikit-learn's losses, records and stopping rules around the engine's loop."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ NOT_FINITE = (
 
 
 class Validation(NamedTuple):
-    """Samples that are not trained on: with desired outputs; their labels or values, as `predict` gives them; their weights, or
-    None; and whether the losses on them are recorded, beside the scores."""
+    """Samples for validation.
+
+    ``data`` holds inputs and desired outputs; ``y`` the labels or values in the form that `predict` returns; ``weights`` the
+    samples' weights or None. ``has_losses`` says whether to record the loss besides the score.
+    """
 
     data: Arrays
     y: np.ndarray
@@ -35,22 +38,22 @@ class Validation(NamedTuple):
 
 @dataclass
 class Epochs:
-    """The epochs of one call of ``fit`` or ``partial_fit``. What they find goes into the estimator's attributes.
+    """The epochs of one call of ``fit`` or ``partial_fit``. Results go into the estimator's attributes.
 
     Attributes
     ----------
     estimator : estimator
-        The one to fit.
+        The estimator to fit.
     model : Model
         Its network.
     data : Arrays
-        What to train on.
+        The training data.
     validation : Validation or None
-        What to evaluate after each epoch.
+        The samples to evaluate after each epoch.
     hooks : Hooks
-        What the user wants to be called.
+        The user's callbacks.
     is_part : bool
-        Whether this is a ``partial_fit``, of a single epoch.
+        Whether this is a ``partial_fit``, which has a single epoch.
     """
 
     estimator: Any
@@ -73,12 +76,12 @@ class Epochs:
         self.speaks = bool(self.estimator.verbose) and self.estimator.verbose != "progress"
 
     def run(self, solver: Solver, shuffle: Callable[[np.ndarray], None]) -> None:
-        """Train until one of the reasons to stop is there.
+        """Train until a stopping rule applies.
 
         Raises
         ------
         ValueError
-            If the parameters become infinite or NaN, and there are none to go back to. They are those of the epoch before.
+            If the parameters become infinite or NaN without ``early_stopping``. They are then reset to the previous epoch.
         """
         estimator, model = self.estimator, self.model
         self._start_records()
@@ -104,15 +107,15 @@ class Epochs:
                 except DivergenceError:
                     if not estimator.early_stopping:
                         raise ValueError(NOT_FINITE) from None
-                    while not self._ends(None):  # as scikit-learn, which takes the best parameters in the end
+                    while not self._ends(None):  # like scikit-learn, which takes the best parameters in the end
                         pass
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
-        if estimator.early_stopping and self.best is not None:  # as theirs, a fit that goes on may end with the last ones
+        if estimator.early_stopping and self.best is not None:  # like scikit-learn, a warm start may keep the last parameters
             model.parameters.replace(*self.best)
 
     def _start_records(self) -> None:
-        """See to it that there is what the epochs add to, which a fit before may have had no use for."""
+        """Create the records to which the epochs add, as far as a previous fit has not created them."""
         estimator = self.estimator
         if not hasattr(estimator, "loss_curve_"):
             estimator.loss_curve_, estimator._no_improvement_count = [], 0
@@ -129,7 +132,7 @@ class Epochs:
                 estimator.validation_loss_curve_ = estimator.validation_loss_curve_ or []
 
     def _loss(self, training: Training) -> float:
-        """The mean loss of the mini-batches, each taken before its step and with the penalty, as scikit-learn counts them."""
+        """scikit-learn's loss of an epoch: the mean over mini-batches, each measured before its step, penalty included."""
         weights = self.data.weights
         totals = np.add.reduceat(weights[training.order], self.starts) if len(weights) else self.counts
         loss = self.estimator._share * training.costs
@@ -138,7 +141,7 @@ class Epochs:
         return math.fsum(loss / np.where(totals > 0, totals, 1) * self.counts) / len(self.data)
 
     def _ends(self, training: Training | None) -> bool:
-        """Record an epoch, and tell whether it is the last one. If there is none, the one before has diverged."""
+        """Record an epoch, and return whether it is the last. ``training`` is None for epochs after divergence."""
         estimator = self.estimator
         self.hooks.step_begins()
         estimator.n_iter_ += 1
@@ -163,7 +166,7 @@ class Epochs:
         return True
 
     def _evaluate(self, *, diverged: bool) -> None:
-        """Record score and loss on the samples that are not trained on."""
+        """Record score and loss on the validation samples."""
         if self.validation is None:
             return
         estimator, (data, y, weights, has_losses) = self.estimator, self.validation
@@ -181,7 +184,7 @@ class Epochs:
             print(f"Validation score: {score:f}")
 
     def _count(self) -> None:
-        """Count the epochs without improvement, by the score if it is to stop early, else by the loss."""
+        """Count the epochs without improvement of the score (with ``early_stopping``) or the loss."""
         estimator = self.estimator
         if estimator.early_stopping:
             score = estimator.validation_scores_[-1]
@@ -196,7 +199,7 @@ class Epochs:
         estimator._no_improvement_count = 0 if improved else estimator._no_improvement_count + 1
 
     def _is_idle(self) -> bool:
-        """Whether too many epochs have brought nothing, and the solver has nothing left to try."""
+        """Whether to stop after too many epochs without improvement; the solver may lower its learning rate instead."""
         estimator = self.estimator
         if not estimator._no_improvement_count > estimator.n_iter_no_change:
             return False
@@ -212,7 +215,7 @@ class Epochs:
 
 @contextmanager
 def _progress(estimator: Any, most: int) -> Iterator[Callable[[float], None]]:
-    """A function to call with the loss of each epoch, which shows it as ``verbose`` says."""
+    """Yield a function that shows the loss of an epoch in the way that ``verbose`` asks for."""
     if estimator.verbose != "progress":
 
         def line(loss: float) -> None:

@@ -1,4 +1,4 @@
-"""What the user wants to be called while an estimator is fitted."""
+"""The user's callbacks while an estimator is fitted."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 @dataclass
 class Hooks:
-    """The estimator's ``callback``, and scikit-learn's callbacks, which there are from its version 1.9 on.
+    """The estimator's ``callback``, and scikit-learn's own callbacks (version 1.9 and later).
 
     Attributes
     ----------
     estimator : estimator
-        The one that is fitted.
+        The estimator being fitted.
     publish : callable
-        Puts the network's parameters into it.
+        Copies the network's parameters to the estimator.
     data : dict
-        What it is fitted on, for callbacks that ask for it: "X", "y" and "metadata".
+        The training data, for callbacks that ask for them: "X", "y" and "metadata".
     steps : int or None
-        The most epochs or iterations, if that is known.
+        The largest number of epochs or iterations, if known.
     """
 
     estimator: Any
@@ -31,20 +31,20 @@ class Hooks:
     _step: Any = field(default=None, init=False)
 
     def fit_begins(self) -> None:
-        """Tell scikit-learn's callbacks."""
+        """Tell scikit-learn's callbacks that the fit begins."""
         if hasattr(self.estimator, "_init_callback_context"):
             context = self.estimator._init_callback_context(max_subtasks=self.steps)
             if getattr(self.estimator, "_skl_callbacks", None):
                 self._fit = context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
 
     def step_begins(self) -> None:
-        """Tell scikit-learn's callbacks of an epoch or iteration."""
+        """Tell scikit-learn's callbacks that an epoch or iteration begins."""
         if self._fit is not None:
             self._step = self._fit.subcontext(task_name="epoch")
             self._step.call_on_fit_task_begin(estimator=self.estimator, **self.data)
 
     def step_ends(self) -> bool:
-        """Tell all, and whether one of them asks to stop."""
+        """Call all callbacks after an epoch or iteration, and return whether one asks to stop."""
         if self.estimator.callback is None and self._step is None:
             return False
         self.publish()
@@ -54,7 +54,7 @@ class Hooks:
         return bool(stop)
 
     def fit_ends(self) -> None:
-        """Tell scikit-learn's callbacks."""
+        """Tell scikit-learn's callbacks that the fit has ended."""
         if self._fit is not None:
             self._fit.call_on_fit_task_end(**self._fitted())
 

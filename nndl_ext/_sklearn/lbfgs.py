@@ -18,25 +18,25 @@ from nndl_ext._core.model import Batches, Model
 from nndl_ext._sklearn.hooks import Hooks
 from nndl_ext._sklearn.samples import Arrays
 
-# SciPy's status after a callback's StopIteration.
+# SciPy's status when a callback raised StopIteration.
 _STOPPED = 99
 
 _HAS_IPRINT = tuple(int(part) for part in scipy.__version__.split(".")[:2]) < (1, 15)
 
 
 class Objective:
-    """The loss of all samples and its gradient, as functions of all coefficients, then all intercepts, in one array.
+    """The loss of all samples and its gradient, as functions of one array of all coefficients, then all intercepts.
 
     Parameters
     ----------
     model : Model
-        In float64.
+        The network, in float64.
     data : Arrays
         The training data.
     alpha : float
         The strength of the L2 penalty.
     share : float
-        What a sample's cost is multiplied by.
+        The factor of a sample's cost in the loss.
     """
 
     def __init__(self, model: Model, data: Arrays, alpha: float, share: float) -> None:
@@ -48,7 +48,7 @@ class Objective:
         return _packed(weights, biases)
 
     def unpack(self, packed: np.ndarray) -> None:
-        """Make them the model's."""
+        """Copy the numbers in ``packed`` to the model."""
         layout = self._model.parameters.layout
         flat, done = parameters.zeros(layout, self._model.dtype), 0
         biases, weights = parameters.views(layout, flat)
@@ -76,9 +76,9 @@ def _packed(weights: list[np.ndarray], biases: list[np.ndarray]) -> np.ndarray:
 
 
 def fit(estimator: Any, objective: Objective, hooks: Hooks) -> None:
-    """Minimise the loss, and leave the model there; number of iterations and loss go into the estimator."""
+    """Minimise the loss. The model gets the best parameters, the estimator the loss and the number of iterations."""
 
-    def after_iteration(intermediate_result: Any) -> None:  # SciPy goes by the name
+    def after_iteration(intermediate_result: Any) -> None:  # SciPy looks for this parameter's name
         objective.unpack(intermediate_result.x)
         estimator.n_iter_, estimator.loss_ = estimator.n_iter_ + 1, float(intermediate_result.fun)
         hooks.step_begins()

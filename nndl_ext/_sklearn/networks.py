@@ -1,4 +1,4 @@
-"""An estimator whose network is what stands in its ``coefs_`` and ``intercepts_``, whoever has put it there."""
+"""The part of the estimators that predicts, by a network made of ``coefs_`` and ``intercepts_``, which a user may edit."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from nndl_ext._sklearn.samples import Arrays
 
 HIDDEN = ("identity", "logistic", "tanh", "relu", "softplus")
 
-# The engine's names, where they are others than scikit-learn's.
+# The engine's names where they differ from scikit-learn's.
 _ENGINE = {"logistic": "sigmoid"}
 
-# Elements of an array of inputs so small that scikit-learn's checks would take longer than the network.
+# Up to this number of elements, scikit-learn's checks of the inputs would take longer than the network.
 _SMALL = 20_000
 
 
 class _Held(NamedTuple):
-    """A network, what else it was made of, and the very arrays that the user sees of it."""
+    """A network, the options from which it was made, and the user's views of its arrays."""
 
     model: Model
     options: tuple[Any, ...]
@@ -32,7 +32,7 @@ class _Held(NamedTuple):
 
 
 class Networked(BaseEstimator):
-    """What predicts."""
+    """An estimator that predicts by a network."""
 
     loss: str
     out_activation_: str
@@ -41,11 +41,11 @@ class Networked(BaseEstimator):
 
     @property
     def _cost(self) -> str:
-        """The engine's name of the loss."""
+        """The engine's name for the loss."""
         raise NotImplementedError
 
     def _outputs(self, X: Any) -> np.ndarray:
-        """The network's outputs, for what `predict` was given: shape (n, outputs)."""
+        """The network's outputs for the inputs of `predict`: shape (n, outputs)."""
         if not hasattr(self, "coefs_"):
             check_is_fitted(self)
         X = self._checked(X)
@@ -58,7 +58,7 @@ class Networked(BaseEstimator):
         return model.outputs_of_rows(np.require(X, dtype, ["C", "A"]))
 
     def _checked(self, X: Any) -> Any:
-        """The inputs, by scikit-learn's checks unless it is seen at once that they would pass."""
+        """The inputs, checked by scikit-learn unless they obviously pass its checks."""
         if (
             type(X) is np.ndarray
             and X.ndim == 2
@@ -73,7 +73,7 @@ class Networked(BaseEstimator):
         return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
 
     def _network(self, dtype: np.dtype) -> Model:
-        """The network of the coefficients that stand in the estimator now, which a user may have edited or replaced."""
+        """The network with the estimator's current coefficients, which a user may have edited or replaced."""
         held = self.__dict__.get("_held")
         if (
             held is not None
@@ -89,7 +89,7 @@ class Networked(BaseEstimator):
         return model
 
     def _model(self, sizes: list[int], dtype: np.dtype) -> Model:
-        """A new network."""
+        """A new network of these sizes."""
         names = [*self._activations(len(sizes) - 2), self.out_activation_]
         activations = [_ENGINE.get(name, name) for name in names]
         threads = None if self.n_threads is None else int(self.n_threads)
@@ -98,11 +98,11 @@ class Networked(BaseEstimator):
         return model
 
     def _options(self) -> tuple[Any, ...]:
-        """What a network depends on beside its coefficients."""
+        """What a network depends on besides its coefficients."""
         return self.activation, self.out_activation_, self.loss, self.n_threads
 
     def _activations(self, hidden: int) -> list[str]:
-        """scikit-learn's names for those of the hidden layers."""
+        """scikit-learn's names for the activations of the hidden layers."""
         if isinstance(self.activation, str):
             return [self.activation] * hidden
         names = list(self.activation)
@@ -114,7 +114,7 @@ class Networked(BaseEstimator):
         return names
 
     def _rates(self, hidden: int) -> tuple[float, ...]:
-        """Of dropout, for each layer after the first; none at all if all are 0."""
+        """The dropout rate of each layer after the first; empty if all are 0."""
         rates: list[Any] = [self.dropout] * hidden if isinstance(self.dropout, Real) else list(self.dropout)
         if len(rates) != hidden or not all(isinstance(rate, Real) and 0 <= float(rate) < 1 for rate in rates):
             raise ValueError(
@@ -123,7 +123,7 @@ class Networked(BaseEstimator):
         return (*map(float, rates), 0.0) if any(rates) else ()
 
     def _publish(self, model: Model) -> None:
-        """Show the network's parameters as scikit-learn does: as views, which may be edited."""
+        """Set ``coefs_`` and ``intercepts_`` to views of the network's parameters, which the user may edit."""
         biases, weights = model.parameters.given()
         self.coefs_ = [w.T.view(np.ndarray) for w in weights]
         self.intercepts_ = [b[:, 0] for b in biases]

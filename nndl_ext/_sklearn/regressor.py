@@ -1,4 +1,4 @@
-"""The regressor: its losses."""
+"""The regressor and its losses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import RegressorMixin, _fit_context  # nothing public checks parameters as it does
+from sklearn.base import RegressorMixin, _fit_context  # no public name checks parameters
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
@@ -14,103 +14,104 @@ from sklearn.utils.metaestimators import available_if
 
 from nndl_ext._sklearn.base import Perceptron
 
-# The engine's names of the losses.
+# The engine's names for the losses.
 _COSTS = {"squared_error": "quadratic", "poisson": "poisson", "absolute_error": "absolute", "huber": "huber"}
 
 
 class MLPRegressor(RegressorMixin, Perceptron):
-    """A multilayer perceptron for real numbers: it makes the squared error, or another loss, small.
+    """A multilayer perceptron for regression, which minimises the squared error or another loss.
 
     Parameters
     ----------
     loss : {"squared_error", "poisson", "absolute_error", "huber"}, default="squared_error"
-        Half the squared error; half the Poisson deviance, for y >= 0 and with the exponential function as the output's
-        activation; the absolute error; or half the squared error up to an error of 1, and its tangent beyond. All but "poisson"
-        count as the mean over the outputs in ``loss_``, and as their sum in the gradient, as in scikit-learn.
+        Half the squared error; half the Poisson deviance (for y >= 0, with exp as the output's activation); the absolute error;
+        or the Huber loss, half the squared error for errors up to 1 and linear beyond. As in scikit-learn, ``loss_`` is the
+        mean over the outputs but the gradient is that of the sum, except for "poisson", where both are sums.
     hidden_layer_sizes : int or sequence of int, default=(100,)
-        The number of neurons of each hidden layer.
+        The number of neurons in each hidden layer.
     activation : str or list of str, default="relu"
-        That of the hidden layers, "identity", "logistic", "tanh", "relu" or "softplus"; or a list with one for each of them.
+        The activation of the hidden layers: "identity", "logistic", "tanh", "relu" or "softplus", or a list with one for each
+        layer.
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
         Adam; stochastic gradient descent with momentum; or SciPy's L-BFGS-B on all samples at once.
     alpha : float, default=0.0001
-        The strength of the L2 penalty on the weights, which is divided by the number of samples (or their weight) of a
-        mini-batch.
+        The strength of the L2 penalty on the weights, at least 0. It is divided by the number of samples in the mini-batch, or
+        by the sum of their weights.
     batch_size : int or "auto", default="auto"
-        Samples of a mini-batch; "auto" is 200, or all of them if they are fewer. Not for lbfgs.
+        The number of samples in a mini-batch; "auto" is 200, or the number of all samples if that is smaller. Not for lbfgs.
     learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
-        For sgd: the learning rate stays, or is divided by ``t ** power_t``, where t counts the samples seen, or is divided by 5
-        each time that nothing has improved for ``n_iter_no_change`` epochs.
+        The schedule for sgd: constant; divided by ``t ** power_t``, where t counts the samples seen; or divided by 5 whenever
+        there has been no improvement for ``n_iter_no_change`` epochs.
     learning_rate_init : float, default=0.001
-        The learning rate at first.
+        The initial learning rate, above 0.
     power_t : float, default=0.5
-        The exponent of "invscaling".
+        The exponent of "invscaling", at least 0.
     max_iter : int, default=200
-        The most epochs, or iterations of lbfgs.
+        The largest number of epochs, or of iterations of lbfgs.
     shuffle : bool, default=True
-        Whether to shuffle the samples for each epoch.
+        Whether to shuffle the samples before each epoch.
     random_state : int, RandomState or None, default=None
-        Where the first weights, the split for early stopping and the shuffles come from, draw for draw as in scikit-learn.
+        The source of the first weights, the split for early stopping and the shuffles, draw for draw as in scikit-learn.
     tol : float, default=1e-4
-        What an epoch must bring to count as an improvement; the gradient's tolerance for lbfgs.
+        The smallest change of loss or score that counts as an improvement; for lbfgs the tolerance of the gradient.
     verbose : bool, int or "progress", default=False
         Whether to print a line after each epoch, or to show a progress bar (which needs tqdm).
     warm_start : bool, default=False
-        Whether `fit` goes on from the parameters of the last one.
+        Whether `fit` continues from the parameters of the previous fit.
     momentum : float, default=0.9
-        Of sgd, from 0 to 1.
+        The momentum of sgd, from 0 to 1.
     nesterovs_momentum : bool, default=True
-        Whether that is Nesterov's.
+        Whether sgd uses Nesterov's momentum.
     early_stopping : bool, default=False
-        Whether to stop when the score on samples set aside does not improve for ``n_iter_no_change`` epochs, rather than the
-        loss, and to take the parameters of the best epoch.
+        Whether to stop when the score on validation samples, rather than the loss, has not improved for ``n_iter_no_change``
+        epochs, and to keep the parameters of the best epoch.
     validation_fraction : float, default=0.1
-        The part of the samples that is set aside for it.
+        The share of the samples used for validation by ``early_stopping``, from 0 to below 1.
     beta_1, beta_2 : float, default=0.9, 0.999
         Adam's decay rates of the first and the second moment, from 0 to below 1.
     epsilon : float, default=1e-8
-        Adam's guard against a division by 0.
+        Added to Adam's denominators to avoid a division by 0, above 0.
     n_iter_no_change : int or inf, default=10
-        Epochs without an improvement after which to stop.
+        The number of epochs without an improvement before training stops.
     max_fun : int, default=15000
-        The most evaluations of the loss by lbfgs.
+        The largest number of evaluations of the loss by lbfgs.
     dropout : float or list of float, default=0.0
-        The part of the hidden neurons that each sample goes without in training, from 0 to below 1; or one for each hidden
+        The share of hidden neurons dropped for each training sample, from 0 to below 1; or a list with one for each hidden
         layer. Not for lbfgs.
     callback : callable or None, default=None
-        Called with the estimator after each epoch, when ``coefs_``, ``loss_curve_`` and the others are up to date; training
-        ends if it returns true. Not for lbfgs.
+        Called with the estimator after each epoch (or iteration of lbfgs), when ``coefs_``, ``loss_`` and the other attributes
+        are up to date. If it returns true, training ends.
     n_threads : int or None, default=None
-        How many threads large fits and predictions run on: as many as pay, if None, within the limits of joblib and
-        threadpoolctl, and one in a thread of a program's own. Their number changes no result.
+        The number of threads for large fits and predictions. It changes no result. If None, the size of the job decides, within
+        the limits of joblib and threadpoolctl; in a thread that the program started itself, it is 1.
 
     Attributes
     ----------
     coefs_ : list of numpy.ndarray
-        The weights of each layer: shape (neurons in the layer before, neurons), float32 or float64. They may be edited or
-        replaced.
+        The weights of each layer: shape (neurons in the layer before, neurons), float32 or float64. You may edit or replace
+        them.
     intercepts_ : list of numpy.ndarray
         The biases of each layer: shape (neurons,).
     loss_ : float
-        The loss of the last epoch: the mean over its mini-batches, each before its step, the penalty included.
+        The loss of the last epoch, penalty included: the mean over its mini-batches, each measured before its step.
     best_loss_ : float or None
-        The least of them; None with ``early_stopping``.
+        The lowest loss of an epoch; None with ``early_stopping``.
     loss_curve_ : list of float
-        That of each epoch.
+        The loss of each epoch.
     validation_scores_ : list of float or None
-        R squared on the samples set aside after each epoch, if there are any.
+        R squared on the validation samples after each epoch, if there are any.
     validation_loss_curve_ : list of float or None
-        The mean loss there without the penalty, if `fit` was given ``validation_data``.
+        The mean loss on the validation samples, without the penalty, if `fit` got ``validation_data``.
     best_validation_score_ : float or None
         The best score; None without ``early_stopping``.
     n_iter_, t_ : int
-        The epochs of the last fit; the samples that the solver has seen in all.
+        The number of epochs of the last fit; the total number of samples that the solver has seen.
     n_features_in_, n_layers_, n_outputs_ : int
-        Numbers of features, layers (inputs included) and outputs.
+        The numbers of features, of layers (inputs included) and of outputs.
     feature_names_in_ : numpy.ndarray
-        The names of the features, if X had any.
+        The names of the features, if X had names.
     out_activation_ : str
-        The output layer's activation.
+        The activation of the output layer.
 
     Examples
     --------
@@ -165,14 +166,14 @@ class MLPRegressor(RegressorMixin, Perceptron):
         Parameters
         ----------
         X : array, data frame or sparse matrix
-            Shape (n, features). float32 is computed in float32, all else in float64. CSR and CSC matrices stay sparse.
+            Shape (n, features). float32 is computed in float32, any other type in float64. CSR and CSC matrices stay sparse.
         y : array_like
             Real numbers: shape (n,) or (n, outputs).
         sample_weight : array_like or None, default=None
-            What each sample counts: shape (n,), with a sum above 0.
+            The weight of each sample: shape (n,), with a sum above 0.
         validation_data : tuple or None, default=None
-            (X, y) or (X, y, sample_weight) that are not trained on. Their loss and score after each epoch are recorded, and
-            ``early_stopping`` goes by them instead of a part of the samples. Not for lbfgs.
+            (X, y) or (X, y, sample_weight), not used for training. Their loss and score are recorded after each epoch, and
+            ``early_stopping`` uses them instead of a part of the training samples. Not for lbfgs.
 
         Returns
         -------
@@ -181,7 +182,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         Raises
         ------
         ValueError
-            If the data or parameters are not as said, or the weights would become infinite or NaN.
+            If the data or a parameter are invalid, or the weights would become infinite or NaN.
         """
         self._fit(X, y, sample_weight, validation_data)
         return self
@@ -189,12 +190,12 @@ class MLPRegressor(RegressorMixin, Perceptron):
     @available_if(lambda estimator: estimator._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train for one epoch on some of the data. Only for the solvers sgd and adam, which go on where they were.
+        """Train for one epoch on a part of the data. Only for the solvers sgd and adam, which keep their state between calls.
 
         Parameters
         ----------
         X, y, sample_weight
-            See `fit`.
+            As for `fit`.
 
         Returns
         -------
@@ -203,13 +204,13 @@ class MLPRegressor(RegressorMixin, Perceptron):
         Raises
         ------
         ValueError
-            See `fit`.
+            As for `fit`.
         """
         self._fit(X, y, sample_weight, incremental=True)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """The values for each sample.
+        """The values predicted for each sample.
 
         Parameters
         ----------
@@ -219,7 +220,14 @@ class MLPRegressor(RegressorMixin, Perceptron):
         Returns
         -------
         numpy.ndarray
-            Shape (n,), or (n, outputs) if there are several.
+            Shape (n,), or (n, outputs) for several outputs.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If ``X`` does not fit the network.
         """
         return self._decoded(self._outputs(X))
 

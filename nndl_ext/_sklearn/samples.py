@@ -1,4 +1,4 @@
-"""What scikit-learn's checks have let through, as the engine takes it."""
+"""Data that scikit-learn has checked, in the engine's form."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from nndl_ext._core.inputs import Rows, Sparse, rows_of
 
 
 class Arrays:
-    """Checked inputs, desired outputs and weights; the inputs are not copied where the kernels can read them.
+    """Checked inputs, desired outputs and weights. Inputs that the kernels can read directly are not copied.
 
     Parameters
     ----------
     x : numpy.ndarray or sparse matrix
-        Shape (n, inputs). A sparse one is never made dense.
+        Shape (n, inputs). A sparse matrix is never made dense.
     y : numpy.ndarray
-        Shape (n, outputs); empty where only outputs are wanted.
+        Shape (n, outputs); empty for prediction.
     dtype : numpy.dtype
-        What the model computes in.
+        The model's dtype.
     weights : numpy.ndarray or None
-        Of each sample; None if all count alike.
+        The weight of each sample; None for equal weights.
 
     Attributes
     ----------
     weights : numpy.ndarray
-        float64; empty if all count alike.
+        float64; empty for equal weights.
     """
 
     def __init__(self, x: Any, y: np.ndarray, dtype: np.dtype, weights: np.ndarray | None = None) -> None:
@@ -39,7 +39,7 @@ class Arrays:
 
     @property
     def weight(self) -> float:
-        """What all samples count together."""
+        """The sum of the samples' weights."""
         return math.fsum(self.weights) if len(self.weights) else float(len(self))
 
     @property
@@ -65,7 +65,7 @@ class Arrays:
         return rows
 
     def desired_outputs(self, outputs: int, dtype: np.dtype) -> np.ndarray:
-        """Those given, which are of this shape and type."""
+        """The desired outputs, which already have this shape and dtype."""
         assert self._y.shape[1:] == (outputs,)
         assert self._y.dtype == dtype
         return self._y

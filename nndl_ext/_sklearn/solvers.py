@@ -1,4 +1,4 @@
-"""The solvers sgd and adam: an optimiser of the engine, and how its learning rate changes from epoch to epoch."""
+"""The solvers sgd and adam: an optimiser of the engine with a schedule for its learning rate."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 
 from nndl_ext._core.optimisers import Adam, Momentum, Optimiser
 
-# Below this learning rate the schedule "adaptive" gives up.
+# The schedule "adaptive" stops at this learning rate.
 _TOO_SMALL = 1e-6
 
-# Digits enough for a power that is rounded right, on every machine.
+# Enough digits to round a power correctly, so that it has the same bits on every machine.
 _EXACT = Context(prec=60)
 
 
 @dataclass
 class Solver:
-    """An optimiser, and the schedule of its learning rate. It is saved with its estimator, the moments included.
+    """An optimiser and the schedule of its learning rate. Pickles of an estimator include it, with the moments.
 
     Attributes
     ----------
     optimiser : Optimiser
-        What takes the steps.
+        The engine's optimiser.
     schedule : str
         "constant", "invscaling" or "adaptive".
     initial : float
-        The learning rate at first.
+        The initial learning rate.
     power : float
         The exponent of "invscaling".
     """
@@ -38,7 +38,7 @@ class Solver:
 
     @classmethod
     def of(cls, estimator: Any) -> Solver:
-        """The one that an estimator's parameters describe."""
+        """The solver for an estimator's parameters."""
         eta = float(estimator.learning_rate_init)
         if estimator.solver == "adam":
             adam = Adam(eta, float(estimator.beta_1), float(estimator.beta_2), float(estimator.epsilon))
@@ -48,16 +48,16 @@ class Solver:
 
     @property
     def learning_rate(self) -> float:
-        """That of the next steps."""
+        """The learning rate of the next steps."""
         return self.optimiser.eta
 
     def epoch_ends(self, samples: int) -> None:
-        """Go on to the next epoch, after so many samples in all."""
+        """Set the learning rate for the next epoch, after this total number of samples."""
         if self.schedule == "invscaling":
             self.optimiser.eta = self.initial / float(_EXACT.power(Decimal(samples + 1), Decimal(self.power)))
 
     def stops(self, message: str, verbose: Any) -> bool:
-        """Whether to stop, where nothing improves any more, rather than go on with a smaller learning rate."""
+        """Decide, when nothing improves any more, whether to stop or to continue with a smaller learning rate."""
         if self.schedule != "adaptive":
             end = "Stopping."
         elif self.optimiser.eta <= _TOO_SMALL:
