@@ -122,7 +122,7 @@ def test_of_several_sets_one_is_named(tmp_path, small):
     assert_is_small(mnist_loader.load_data(tmp_path / "emnist-digits"), small)
     write_folder(tmp_path, [(images, 9 - labels) for images, labels in small])
     assert_is_small([(x, 9 - y) for x, y in mnist_loader.load_data(tmp_path)], small)
-    with pytest.raises(FileNotFoundError, match=r"emnist-letters is neither a file nor a folder, nor do files in"):
+    with pytest.raises(FileNotFoundError, match=r"emnist-letters is neither a file nor a folder, and no data set in"):
         mnist_loader.load_data(tmp_path / "emnist-letters")
     with pytest.raises(FileNotFoundError, match=r"has kmnist-train-imgs\.npz, but lacks the train labels"):
         mnist_loader.load_data(tmp_path / "kmnist")
@@ -250,10 +250,10 @@ def test_what_is_missing_or_broken_is_named(tmp_path, small):
     with pytest.raises(ValueError, match=r"train-labels-idx1-ubyte announces 60 bytes of data, but holds 61"):
         mnist_loader.load_data(tmp_path)
     labels.write_bytes(gzip.compress(content)[:-9])
-    with pytest.raises(ValueError, match="train-labels-idx1-ubyte is a broken gzip file: it ends before its data do"):
+    with pytest.raises(ValueError, match="train-labels-idx1-ubyte is a broken gzip file: it ends too early"):
         mnist_loader.load_data(tmp_path)
     labels.write_bytes(idx(small[0][1][:50]))
-    with pytest.raises(ValueError, match=r"images-idx3-ubyte announces 60 images, but .*labels-idx1-ubyte 50 labels"):
+    with pytest.raises(ValueError, match=r"images-idx3-ubyte announces 60 images, but .*labels-idx1-ubyte announces 50 labels"):
         mnist_loader.load_data(tmp_path)
     labels.unlink()
     with pytest.raises(FileNotFoundError, match="-ubyte, but lacks the train labels that belong"):

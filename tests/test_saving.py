@@ -126,7 +126,7 @@ def test_what_json_can_not_hold_is_refused(tmp_path):
     before = path.read_bytes()
     with pytest.raises(ValueError, match=r"net\.json would be read as a network of sigmoid neurons"):
         perceptron.Network([4, 5, 3], seed=1).save(path)
-    with pytest.raises(ValueError, match=r"net\.json could hold the network, but not order beside it"):
+    with pytest.raises(ValueError, match=r"net\.json can hold the network, but not order beside it"):
         saving.write(path, trained()._saved(order=np.arange(3)))
     net = trained()
     net.weights[0][0, 0] = np.nan
@@ -151,7 +151,7 @@ def test_big_endian_arrays_are_read(tmp_path):
         ({"nndl_ext": None}, "the archive does not come from nndl-ext"),
         ({"nndl_ext": 2}, "of version 2 of the format, and this nndl-ext reads version 1"),
         ({"neuron": "relu"}, "of relu neurons"),
-        ({"sizes": [4, 5]}, "it has biases_1, weights_1 beside those of 2 layers"),
+        ({"sizes": [4, 5]}, "it has biases_1, weights_1 besides the arrays of 2 layers"),
         ({"sizes": [4, 2**40, 3]}, "shape"),
         ({"sizes": [4, 5, 3, 3]}, "biases_2"),
         ({"sizes": np.ones(10**6, np.int8)}, "arrays for 1000000 layers"),
@@ -162,8 +162,8 @@ def test_big_endian_arrays_are_read(tmp_path):
         ({"weights_1": np.zeros((3, 5), int)}, "dtype must be float32 or float64, not int64"),
         ({"weights_1": np.full((3, 5), np.nan)}, r"weights\[1\] must hold finite numbers, not nan at \[0, 0\]"),
         ({"biases_0": np.array([None] * 5)}, "not a NumPy archive that can be read"),
-        ({"generator": np.zeros(624, np.uint32)}, "the generator's state is none"),
-        ({"generator": np.full(625, 700, np.uint32)}, "the generator's state is none"),
+        ({"generator": np.zeros(624, np.uint32)}, "the generator's state is invalid"),
+        ({"generator": np.full(625, 700, np.uint32)}, "the generator's state is invalid"),
     ],
 )
 def test_what_is_no_saved_network_is_refused(tmp_path, change, message):
@@ -216,7 +216,7 @@ def test_a_failure_at_any_moment_leaves_the_old_file(tmp_path, monkeypatch, fail
 
     with monkeypatch.context() as patch:
         patch.setattr(disk.os, failing, fail)
-        with pytest.raises(OSError, match="No space left on device; what was there is unchanged") as caught:
+        with pytest.raises(OSError, match="No space left on device; nothing was changed") as caught:
             trained(seed=2).save(path)
     assert caught.value.filename == os.path.realpath(path)
     same_bits(load(path), trained(seed=1))
@@ -240,7 +240,7 @@ def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path):
     path = tmp_path / "net.npz"
     trained().save(path)
     result = subprocess.run([sys.executable, "-c", FULL_DISK, path], capture_output=True, text=True, check=True)
-    assert "File too large; what was there is unchanged" in result.stdout
+    assert "File too large; nothing was changed" in result.stdout
     same_bits(load(path), trained())
     assert [p.name for p in tmp_path.iterdir()] == ["net.npz"]
 

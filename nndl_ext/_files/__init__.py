@@ -1,1 +1,1 @@
-"""Data files in the forms in which they come, and files of networks. They may be anybody's: nothing in them is trusted."""
+"""Readers of data files, and files of networks. Files may come from anyone: nothing in them is trusted."""

@@ -1,7 +1,7 @@
-"""What a file holds, read no sooner than it is asked for, and within bounds, whoever made it.
+"""The content of untrusted files, read on demand and within bounds.
 
-A header that announces an array also announces how large it is, so nothing else limits an honest file, however well it was
-compressed. A header that lies is found out before there is memory for what it says.
+The header of an array says how large the array is. So a valid file has no other limit, however well it is compressed. A false
+header is detected before memory is allocated.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# Few files grow more than 64 times by decompression. One that says it does is decompressed for trial first, which takes time
-# but no memory. What does not announce its size, as a pickle, may grow 256 times and 1 MiB: images may, zeros grow 1000 times.
+# Few files grow more than 64 times by decompression. A file that announces more is decompressed once to check it, which takes
+# time but no memory. A file that does not announce its size, such as a pickle, may grow to 256 times its size plus 1 MiB. That
+# is enough for images; zeros grow 1000 times.
 _USUAL_GROWTH, _MOST_GROWTH = 64, 256
 LARGEST_PART = 2**20
 
@@ -26,14 +27,14 @@ _LONGEST_HEADER = 2**11
 
 
 class Announced(NamedTuple):
-    """An array as its file announces it, not read yet.
+    """An array that a file announces, not read yet.
 
     Attributes
     ----------
     name : str
-        The file, and which of its arrays it is.
+        The name of the file, and of the array in it.
     shape, dtype : tuple of int, numpy.dtype
-        What the header says.
+        Shape and dtype according to the header.
     read : callable
         Returns the array, read-only, or raises ValueError if the file holds another number of bytes.
     """
@@ -45,7 +46,7 @@ class Announced(NamedTuple):
 
 
 class Content:
-    """The bytes of a file, decompressed if gzip has compressed them. As ``gzip`` does, it passes over what stands behind them.
+    """The bytes of a file, decompressed if it is a gzip file. Like ``gzip``, it ignores what follows the compressed data.
 
     Parameters
     ----------
@@ -57,12 +58,12 @@ class Content:
     Attributes
     ----------
     beginning : bytes
-        The first of them: 2 KiB or more, if there are so many.
+        The first decompressed bytes: at least 2 KiB, or all.
 
     Raises
     ------
     ValueError
-        If the compressed data are broken.
+        If the compressed data are damaged.
     """
 
     def __init__(self, data: bytes, name: str) -> None:
@@ -79,16 +80,16 @@ class Content:
             raise ValueError(f"{name} {error}") from error
 
     def __len__(self) -> int:
-        """The size of the file itself."""
+        """The size of the file, in bytes before decompression."""
         return len(self._data)
 
     def rest(self, begin: int, size: int) -> np.ndarray:
-        """All bytes from ``begin`` on, which must be so many: uint8, read-only.
+        """All bytes from ``begin`` on, which must be ``size`` bytes: uint8, read-only.
 
         Raises
         ------
         ValueError
-            If there are more or fewer, or the compressed data are broken, or there is not so much memory.
+            If their number is different, the compressed data are damaged, or there is not enough memory.
         """
         try:
             if self.compressed:
@@ -99,7 +100,7 @@ class Content:
         return np.frombuffer(self._data, np.uint8, offset=begin)
 
     def stream(self) -> io.BufferedIOBase:
-        """The bytes one after the other: of a compressed file never all at once, and at most 256 times its size and 1 MiB."""
+        """The bytes as a stream. A compressed file is decompressed in parts, up to 256 times its size plus 1 MiB."""
         return io.BufferedReader(_Stream(self), _PIECE) if self.compressed else io.BytesIO(self._data)
 
     def _parts(self) -> Iterator[bytes]:
@@ -128,31 +129,31 @@ class _Stream(io.RawIOBase):
             self._part = memoryview(part)
             self._left -= len(part)
             if self._left < 0:
-                raise ValueError(f"it decompresses to more than {self._limit} bytes, which no honest file of its size does")
+                raise ValueError(f"it decompresses to more than {self._limit} bytes, too many for a file of its size")
         size = min(len(buffer), len(self._part))
         buffer[:size], self._part = self._part[:size], self._part[size:]
         return size
 
 
 def largest(size: int) -> int:
-    """How many bytes a compressed file of so many may hold if it doesn't announce them."""
+    """The largest number of bytes that a compressed file of ``size`` bytes may hold without announcing them."""
     return LARGEST_PART + _MOST_GROWTH * size
 
 
 def joined(parts: Callable[[], Iterator[bytes]], begin: int, size: int, compressed_size: int) -> np.ndarray:
-    """What decompression yields from ``begin`` on, which must be ``size`` bytes: uint8, read-only.
+    """The decompressed bytes from ``begin`` on, which must be ``size`` bytes: uint8, read-only.
 
     Parameters
     ----------
     parts : callable
-        Begins the decompression, which yields parts of at most 1 MiB.
+        Starts a decompression, which yields parts of at most 1 MiB.
     begin, size, compressed_size : int
         Numbers of bytes.
 
     Raises
     ------
     ValueError
-        If there are more or fewer, or there is not so much memory.
+        If their number is different, or there is not enough memory.
     """
     if size > _USUAL_GROWTH * compressed_size:
         _require_size(size, sum(map(len, parts())) - begin)
@@ -179,7 +180,7 @@ def _decompressed(data: bytes) -> Iterator[bytes]:
         while not member.eof:
             piece = member.unconsumed_tail
             if not piece:
-                piece = data[place : place + (_PIECE if place else _LONGEST_HEADER)]  # the header comes cheap
+                piece = data[place : place + (_PIECE if place else _LONGEST_HEADER)]  # a small piece gives the header cheaply
                 place += len(piece)
             try:
                 part = member.decompress(piece, LARGEST_PART)
@@ -188,8 +189,8 @@ def _decompressed(data: bytes) -> Iterator[bytes]:
             if part:
                 yield part
             elif not piece and not member.eof:
-                raise ValueError("is a broken gzip file: it ends before its data do")
-        zeros = _ZEROS.match(data, place - len(member.unused_data))  # tapes pad with zeros
+                raise ValueError("is a broken gzip file: it ends too early")
+        zeros = _ZEROS.match(data, place - len(member.unused_data))  # tapes are padded with zeros
         place = zeros.end() if zeros else len(data)
 
 

@@ -1,4 +1,4 @@
-"""Files as whole things: read within bounds, whoever made them, and written so that none is ever half there."""
+"""Reads untrusted files within bounds, and writes files completely or not at all."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def raw(file: Traversable) -> bytes:
     Raises
     ------
     FileNotFoundError
-        If there is none.
+        If there is no such file.
     ValueError
-        If it is something else, such as a device, whose bytes may never end.
+        If the path is not a regular file: a device, for example, may never end.
     """
     if not file.is_file() and os.path.exists(str(file)):
         raise ValueError(f"{file} is not a file")
@@ -41,13 +41,13 @@ def raw(file: Traversable) -> bytes:
 
 
 def npz_arrays(data: bytes, name: str) -> dict[str, np.ndarray]:
-    """The arrays of a NumPy archive, by name: numbers and text only, since pickled objects can run code.
+    """The arrays of a NumPy archive by name. Only numbers and text are allowed, since pickled objects can run code.
 
     Raises
     ------
     ValueError
-        If this is no such archive, or a broken one, or an array is not what its header says, or the arrays are larger than 256
-        times the archive and 1 MiB. The message starts with ``name``.
+        If this is not such an archive, it is damaged, an array does not match its header, or the arrays are larger than 256
+        times the archive plus 1 MiB. The message starts with ``name``.
     """
     announced = npz_announced(data, name)
     if sum(array.dtype.itemsize * math.prod(array.shape) for array in announced.values()) > largest(len(data)):
@@ -58,15 +58,15 @@ def npz_arrays(data: bytes, name: str) -> dict[str, np.ndarray]:
 
 
 def npz_announced(data: bytes, name: str) -> dict[str, Announced]:
-    """The arrays of a NumPy archive, by name, as their headers announce them.
+    """The arrays that the headers in a NumPy archive announce, by name.
 
     Raises
     ------
     ValueError
-        If this is no such archive, or a broken one, or it holds other things than numbers and text. The message starts with
+        If this is not such an archive, it is damaged, or it holds anything but numbers and text. The message starts with
         ``name``.
     """
-    import zipfile  # which takes a tenth of the time that NumPy does
+    import zipfile  # here, to keep the package quick to import
 
     arrays = {}
     try:
@@ -75,32 +75,32 @@ def npz_announced(data: bytes, name: str) -> dict[str, Announced]:
         for member in archive.infolist():
             key = member.filename.removesuffix(".npy")
             if key == member.filename:
-                raise ValueError(f"it holds {key}, which is no array")  # noqa: TRY301
+                raise ValueError(f"it holds {key}, which is not an array")  # noqa: TRY301
             arrays[key] = _npy_announced(archive, member, f"{name}: {key}")
-    except Exception as error:  # the parsers that a broken file can upset raise all sorts of them
+    except Exception as error:  # parsers of damaged files raise exceptions of many types
         raise ValueError(f"{name} is not a NumPy archive that can be read: {error}") from error
     return arrays
 
 
 def replace(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file whole or not at all.
+    """Write a file completely or not at all.
 
-    It is written beside its place under another name, brought to the disk, and renamed: whatever happens at whatever moment,
-    the old file is there or the new one. A process that is killed in between can leave the other name, which ends in ``.tmp``.
+    The data go to a temporary file in the same folder, which is flushed to disk and then renamed. So at any moment either the
+    old file exists or the new one. A process that is killed may leave the temporary file, whose name ends in ``.tmp``.
 
     Parameters
     ----------
     path : str or path-like
-        Where the file goes; a link is followed.
+        The file. A link is followed.
     data : bytes
-        What it shall hold.
+        The new content.
 
     Raises
     ------
     PermissionError
-        If there is a file that is read-only for its owner or for this process.
+        If the file exists and is read-only for its owner or for this process.
     OSError
-        If it can't be written, or something that is no file is in its place. What was there is unchanged.
+        If the file can't be written, or the path is something other than a file. What exists there is then unchanged.
     """
     target, mode = _place(path)
     try:
@@ -108,13 +108,13 @@ def replace(path: str | os.PathLike[str], data: bytes) -> None:
             temporary.write(data)
             temporary.flush()
             os.fsync(temporary.fileno())
-            temporary.close()  # elsewhere than on POSIX, an open file can't be renamed
+            temporary.close()  # Windows can't rename an open file
             if mode is not None:
                 os.chmod(temporary.name, stat.S_IMODE(mode))
             os.replace(temporary.name, target)
     except OSError as error:
-        raise type(error)(error.errno, f"{error.strerror}; what was there is unchanged", target) from error
-    # The new file is in its place. Not every system and folder lets its name be brought to the disk.
+        raise type(error)(error.errno, f"{error.strerror}; nothing was changed", target) from error
+    # The new file is in place. Flush its name to disk too, where the system and the folder allow it.
     with contextlib.suppress(OSError):
         folder = os.open(os.path.dirname(target), os.O_RDONLY)
         try:
@@ -124,12 +124,12 @@ def replace(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def require_writable(path: str | os.PathLike[str]) -> None:
-    """See to it that `replace` can write a file, as far as can be known before. Nothing is changed.
+    """Check in advance, as far as possible, that `replace` can write a file. Nothing is changed.
 
     Raises
     ------
     OSError
-        If it can't.
+        If the file can't be written.
     """
     target, _ = _place(path)
     try:
@@ -140,23 +140,23 @@ def require_writable(path: str | os.PathLike[str]) -> None:
 
 
 def _place(path: str | os.PathLike[str]) -> tuple[str, int | None]:
-    """Where a file goes, and the mode of the one that is there, if any; it may be replaced."""
+    """The path with links resolved, and the mode of an existing file, checked to be replaceable."""
     target = os.path.realpath(path)
     try:
         mode = os.stat(target).st_mode
     except FileNotFoundError:
         return target, None
     if not stat.S_ISREG(mode):
-        raise OSError(f"{target} is there, and not a file")
-    # A rename asks for no right to the file itself, and root has them all: so the mode counts.
+        raise OSError(f"{target} exists and is not a file")
+    # Renaming needs no permission for the target itself, and root has every permission. So the mode must be checked.
     if not mode & stat.S_IWUSR or not os.access(target, os.W_OK):
-        raise PermissionError(errno.EACCES, "The file is read-only; what was there is unchanged", target)
+        raise PermissionError(errno.EACCES, "The file is read-only; nothing was changed", target)
     return target, mode
 
 
 @contextlib.contextmanager
 def _temporary(target: str) -> Iterator[BinaryIO]:
-    """A new file beside a target, which is gone at the end, unless it has been renamed."""
+    """A new file in the target's folder, removed at the end unless it has been renamed."""
     name = f"{target}.{os.urandom(4).hex()}.tmp"
     try:
         with open(name, "xb") as file:
@@ -171,8 +171,8 @@ def _refuse_bombs(archive: zipfile.ZipFile, size: int) -> None:
         raise ValueError("its parts overlap")
     for member in archive.infolist():
         if member.compress_type not in (0, 8):  # stored, deflated
-            # of the other ways, the reader would decompress whole blocks at once, however large they get
-            raise ValueError(f"{member.filename} is compressed in a way that NumPy does not use")
+            # with other methods, the reader would decompress whole blocks at once, of any size
+            raise ValueError(f"{member.filename} is compressed by a method that NumPy does not use")
 
 
 def _npy_announced(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Announced:
@@ -181,11 +181,11 @@ def _npy_announced(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str)
         stream = io.BytesIO(file.read(_LONGEST_HEADER))
     version = np.lib.format.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"an array of the unknown format {version}")
+        raise ValueError(f"an array has the unknown format {version}")
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran_order, dtype = read_header(stream)
     if dtype.kind not in "fiubU" or dtype.hasobject or dtype.names:
-        raise ValueError(f"an array of {dtype}, but only numbers and text are allowed")
+        raise ValueError(f"an array has dtype {dtype}, but only numbers and text are allowed")
     begin, size = stream.tell(), math.prod(shape) * dtype.itemsize
     if min(shape, default=1) < 0 or begin + size != member.file_size:
         raise ValueError(f"an array announces the shape {shape} of {dtype}, but holds {member.file_size - begin} bytes")

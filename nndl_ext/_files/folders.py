@@ -1,10 +1,10 @@
-"""Folders of data sets: which files belong together, under the names that MNIST and its relatives have in circulation.
+"""Folders of data sets: finds the files of a set by the usual names of MNIST and its relatives.
 
-- ``train-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``, also with a dot before ``idx``, compressed by gzip or not;
-- ``emnist-letters-train-images-idx3-ubyte``: EMNIST says ``test``, and several of its sets may share a folder;
+- ``train-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``, also with a dot before ``idx``, with or without gzip;
+- ``emnist-letters-train-images-idx3-ubyte``: EMNIST writes ``test`` for ``t10k``, and several of its sets may share a folder;
 - ``kmnist-train-imgs.npz`` and ``k49-test-labels.npz``, each with one array.
 
-torchvision puts them into ``MNIST/raw``; the folder ``MNIST``, or the one above, will do as well.
+torchvision uses the folder ``MNIST/raw``; ``MNIST`` and the folder above it work too.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ Files = dict[Part, "Traversable"]
 
 
 def announced(path: Traversable) -> list[Announced]:
-    """Images and labels for training, and those for test, of the data set in a folder.
+    """The training images and labels, then the test images and labels, of the data set in a folder.
 
     Parameters
     ----------
     path : Traversable
-        The folder; or the folder and the beginning of the names of one set in it, as in ``folder/emnist-letters``. Without
-        that, files that are named as MNIST's own count first.
+        The folder; or the folder and the beginning of one set's file names, as in ``folder/emnist-letters``. Without this
+        beginning, files with MNIST's own names come first.
 
     Raises
     ------
     FileNotFoundError
         If there is no such set, or a part of it is missing.
     ValueError
-        If there are several sets, or a file is not what it should be.
+        If there are several sets, or a file is invalid.
     """
     name, found = _one_set(path)
     arrays = [_array(found[part]) for part in _PARTS]
@@ -51,12 +51,12 @@ def announced(path: Traversable) -> list[Announced]:
 
 
 def _one_set(path: Traversable) -> tuple[str, Files]:
-    """The beginning of the names of a set's files, and the files."""
+    """The files of the set, with the beginning of their names."""
     if not path.is_dir():
         parent, beginning = path.parent, f"{path.name}-"  # type: ignore[attr-defined]
         sets = _sets(parent) if parent.is_dir() else {}
         if beginning not in sets:
-            raise FileNotFoundError(f"{path} is neither a file nor a folder, nor do files in {parent} begin like that")
+            raise FileNotFoundError(f"{path} is neither a file nor a folder, and no data set in {parent} begins like that")
         return beginning, _complete(parent, sets[beginning])
     folders = {path: _sets(path)}
     if not folders[path]:
@@ -72,7 +72,7 @@ def _one_set(path: Traversable) -> tuple[str, Files]:
 
 
 def _sets(folder: Traversable) -> dict[str, Files]:
-    """The files of each set in a folder, by the beginning of their names. Of two that are one the shorter name counts."""
+    """The files of each set in a folder, by the beginning of their names. Of two files for one part, the shorter name wins."""
     sets: dict[str, Files] = {}
     for file in reversed(_sorted(folder)):
         match = _NAME.fullmatch(file.name)
@@ -95,7 +95,7 @@ def _complete(folder: Traversable, files: Files) -> Files:
         if (part, what) not in files:
             there = next(iter(files.values())).name
             raise FileNotFoundError(
-                f"{folder} has {there}, but lacks the {part.replace('t10k', 'test')} {what} that belong to it"
+                f"{folder} has {there}, but lacks the {part.replace('t10k', 'test')} {what} that belong with it"
             )
     return files
 
@@ -106,12 +106,12 @@ def _array(file: Traversable) -> Announced:
         return idx.announced(Content(data, str(file)))
     arrays = npz_announced(data, str(file))
     if len(arrays) != 1:
-        raise ValueError(f"{file} should hold one array, not {len(arrays)}")
+        raise ValueError(f"{file} must hold one array, not {len(arrays)}")
     return next(iter(arrays.values()))
 
 
 def _emnist(name: str, arrays: list[Announced]) -> list[Announced]:
-    """EMNIST's files hold images with rows and columns exchanged, and letters from 1 to 26: here upright, and from 0."""
+    """Transpose EMNIST's images, which are stored transposed, and count letters from 0, which are stored from 1."""
     first = 1 if name == "emnist-letters-" else 0
     return [
         _changed(array, (lambda x: x.swapaxes(1, -1)) if what == "images" else (lambda y: y.astype(np.int64) - first))

@@ -1,4 +1,4 @@
-"""IDX, the format of MNIST's own files: two zeros, the elements' type, the number of dimensions, the shape, the elements."""
+"""IDX, the format of MNIST's files: two zeros, the type of the elements, the number of dimensions, the shape, the elements."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
 def is_idx(beginning: bytes) -> bool:
-    """Whether a file that begins so is an IDX file."""
+    """Whether a file with this beginning is an IDX file."""
     return len(beginning) >= 4 and beginning[:2] == b"\0\0" and beginning[2] in _TYPES and beginning[3] > 0
 
 
 def announced(content: Content) -> Announced:
-    """The array of an IDX file, as its header announces it.
+    """The array that the header of an IDX file announces.
 
     Raises
     ------
     ValueError
-        If this is no IDX file, or it ends in its header.
+        If this is not an IDX file, or its header is incomplete.
     """
     if not is_idx(content.beginning):
         found = kind(content.beginning)

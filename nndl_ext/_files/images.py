@@ -1,4 +1,4 @@
-"""Pictures of digits from files of any common format, made what MNIST's are."""
+"""Reads pictures of digits in any common format, and makes images like MNIST's."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ except ImportError as error:
     raise ImportError("to load images, install Pillow: pip install 'nndl-ext[images]'") from error
 
 _ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
-_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")  # others run programs, or have readers that hardly anyone uses
+_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")  # Pillow's other readers run programs or are little tested
 
 _SIDE, _BOX = 28, 20
 
-# What a photograph is reduced to before it is looked at.
+# Larger images are reduced to this number of pixels on each side.
 _LARGE_ENOUGH = 400
 
-# Grey levels between ink and paper that show a digit at all.
+# The least difference between ink and paper, in grey levels, at which an image shows a digit.
 _LEAST_CONTRAST = 16
 
-# What a part of a zip may hold, or 64 times its size.
+# The largest size of a decompressed member of a zip file: this, or 64 times its compressed size.
 _LARGE_MEMBER = 2**24
 _USUAL_GROWTH = 64
 
 
 def read(path: AnyPath | Iterable[AnyPath]) -> np.ndarray:
-    """The digits as grey levels, uint8 of shape (784, n). `nndl_ext.mnist_loader.load_images` says more."""
+    """The digits as grey levels, uint8 of shape (784, n). See `nndl_ext.mnist_loader.load_images`."""
     columns = [_digit(file, name) for name, file in _files(path)]
     if not columns:
         raise ValueError(f"{path} has no images")
@@ -67,18 +67,18 @@ def _is_image(name: str) -> bool:
 
 
 def _members(data: bytes, path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """The images in a zip."""
+    """The images in a zip file."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
         members = sorted(archive.infolist(), key=lambda member: member.filename)
-    except Exception as error:  # broken archives raise all sorts of them
+    except Exception as error:  # damaged archives raise exceptions of many types
         raise ValueError(f"{path} is not a zip archive that can be read: {error}") from error
     for member in members:
         if _is_image(member.filename.rpartition("/")[2]):
             name = f"{path}/{member.filename}"
             most = max(_LARGE_MEMBER, _USUAL_GROWTH * member.compress_size)
             if member.file_size > most or member.compress_type not in (0, 8):  # stored, deflated
-                raise ValueError(f"{name} is larger than an image of its size is, or compressed in a way that few programs use")
+                raise ValueError(f"{name} is too large when decompressed, or uses a compression other than deflate")
             try:
                 content = archive.read(member)
             except Exception as error:
@@ -95,22 +95,22 @@ def _digit(file: IO[bytes], name: str) -> np.ndarray:
             grey = _grey(file)
     except UnidentifiedImageError as error:
         raise ValueError(f"{name} is not an image that can be read: it is none of {', '.join(_FORMATS)}") from error
-    except Exception as error:  # broken images raise all sorts of them
+    except Exception as error:  # damaged images raise exceptions of many types
         raise ValueError(f"{name} is not an image that can be read: {error}") from error
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     background = np.median(border)
     ink = background - grey if background > (grey.min() + grey.max()) / 2 else grey - background
     if ink.max() < _LEAST_CONTRAST:
-        raise ValueError(f"{name} shows no digit: its pixels are all alike")
+        raise ValueError(f"{name} shows no digit: all its pixels have nearly the same grey level")
     return _centred(_fitted(np.clip(ink / ink.max(), 0, 1, dtype=np.float32))).ravel()
 
 
 def _grey(file: IO[bytes]) -> np.ndarray:
-    """The grey levels of an image as it is meant to be seen: float32 of shape (rows, columns), from 0 to 255."""
+    """The grey levels of an image, upright and on white: float32 of shape (rows, columns), from 0 to 255."""
     image: Image.Image = Image.open(file, formats=_FORMATS)
     image.draft("L", (_LARGE_ENOUGH, _LARGE_ENOUGH))
     image = ImageOps.exif_transpose(image)
-    if image.mode.startswith(("I", "F")):  # which Pillow would cut off at 255
+    if image.mode.startswith(("I", "F")):  # Pillow would clip these modes at 255
         levels = np.asarray(image, np.float32)
         low, high = levels.min(), levels.max()
         if not np.isfinite([low, high]).all():
@@ -126,18 +126,18 @@ def _grey(file: IO[bytes]) -> np.ndarray:
 
 
 def _fitted(ink: np.ndarray) -> np.ndarray:
-    """The digit alone, scaled to 20 pixels in width or height. Half of what separates ink from paper is an edge of a stroke."""
+    """The digit without its margin, scaled to 20 pixels in width or height. Ink below half the threshold is removed."""
     least = _threshold(ink)
     rows, columns = (np.flatnonzero((ink >= least).any(axis=axis)) for axis in (1, 0))
     box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     box = np.where(box < least / 2, np.float32(0), box)
     height, width = (max(1, round(_BOX * side / max(box.shape))) for side in box.shape)
     digit = np.asarray(Image.fromarray(box).resize((width, height), Image.Resampling.BILINEAR))
-    return digit / digit.max()  # thin strokes would be grey
+    return digit / digit.max()  # otherwise thin strokes would be grey
 
 
 def _threshold(ink: np.ndarray) -> float:
-    """Otsu's threshold: it parts the values, from 0 to 1, so that the means of the parts lie as far apart as they can."""
+    """Otsu's threshold: it splits the values, from 0 to 1, into two parts with the largest variance between them."""
     counts, edges = np.histogram(ink, 256, (0, 1))
     values = (edges[:-1] + edges[1:]) / 2
     below, sums = np.cumsum(counts), np.cumsum(counts * values)
@@ -149,7 +149,7 @@ def _threshold(ink: np.ndarray) -> float:
 
 
 def _centred(digit: np.ndarray) -> np.ndarray:
-    """The digit in an image of 28 x 28 grey levels, its centre of mass in the middle as far as there is room."""
+    """The digit in an image of 28 x 28 grey levels, with its centre of mass as near to the middle as the digit fits."""
     image = np.zeros((_SIDE, _SIDE), np.uint8)
     places = []
     for axis, size in enumerate(digit.shape):

@@ -1,4 +1,4 @@
-"""What a file looks like, for the message that says why it is not read."""
+"""Recognises the kind of a file, for the message that says why it can't be read."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SIGNATURES = {
     b"BZh": "a file compressed by bzip2",
     b"\xfd7zXZ": "a file compressed by xz",
     b"\x1f\x8b": "a gzip file within a gzip file",
-    b"version https://git-lfs": "a pointer of Git LFS, not the file that it stands for",
+    b"version https://git-lfs": "a Git LFS pointer instead of the file itself",
 }
 
 
 def kind(beginning: bytes) -> str | None:
-    """What a file is, by its first bytes, or None if that can't be said."""
+    """The kind of a file by its first bytes, or None if it is unknown."""
     if not beginning:
         return "an empty file"
     for signature, name in _SIGNATURES.items():

@@ -1,4 +1,4 @@
-"""Pickles of arrays, such as the book's ``mnist.pkl.gz``, read without running anything that stands in them."""
+"""Reads pickles of arrays, such as the book's ``mnist.pkl.gz``, without running any code in them."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from nndl_ext._files.contents import Announced, Content, largest
 
 
 def announced(content: Content) -> list[Announced]:
-    """Images and labels for training, for validation and for test, as the book's pickle or ``expand_mnist.py`` have them.
+    """Images and labels for training, validation and test, from a pickle like the book's or that of ``expand_mnist.py``.
 
-    Images are an array or a list of arrays of one shape, labels an array or a list of integers.
+    Images are an array or a list of arrays of the same shape. Labels are an array or a list of integers.
 
     Raises
     ------
     ValueError
-        If the file is no pickle, or broken, or holds or does other things.
+        If the file is not a pickle, is damaged, or holds or does anything else.
     """
     names = [f"{part} {what}" for part in ("training", "validation", "test") for what in ("images", "labels")]
     try:
         arrays = _ArrayUnpickler(content).arrays()
     except (pickle.UnpicklingError, ValueError) as error:
         raise ValueError(f"{content.name} is not the book's pickle: {error}") from error
-    except Exception as error:  # what broken files can upset raises all sorts of them
-        raise ValueError(f"{content.name} is not the book's pickle: it is broken, or no pickle at all") from error
+    except Exception as error:  # damaged files raise exceptions of many types
+        raise ValueError(f"{content.name} is not the book's pickle: it is damaged, or not a pickle at all") from error
     return [
         Announced(f"{content.name}: {name}", array.shape, array.dtype, array.view)
         for name, array in zip(names, arrays, strict=True)
@@ -36,7 +36,7 @@ def announced(content: Content) -> list[Announced]:
 
 
 class _PickledDtype:
-    """A dtype on its way out of a pickle: a type code, and then a state that tells the byte order."""
+    """A dtype in a pickle: a type code, then a state that gives the byte order."""
 
     def __init__(self, code: str, *_: object) -> None:
         if code not in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"):
@@ -48,7 +48,7 @@ class _PickledDtype:
 
 
 class _PickledArray:
-    """An array on its way out of a pickle. Old protocols spell its bytes as text, which stays what it is until it is needed."""
+    """An array in a pickle. Old protocols store its bytes as text, which is converted when it is needed."""
 
     __slots__ = ("data", "dtype", "order", "shape")
 
@@ -61,7 +61,7 @@ class _PickledArray:
     def set_state(self, state: tuple[Any, ...]) -> None:
         _, self.shape, dtype, fortran_order, self.data = state
         if not isinstance(self.data, (bytes, str)):
-            raise pickle.UnpicklingError(f"it has {type(self.data).__name__} for the bytes of an array")
+            raise pickle.UnpicklingError(f"it has {type(self.data).__name__} in place of an array's bytes")
         self.dtype = dtype.dtype
         self.order = "F" if fortran_order else "C"
 
@@ -77,16 +77,16 @@ def _from_buffer(data: bytes, dtype: _PickledDtype, shape: tuple[int, ...], orde
 
 
 def _scalar(dtype: _PickledDtype, data: bytes | str) -> Any:
-    """A NumPy number as a number of Python."""
+    """A NumPy scalar as a Python number."""
     return _from_buffer(data, dtype, (), "C").array().item()  # type: ignore[arg-type]
 
 
 def _no_bytes() -> bytes:
-    """How old protocols spell that."""
+    """The empty bytes of old protocols, which call ``bytes()``."""
     return b""
 
 
-# All that a pickle of arrays names, and what it gets instead, but for _codecs.encode.
+# The names that a pickle of arrays may refer to, with what they get instead. _codecs.encode is handled separately.
 _STAND_INS = {
     "numpy.ndarray": None,
     "numpy.dtype": _PickledDtype,
@@ -98,8 +98,9 @@ _STAND_INS = {
 
 _PIECE = 2**16
 
-# What pickles of arrays, numbers and lists do, in any protocol. Other steps are refused, as some make a large object out of one
-# byte. These are counted, as some take some tens of bytes; the book's list of images, compressed, has six bytes a step.
+# The steps of pickles of arrays, numbers and lists, in any protocol. Other steps are refused, because some build a large object
+# from one byte. The allowed steps are counted, because each may take tens of bytes of memory; the compressed list of images of
+# the book has six bytes per step.
 _STEPS_ALWAYS_ALLOWED = 10_000
 _BYTES_PER_STEP = 4
 _STEPS = (
@@ -121,36 +122,36 @@ def _counted(load: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 def _refused(_unpickler: Any) -> None:
-    raise pickle.UnpicklingError("it does other things than build arrays")
+    raise pickle.UnpicklingError("it does more than build arrays")
 
 
 class _ArrayUnpickler(pickle._Unpickler):
-    """Builds arrays, numbers, tuples and lists and nothing else, and the arrays with our own hands.
+    """Builds arrays, numbers, tuples and lists, and nothing else. Arrays are built by our own code.
 
-    It is the unpickler in Python, which takes no more memory than the file's size justifies: the compiled one makes room for as
-    many things to remember as the file says there are.
+    The base class is Python's unpickler in pure Python, whose memory is proportional to the file. The compiled one allocates a
+    memo of any size that the file announces.
     """
 
     def __init__(self, content: Content) -> None:
         self._stream = content.stream()
         super().__init__(self._stream, encoding="latin1")
         self._steps_left = _STEPS_ALWAYS_ALLOWED + len(content) // _BYTES_PER_STEP
-        # Bytes that a pickle remembers can be used again and again. For each purpose, each byte counts.
+        # A pickle can use remembered bytes again and again. So every use is counted, separately for each purpose.
         self._room = dict.fromkeys(("text", "arrays", "lists"), largest(len(content)) if content.compressed else len(content))
 
     def arrays(self: Any) -> list[np.ndarray]:
-        """Images and labels three times."""
+        """Three pairs of images and labels."""
         loaded = self.load()
-        self.memo.clear()  # which may hold everything twice
+        self.memo.clear()  # it may hold a copy of everything
         while self._stream.read(_PIECE):
-            pass  # the checksum of what was compressed comes last
+            pass  # reading to the end checks gzip's checksum
         pairs = [pair for pair in loaded if isinstance(pair, (tuple, list)) and len(pair) == 2]
         if len(pairs) != 3 or len(loaded) != 3:
             raise pickle.UnpicklingError("it must hold three pairs of images and labels")
         return [self._array(values) for pair in pairs for values in pair]
 
     def _array(self, values: Any) -> np.ndarray:
-        """The array that an array, a list of arrays or a list of integers stands for, read-only."""
+        """An array, a list of arrays or a list of integers as one read-only array."""
         if isinstance(values, _PickledArray):
             return values.array()
         if not isinstance(values, (list, tuple)):
@@ -158,7 +159,7 @@ class _ArrayUnpickler(pickle._Unpickler):
         if all(isinstance(value, int) for value in values):
             return np.array(values, np.int64)
         if not all(isinstance(value, _PickledArray) for value in values):
-            raise pickle.UnpicklingError("it has a list of other things than arrays or integers")
+            raise pickle.UnpicklingError("it has a list of something other than arrays or integers")
         self._take_room("lists", sum(len(value.data) for value in values))
         first = values[0].array()
         array = np.empty((len(values), *first.shape), first.dtype)
@@ -179,25 +180,25 @@ class _ArrayUnpickler(pickle._Unpickler):
     def _take_room(self, purpose: str, size: int) -> None:
         self._room[purpose] -= size
         if self._room[purpose] < 0:
-            raise pickle.UnpicklingError("it makes more bytes than it has")
+            raise pickle.UnpicklingError("it builds more data than it contains")
 
     def _load_build(self: Any) -> None:
         state, instance = self.stack.pop(), self.stack[-1]
         if not isinstance(instance, (_PickledArray, _PickledDtype)):
-            raise pickle.UnpicklingError(f"it gives {type(instance).__name__} a state")
+            raise pickle.UnpicklingError(f"it sets the state of a {type(instance).__name__}")
         instance.set_state(state)
         if isinstance(instance, _PickledArray):
             self._take_room("arrays", len(instance.data))
 
     def _encode(self, text: str, encoding: str) -> bytes:
-        """Old protocols spell bytes as text."""
+        """Convert text to bytes for old protocols, which store bytes as text."""
         if encoding != "latin1":
             raise pickle.UnpicklingError(f"it asks for the codec {encoding!r}")
         self._take_room("text", len(text))
         return text.encode("latin1")
 
     def _load_bytearray8(self: Any) -> None:
-        """As bytes, since nobody writes to them. Unlike the original, this asks for no memory before the bytes are there."""
+        """Load bytes, which need not be writable. Unlike the original, this allocates no memory before it has read them."""
         (size,) = struct.unpack("<Q", self.read(8))
         self.append(self.read(size))
 

@@ -1,4 +1,4 @@
-"""Images and labels, whatever file they come from: checked against each other before memory is spent, and in one form."""
+"""Images and labels from any file: checked against each other before they take memory, and brought into one form."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from nndl_ext._files.contents import Announced
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
-# The book's split: of the 60,000 training images the last 10,000 are for validation.
+# The book uses the last 10,000 of the 60,000 training images for validation.
 _VALIDATION_PART = 6
 
-# Each class takes an element of every desired output: without a limit, one label could ask for any amount of memory. A set has
-# at most this many classes, or one for each pixel.
+# Every desired output has one element per class, so without a limit a single label could demand any amount of memory. The limit
+# is this number of classes or the number of pixels, whichever is larger.
 _MOST_CLASSES = 10
 
 _TOO_MANY_PIXELS = 2**31
 
-# Rows that are looked at together.
+# Rows processed at once.
 _BLOCK = 4096
 
 
@@ -30,21 +30,19 @@ def three_pairs(announced: Sequence[Announced]) -> tuple[Arrays, Arrays, Arrays]
     Parameters
     ----------
     announced : sequence of Announced
-        Images and labels for training, those for validation, unless they are to be the last sixth of the former, and those for
-        test. Images of shape (n, ...): integers or floats from 0 to 255, which are grey levels, or floats from 0 to 1;
-        integers of which none is above 1 are black and white. Labels of shape (n,) or (n, 1), or unit vectors of shape
-        (n, classes).
+        Images and labels for training, for validation (optional: by default the last sixth of the training data), and for test.
+        Images have shape (n, ...): grey levels from 0 to 255 as integers or floats, or floats from 0 to 1. If all integers are
+        0 or 1, they stand for black and white. Labels have shape (n,) or (n, 1), or are unit vectors of shape (n, classes).
 
     Returns
     -------
     training, validation, test : tuple of numpy.ndarray
-        Images of shape (n, pixels): grey levels, uint8, where all are whole, otherwise float32, from 0 to 1. Labels of
-        shape (n,), int64.
+        Images of shape (n, pixels): uint8 grey levels if all are whole, else float32 from 0 to 1. Labels: int64 of shape (n,).
 
     Raises
     ------
     ValueError
-        If images and labels are not what they should be, or of different number; or images are not all of one shape.
+        If images or labels are invalid, their numbers differ, or images have different shapes.
     """
     images, labels = announced[::2], announced[1::2]
     for x, y in zip(images, labels, strict=True):
@@ -53,16 +51,16 @@ def three_pairs(announced: Sequence[Announced]) -> tuple[Arrays, Arrays, Arrays]
         if not y.shape or y.dtype.kind not in "fiub":
             raise ValueError(f"{y.name} must hold labels, of shape (n,), not {y.dtype} of shape {y.shape}")
         if x.shape[0] != y.shape[0]:
-            raise ValueError(f"{x.name} announces {x.shape[0]} images, but {y.name} {y.shape[0]} labels")
+            raise ValueError(f"{x.name} announces {x.shape[0]} images, but {y.name} announces {y.shape[0]} labels")
         if x.shape[1:] != images[0].shape[1:]:
             raise ValueError(f"{x.name} has images of shape {x.shape[1:]}, but {images[0].name} of {images[0].shape[1:]}")
     pixels = math.prod(images[0].shape[1:])
     if not 0 < pixels < _TOO_MANY_PIXELS:
         raise ValueError(f"{images[0].name} has images of {pixels} pixels")
-    digits = [_labels(y, pixels) for y in labels]  # which are small, and read first
+    digits = [_labels(y, pixels) for y in labels]  # first, because they are small
     inputs = _inputs([x.name for x in images], [x.read().reshape(x.shape[0], pixels) for x in images])
     for array in (*inputs, *digits):
-        array.flags.writeable = False  # so that a data set needs no copy
+        array.flags.writeable = False  # a Dataset does not copy read-only arrays
     training, *others = zip(inputs, digits, strict=True)
     if len(others) == 1:
         cut = len(training[0]) - len(training[0]) // _VALIDATION_PART
@@ -90,7 +88,7 @@ def _labels(announced: Announced, pixels: int) -> np.ndarray:
 
 
 def _inputs(names: list[str], arrays: list[np.ndarray]) -> list[np.ndarray]:
-    """The images as grey levels of type uint8, or as float32 from 0 to 1."""
+    """The images as uint8 grey levels or as float32 from 0 to 1."""
     ranges = [(float(x.min(initial=0)), float(x.max(initial=0))) for x in arrays]
     for name, (least, most) in zip(names, ranges, strict=True):
         if not 0 <= least <= most <= 255:  # NaN fails this too
@@ -104,7 +102,7 @@ def _inputs(names: list[str], arrays: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _as_levels(x: np.ndarray, factor: int) -> np.ndarray:
-    """The pixels times the factor as grey levels if all are whole, so that nothing is lost, else divided by 256 in all."""
+    """The pixels times ``factor`` as uint8 if all products are whole, else the products / 256 as float32."""
     levels = np.empty(x.shape, np.uint8)
     for begin in range(0, len(x), _BLOCK):
         block = x[begin : begin + _BLOCK].astype(np.float32) * np.float32(factor)

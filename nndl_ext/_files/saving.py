@@ -1,15 +1,21 @@
-"""Saved networks: what stands in their files.
+"""Saved networks: the formats of their files.
 
-A file whose name ends in ``.json`` is that of the book's ``network2.py``: an object with ``sizes``, ``weights``, ``biases`` and
-``cost``. It holds neither the state of a generator nor a dtype: each number is spelled so that float64 reads its bits again.
+A file whose name ends in ``.json`` has the format of the book's ``network2.py``: an object with ``sizes``, ``weights``,
+``biases`` and ``cost``. It stores neither a generator's state nor a dtype. Its numbers have enough digits to restore every bit
+of a float64.
 
-Any other is a NumPy archive (``.npz``) without pickles: ``nndl_ext`` is the version of this format; ``neuron`` is ``sigmoid``
-or ``perceptron``, or ``chosen`` in a network of chapter 2 or 3; ``sizes`` are those of the layers; ``biases_0``, ``weights_0``
-and so on are the network's arrays, in its dtype; ``generator`` is the state of the network's own generator, if it has one, as
-``random.Random.getstate`` gives it. Where neurons are chosen, ``settings`` is JSON: ``activations`` for each layer after the
-first, ``cost``, ``dropout`` for each hidden layer, ``regularization``, ``optimizer`` with its hyper-parameters, and its
-``powers``; and ``moments`` has a row of as many numbers as the network has parameters for each moment. Further arrays are notes
-of a program, which `nndl_ext.load` passes over.
+Any other file is a NumPy archive (``.npz``) without pickles. Its arrays are:
+
+- ``nndl_ext``: the version of this format;
+- ``neuron``: ``sigmoid`` or ``perceptron``, or ``chosen`` for a network of chapters 2 and 3;
+- ``sizes``: the number of neurons in each layer;
+- ``biases_0``, ``weights_0`` and so on: the network's arrays, in its dtype;
+- ``generator``: the state of the network's own generator, if it has one, from ``random.Random.getstate``;
+- ``settings``, with ``chosen`` only: JSON with the ``activations`` of the layers after the first, ``cost``, the ``dropout`` of
+  each hidden layer, ``regularization``, ``optimizer`` with its hyper-parameters, and its ``powers``;
+- ``moments``, with ``chosen`` only: for each moment a row with a number for each parameter of the network.
+
+Further arrays are a program's notes. `nndl_ext.load` ignores them.
 """
 
 from __future__ import annotations
@@ -38,17 +44,17 @@ class Saved(NamedTuple):
     sizes : list of int
         The number of neurons of each layer.
     biases, weights : list of numpy.ndarray
-        Finite numbers, one array for each layer after the first, all of one dtype.
+        Finite numbers, one array for each layer after the first, all of the same dtype.
     neuron : str
-        The kind of neurons: sigmoid, perceptron or chosen.
+        The kind of neurons: "sigmoid", "perceptron" or "chosen".
     generator : tuple of int or None
         The 625 numbers of the state of the network's own generator.
     notes : dict
-        Arrays of numbers or text by name: what a program has to remember beside the network.
+        Arrays of numbers or text by name, stored by a program beside the network.
     settings : dict
-        Those of chosen neurons, checked no further than that they are a dict. Else ``cost``, if it is known.
+        For "chosen", the settings: any dict, not checked further. Else ``cost``, if it is known.
     moments : numpy.ndarray
-        What the optimiser remembers: shape (number of moments, number of parameters).
+        The optimiser's state: shape (number of moments, number of parameters).
     """
 
     sizes: list[int]
@@ -62,14 +68,14 @@ class Saved(NamedTuple):
 
 
 def write(path: str | PathLike[str], saved: Saved) -> None:
-    """Write a file whole or not at all: JSON if its name ends in ``.json``, in whatever case, else an archive.
+    """Write a file, completely or not at all: JSON if its name ends in ``.json``, in any case, else an archive.
 
     Raises
     ------
     OSError
-        If it can't be written. What was there is unchanged.
+        If it can't be written. An existing file is then unchanged.
     ValueError
-        If a number is infinite or NaN, or what is to be saved is more than JSON holds.
+        If a number is infinite or NaN, or the JSON format can't hold the content.
     """
     for name in ("biases", "weights"):
         for layer, array in enumerate(getattr(saved, name)):
@@ -78,7 +84,7 @@ def write(path: str | PathLike[str], saved: Saved) -> None:
 
 
 def _archive(saved: Saved) -> bytes:
-    import json  # this takes long
+    import json  # here, to keep the package quick to import
 
     arrays: dict[str, Any] = {"nndl_ext": VERSION, "neuron": saved.neuron, "sizes": saved.sizes}
     for name in ("biases", "weights"):
@@ -94,14 +100,14 @@ def _archive(saved: Saved) -> bytes:
 
 
 def _json(path: str | PathLike[str], saved: Saved) -> bytes:
-    """What the book's ``network2.load`` reads."""
+    """The JSON that the book's ``network2.load`` reads."""
     import json
 
     others = " and ".join(sorted({*saved.settings.get("activations", [saved.neuron])} - {"sigmoid"}))
     if others:
         raise ValueError(f"{path} would be read as a network of sigmoid neurons: save one of {others} neurons as .npz")
     if saved.notes:
-        raise ValueError(f"{path} could hold the network, but not {' and '.join(saved.notes)} beside it: save it as .npz")
+        raise ValueError(f"{path} can hold the network, but not {' and '.join(saved.notes)} beside it: save it as .npz")
     content = {
         "sizes": saved.sizes,
         "weights": [array.tolist() for array in saved.weights],
@@ -112,16 +118,16 @@ def _json(path: str | PathLike[str], saved: Saved) -> bytes:
 
 
 def read(path: str | PathLike[str]) -> Saved:
-    """Read a file that `write` or the book's ``network2.py`` has written.
+    """Read a file written by `write` or the book's ``network2.py``.
 
     Raises
     ------
     FileNotFoundError
-        If there is none.
+        If there is no such file.
     ValueError
-        If it is another file, or a broken one, or of a later version of the format.
+        If the file does not hold a network, is damaged, or has a later version of the format.
     """
-    from pathlib import Path  # this takes long, as json does
+    from pathlib import Path  # here, to keep the package quick to import
 
     data = disk.raw(Path(path))
     try:
@@ -137,28 +143,28 @@ def _from_archive(arrays: dict[str, np.ndarray]) -> Saved:
         raise ValueError("the archive does not come from nndl-ext")
     version = arrays.pop("nndl_ext")
     if version.shape or version != VERSION:
-        raise ValueError(f"it is of version {version} of the format, and this nndl-ext reads version {VERSION}")
+        raise ValueError(f"it has version {version} of the format, but this nndl-ext reads version {VERSION}")
     neuron, given_sizes, generator = str(arrays.pop("neuron")), arrays.pop("sizes"), arrays.pop("generator", None)
     if given_sizes.size > len(arrays):
         raise ValueError(f"it has {len(arrays)} arrays for {given_sizes.size} layers")
     sizes = layer_sizes(given_sizes)
     if neuron not in ("sigmoid", "perceptron", "chosen"):
-        raise ValueError(f"it is of {neuron} neurons")
+        raise ValueError(f"its neurons must be sigmoid, perceptron or chosen, not {neuron}")
     settings, moments = {"cost": "QuadraticCost"}, np.empty((0, 0))
     if neuron == "chosen":
         settings, moments = json.loads(str(arrays.pop("settings"))), arrays.pop("moments")
         if not isinstance(settings, dict):
-            raise ValueError("its settings are none")
+            raise ValueError("its settings are not a JSON object")
     if generator is not None and (
         generator.shape != (625,) or generator.dtype.newbyteorder("=") != np.uint32 or generator[-1] > 624
     ):
-        raise ValueError("the generator's state is none")
+        raise ValueError("the generator's state is invalid")
     given = [[arrays.pop(f"{name}_{layer}") for layer in range(len(sizes) - 1)] for name in ("biases", "weights")]
     unused = [name for name in arrays if name.startswith(("biases_", "weights_"))]
     if unused:
-        raise ValueError(f"it has {', '.join(unused)} beside those of {len(sizes)} layers")
+        raise ValueError(f"it has {', '.join(unused)} besides the arrays of {len(sizes)} layers")
     if len({real_dtype(array.dtype.newbyteorder("=")) for array in given[0] + given[1]}) != 1:
-        raise ValueError("its arrays are of different dtypes")
+        raise ValueError("its arrays have different dtypes")
     state = None if generator is None else tuple(generator.tolist())
     return Saved(sizes, *_checked(sizes, *given), neuron, state, arrays, settings, moments)
 
@@ -176,7 +182,7 @@ def _from_json(data: bytes) -> Saved:
 
 
 def _checked(sizes: list[int], biases: list[Any], weights: list[Any]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The arrays, finite and of the shapes that the sizes ask for."""
+    """The arrays, checked to be finite and to have the shapes that the sizes require."""
     if not len(biases) == len(weights) == len(sizes) - 1:
         raise ValueError(f"it has {len(biases)} biases and {len(weights)} weights for {len(sizes)} layers")
     for i, (inputs, neurons) in enumerate(pairwise(sizes)):
