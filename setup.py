@@ -1,4 +1,4 @@
-"""The list of extension modules; everything else about the build stands in pyproject.toml."""
+"""Builds the extension modules. Everything else about the build is in pyproject.toml."""
 
 import os
 import shutil
@@ -14,10 +14,10 @@ from setuptools.command.build_ext import build_ext
 VARIANTS = ["baseline", "x86_64_v3", "x86_64_v4"]
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
-# No option here may change a result: no part of -ffast-math that does, and no contraction but the fma that is written out.
-# GCC's -O3 unrolls loops before it vectorises them, and its copies of small arrays by memcpy go around the registers; without
-# -fgcse-las and -fgcse-sm the sums of a product go through the stack on their way to and from the registers. Clang keeps them
-# in registers only if it has unrolled the loops over them (older ones than 16 do so badly).
+# No option may change a result: no part of -ffast-math that does so, and no contraction except the written-out fma. GCC gets
+# -O2 with chosen options, because -O3 unrolls loops before it vectorises them. Without -fno-tree-loop-distribute-patterns, GCC
+# copies small arrays by memcpy instead of in registers; without -fgcse-las and -fgcse-sm, the sums of a product go through the
+# stack. Clang keeps sums in registers only if it unrolls the loops over them (before version 16, it does this badly).
 GCC_AND_CLANG = ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 INLINE = "inline __attribute__((always_inline))"
 CLANG = ["-O3", "-mllvm", "-unroll-threshold=1000", *GCC_AND_CLANG]
@@ -39,7 +39,7 @@ OPTIONS = {
     },
 }
 
-# By setuptools' name of the platform. Clang's own choice for 32-bit processors is x87 arithmetic, which rounds twice.
+# By setuptools' name for the platform. Clang's default for 32-bit processors is x87 arithmetic, which rounds twice.
 CLANG_CL_TARGETS = {
     "win32": ["--target=i686-pc-windows-msvc", "/arch:SSE2"],
     "win-amd64": ["--target=x86_64-pc-windows-msvc"],
@@ -55,7 +55,7 @@ DIRECTIVES = {
     "freethreading_compatible": True,
 }
 
-# Builds that find errors of memory and of threads, named by NNDL_EXT_BUILD; tools/sanitize.sh runs the tests on them.
+# Builds that detect memory errors and data races, chosen by NNDL_EXT_BUILD. tools/sanitize.sh runs the tests on them.
 TEST_BUILDS = {
     "checked": {"directives": {"boundscheck": True, "initializedcheck": True}, "options": []},
     "asan": {"directives": {}, "options": ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]},
@@ -69,17 +69,17 @@ if TEST_BUILD:
 
 
 def compiler_and_target(compiler, platform):
-    """The key of OPTIONS for a setuptools compiler, and whether it compiles for x86-64, whatever it runs on."""
+    """The key of OPTIONS for a setuptools compiler, and whether it compiles for x86-64."""
     if compiler.compiler_type == "msvc":
         return ("clang-cl" if "clang" in compiler.cc else "msvc"), platform == "win-amd64"
     command = [*compiler.compiler_so, "-dM", "-E", "-x", "c", os.devnull]
     macros = subprocess.run(command, capture_output=True).stdout
-    # Apple's Clang names no macros where it compiles for two processors at once.
+    # Apple's Clang prints no macros when it compiles for two architectures at once.
     return ("gcc" if macros and b"__clang__" not in macros else "clang"), b"__x86_64__" in macros
 
 
 def use_clang_cl(compiler, platform):
-    """Compile by clang-cl, unless CC names another compiler or there is none: MSVC is not known to vectorise fma."""
+    """Use clang-cl, unless it is missing or CC names another compiler. MSVC is not known to vectorise fma."""
     if not compiler.initialized:
         compiler.initialize(platform)
     cc = shutil.which(os.environ.get("CC", "clang-cl"))
@@ -89,7 +89,7 @@ def use_clang_cl(compiler, platform):
 
 
 class BuildExt(build_ext):
-    """Adds the compiler's own options, and leaves out variants of other processors, once it is known which compiler it is."""
+    """Adds the options for the compiler, once that is known, and drops the variants for other processors."""
 
     def build_extensions(self):
         if self.compiler.compiler_type == "msvc":
@@ -105,18 +105,18 @@ class BuildExt(build_ext):
             if TEST_BUILD:
                 ext.extra_compile_args = [*ext.extra_compile_args, *TEST_BUILDS[TEST_BUILD]["options"]]
                 ext.extra_link_args = [*ext.extra_link_args, *TEST_BUILDS[TEST_BUILD]["options"]]
-            # The C file goes to a folder of its own, since the variants share a source.
+            # The variants share a source, so each needs its own folder for the C file.
             (compiled,) = cythonize(ext, build_dir=os.path.join(self.build_temp, variant), compiler_directives=DIRECTIVES)
             ext.sources = compiled.sources
         super().build_extensions()
 
 
 def extension(module, source):
-    """A module of the package."""
+    """An extension module of the package."""
     return Extension(
         f"nndl_ext._kernels.{module}",
         [f"src_cython/{source}"],
-        libraries=[] if os.name == "nt" else ["m"],  # baseline calls its fma
+        libraries=[] if os.name == "nt" else ["m"],  # baseline calls libm's fma
         define_macros=[] if FREE_THREADED else [("Py_LIMITED_API", "0x030B0000")],
         py_limited_api=not FREE_THREADED,
     )
@@ -124,7 +124,7 @@ def extension(module, source):
 
 SOURCES = {"cpu": "cpu.pyx", "pairs": "pairs.pyx", **dict.fromkeys(VARIANTS, "kernels.pyx")}
 
-# A build leaves nothing in the source tree but what an editable install or an sdist is made of.
+# Build in a temporary folder, so that only an editable install or an sdist leaves files in the source tree.
 with tempfile.TemporaryDirectory() as elsewhere:
     options = {"build": {"build_base": elsewhere}}
     if "sdist" not in sys.argv:

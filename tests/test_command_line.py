@@ -375,7 +375,7 @@ def test_kills_lose_nothing():
     script = Path(__file__).parent.parent / "tools" / "kill.py"
     result = subprocess.run([sys.executable, script, "6"], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "0 of them with other bits than an undisturbed one" in result.stdout
+    assert "the bits of 0 differ from those of an undisturbed one" in result.stdout
 
 
 def test_info(capsys):

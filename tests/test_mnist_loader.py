@@ -200,7 +200,7 @@ NOT_DATA = {
     b"5,0,0,0,0,128,254\n0,0,0,0,255,0,0\n": "a table in CSV",
     b"\x89PNG\r\n\x1a\n": "a PNG image",
     b"\x93NUMPY\1\0": "a single NumPy array",
-    b"version https://git-lfs.github.com/spec/v1\noid sha256:0": "a pointer of Git LFS",
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:0": "a Git LFS pointer",
     gzip.compress(b"\0\0\x08\1\0\0\0\0"): "a gzip file within a gzip file",
 }
 

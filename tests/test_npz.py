@@ -86,7 +86,7 @@ def test_labels_in_any_form(tmp_path, small, change):
         (lambda y: np.eye(10)[y] + np.eye(10)[0], "labels or unit vectors, one for each image, not vectors of shape"),
         (lambda y: np.eye(10)[y] / 2, "labels or unit vectors"),
         (lambda y: y.astype(str), "must hold labels"),
-        (lambda y: y[:-1], r"x_train announces 60 images, but .*y_train 59 labels"),
+        (lambda y: y[:-1], r"x_train announces 60 images, but .*y_train announces 59 labels"),
     ],
     ids=["halves", "NaN", "several classes", "probabilities", "text", "too few"],
 )

@@ -1,6 +1,6 @@
-"""The kernels' exp, sigmoid, tanh and softplus at every float32, and these and log at many float64.
+"""Checks the kernels' exp, sigmoid, tanh and softplus for every float32, and these and log for many float64.
 
-Errors must be at most 2 units in the last place. On one core this takes about ten minutes.
+Errors must be at most 2 units in the last place. This takes about ten minutes on one core.
 
     python tools/check_arithmetic.py
 """
@@ -30,7 +30,7 @@ def value(name, x):
 
 
 def largest_error(name, x, longer):
-    """In units in the last place of the exact result, which a longer format gives. What is too small to be normal may be 0."""
+    """The largest error in units in the last place, against a longer format. Subnormal results may be 0."""
     given = value(name, x)
     with np.errstate(all="ignore"):
         exact = EXACT[name](x.astype(longer))

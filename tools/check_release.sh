@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What can be checked of a release on one Linux machine: sdist and wheel are built in isolation, inspected, and tested as a user gets
-# them, with each Python from 3.11 that is found here; so is a build by Clang. The workflows are validated, and what cibuildwheel will
-# build is compared with tools/wheels.txt. Takes ten minutes on one busy core. Writes to build/release.
+# Checks everything about a release that one Linux machine can check. It validates the workflows, compares cibuildwheel's list
+# of wheels with tools/wheels.txt, builds and inspects sdist and wheel, tests the wheel on each Python from 3.11 on that it
+# finds, and tests a build by Clang. Takes ten minutes on one busy core. Writes to build/release.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,7 +20,7 @@ check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.ym
 check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 zizmor --offline --no-progress .github
 
-heading 'What cibuildwheel will build, against tools/wheels.txt'
+heading 'The wheels that cibuildwheel will build, compared with tools/wheels.txt'
 grep -v '^#' tools/wheels.txt | cut -d' ' -f1,2 | sort -u | while read -r platform processor; do
     diff <(grep "^$platform $processor " tools/wheels.txt | tr -s ' ' '\n' | grep -- - | sort) \
         <(cibuildwheel --print-build-identifiers --platform "$platform" --archs "$processor" | sort)
@@ -28,12 +28,12 @@ grep -v '^#' tools/wheels.txt | cut -d' ' -f1,2 | sort -u | while read -r platfo
 done
 echo 'as listed'
 
-heading 'sdist, and the wheel from it'
+heading 'The sdist, and the wheel built from it'
 python -m build -q --outdir "$folder/dist"
 twine check --strict "$folder"/dist/*
 wheel=$(echo "$folder"/dist/*.whl)
 check-wheel-contents "$wheel"
-# The package is what stands in the repository and the modules, no less and no more.
+# The wheel must contain exactly the files of the repository's package and the extension modules.
 diff <({ git ls-files nndl_ext && printf 'nndl_ext/_kernels/%s.abi3.so\n' baseline cpu pairs x86_64_v3 x86_64_v4; } | LC_ALL=C sort) \
     <(python -m zipfile -l "$wheel" | grep -o '^nndl_ext/[^ ]*' | LC_ALL=C sort)
 python -m zipfile -l "$wheel" | grep -o 'dist-info/licenses/[^ ]*'

@@ -1,4 +1,4 @@
-"""Whether every link inside the built documentation leads somewhere, and no page asks another site for anything.
+"""Checks that every link inside the built documentation has a target, and that no page fetches anything from another site.
 
 ``python tools/check_site.py docs/_build/html``
 """
@@ -9,13 +9,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-# What a browser fetches by itself; a link may lead to another site.
+# What a browser fetches by itself. Ordinary links may lead to other sites.
 _FETCHED = {("img", "src"), ("script", "src"), ("iframe", "src"), ("source", "src"), ("link", "href"), ("video", "src")}
 _NOT_FETCHED = {"canonical", "next", "prev", "search", "index", "genindex", "author", "copyright"}
 
 
 class Page(HTMLParser):
-    """The places of a page, and where it leads."""
+    """The anchors and links of a page."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Page(HTMLParser):
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what a tag says of places."""
+        """Collect the anchors and links in a tag."""
         given = {name: value for name, value in attrs if value}
         self.names |= {given[key] for key in ("id", "name") if key in given}
         for key in ("href", "src"):
@@ -36,9 +36,9 @@ class Page(HTMLParser):
 
 
 def main(folder: str) -> int:
-    """Print what is wrong, and return how much."""
+    """Print the errors, and return their number."""
     root = Path(folder).resolve()
-    pages = {path: Page(path) for path in root.rglob("*.html") if path.name != "webpack-macros.html"}  # the theme's own
+    pages = {path: Page(path) for path in root.rglob("*.html") if path.name != "webpack-macros.html"}  # part of the theme
     wrong = []
     for path, page in pages.items():
         here = path.relative_to(root)

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The digest tests on a processor that this machine does not have: the package is cross-compiled and runs under QEMU's user-mode
-# emulation, on Debian's Python for that processor.
+# Runs the digest tests for another processor: cross-compiles the package, and runs it under QEMU's user-mode emulation with
+# Debian's Python for that processor.
 #
 #   tools/emulate.sh [arm64 | s390x] [pytest's arguments]
 #
-# arm64 is AArch64; s390x is big-endian, and as NumPy has no wheel for it, it gets Debian's. Needs Debian or a relative with
-# gcc-aarch64-linux-gnu or gcc-s390x-linux-gnu, and qemu-user; changes nothing outside of build/emulation. The first run downloads
-# 50 MB; one takes two minutes, or five for s390x.
+# arm64 is AArch64. s390x is big-endian; NumPy has no wheel for it, so Debian's NumPy is used. Needs Debian or a derivative with
+# gcc-aarch64-linux-gnu or gcc-s390x-linux-gnu, and qemu-user. Changes nothing outside build/emulation. The first run downloads
+# 50 MB. A run takes two minutes, or five for s390x.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ folder=$PWD/build/emulation/$debian
 root=$folder/root site=$folder/site
 mkdir -p "$folder"/{apt/lists/partial,cache/archives/partial,wheel} "$root"
 
-# Debian's packages for the other processor, unpacked beside the system's, which stay as they are.
+# Unpack Debian's packages for the other processor into a folder, without installing them.
 touch "$folder/apt/status"
 apt=(apt-get -q -o "APT::Architecture=$debian" -o "APT::Architectures=$debian" -o "Dir::State=$folder/apt"
     -o "Dir::State::status=$folder/apt/status" -o "Dir::Cache=$folder/cache")
@@ -42,9 +42,9 @@ CC=$machine-linux-gnu-gcc LDSHARED="$machine-linux-gnu-gcc -shared" _PYTHON_HOST
     CFLAGS="-I$root/usr/include/$python -I$root/usr/include" "${pip[@]}" wheel --no-deps --wheel-dir "$folder/wheel" .
 "$folder/venv/bin/python" -m zipfile -e "$folder"/wheel/*.whl "$site"
 
-# The tests alone, so that no source folder stands in for what was built.
+# Copy only the tests, so that Python can't import the package from the source folder.
 rm -rf "$folder"/{tests,tools} && cp -r tests tools pyproject.toml "$folder" && cd "$folder"
-# Debian chooses a BLAS by symbolic links that a package's installation sets.
+# Debian selects a BLAS by symbolic links, which unpacking a package does not set.
 libraries=/usr/lib/$machine-linux-gnu/blas:/usr/lib/$machine-linux-gnu/lapack
 emulated=("qemu-$machine" -L "$root" -E "PYTHONPATH=$site" -E "LD_LIBRARY_PATH=$libraries" "$root/usr/bin/$python")
 "${emulated[@]}" -c 'import nndl_ext, sys; nndl_ext.show_config(); print(sys.byteorder, "endian")'

@@ -1,10 +1,10 @@
-"""Fuzzes the readers of files, guided by coverage: each input is either read or refused by an error that names the file.
+"""Fuzzes the readers of files, guided by coverage: each input must be read, or refused by an error that names the file.
 
     pip install atheris -e '.[images]'
     python tools/fuzz_readers.py build/corpus -runs=100000 -rss_limit_mb=1024
 
-Atheris hands the options on to libFuzzer. An input that raises anything else, runs code, or takes more than ten seconds or more
-memory than the limit, ends the run and is left in a file. The first byte of an input chooses the reader.
+Atheris passes the options to libFuzzer. The run ends if an input raises another error, runs code, takes more than ten seconds,
+or needs more memory than the limit. That input is saved in a file. The first byte of an input chooses the reader.
 """
 
 import gzip
@@ -53,7 +53,7 @@ def npy(array):
 
 
 def archive(members):
-    """A zip with right checksums, which mutations of a whole file would hardly ever have."""
+    """A zip file with correct checksums, which a mutated zip file would hardly ever have."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as file:
         for name, content in members.items():
@@ -79,20 +79,20 @@ JSON = json.dumps(
 
 
 def member(members, data):
-    """An archive of which one member, chosen by the first byte, holds the rest."""
+    """An archive in which the data replace one member, chosen by their first byte."""
     name = sorted(members)[data[0] % len(members)] if data else next(iter(members))
     return archive(members | {name: data[1:]})
 
 
 def parts_of(name):
-    """The files that a set consists of, if this is one of them, and how they are written."""
+    """The files of the data set to which this file belongs, if any, and the function that writes them."""
     if name in KMNIST:
         return KMNIST, lambda array: archive({"arr_0.npy": npy(array)})
     return (NAMES, idx) if name.removesuffix(".gz") in NAMES else ((), idx)
 
 
-# Who reads what: the file, the reader, what becomes of the input on its way into the file, and inputs to start from.
-LISTS = (tuple(map(list, PAIRS[0])), *PAIRS[1:])  # as expand_mnist.py has them
+# For each target: the file's name, its reader, the function that makes the file's content from an input, and the first inputs.
+LISTS = (tuple(map(list, PAIRS[0])), *PAIRS[1:])  # the form of expand_mnist.py
 PICKLES = [pickle.dumps(data, protocol) for data in (PAIRS, LISTS) for protocol in (0, 2, 4, 5)]
 FLOATS = bytes((0, 0, 0x0D, 3)) + idx(X)[4:16] + X.astype(">f4").tobytes()
 TARGETS = [
@@ -126,13 +126,13 @@ TARGETS = [
 
 
 def forbid(event, _arguments):
-    """No file makes a reader run code or start a process."""
+    """End the run if a file makes its reader run code or start a process."""
     if watching and (event in ("os.system", "subprocess.Popen", "os.exec", "os.spawn", "pickle.find_class") or event == "exec"):
-        raise SystemExit(f"a file made its reader do {event}")
+        raise SystemExit(f"a file made its reader call {event}")
 
 
 watching = False
-counts = [[0, 0] for _ in TARGETS]  # read, refused
+counts = [[0, 0] for _ in TARGETS]  # numbers of inputs read and refused
 
 
 def test_one_input(data):
@@ -167,9 +167,9 @@ def main():
                 (FOLDER / str(choice) / other).write_bytes(write(array))
         for number, seed in enumerate(seeds):
             (corpus / f"{choice}-{number}").write_bytes(bytes([choice]) + seed)
-            test_one_input(bytes([choice]) + seed)  # after this all modules are there, so that no import runs code any more
+            test_one_input(bytes([choice]) + seed)  # also imports all modules, so that no later import runs code
     if not all(read for read, _ in counts):
-        sys.exit(f"an input to start from is not read: {counts}")
+        sys.exit(f"a first input was not read: {counts}")
     sys.addaudithook(forbid)
     atheris.Setup([*sys.argv, "-timeout=10", "-max_len=8192"], test_one_input)
     atheris.Fuzz()

@@ -1,7 +1,7 @@
-"""Put a built documentation into the published site: one folder for each version, and a list of them.
+"""Copies built documentation into the published site: one folder for each version, a list of them, and a first page.
 
-``python tools/keep_version.py BUILT SITE VERSION ADDRESS``, where VERSION is ``dev`` or that of a release. The first page leads
-to the newest release.
+``python tools/keep_version.py BUILT SITE VERSION ADDRESS``, where VERSION is ``dev`` or a release. The first page redirects to
+the newest release.
 """
 
 import json
@@ -16,7 +16,7 @@ _FIRST_PAGE = (
 
 
 def newest_first(names: list[str]) -> list[str]:
-    """Releases by their numbers, with those to come in front of what they lead to; ``dev`` comes last."""
+    """Sort versions, newest first: a release before its pre-releases, and ``dev`` last."""
 
     def key(name: str) -> tuple[bool, list[int], bool, str]:
         numbers = re.match(r"\d+(\.\d+)*", name)
@@ -27,9 +27,9 @@ def newest_first(names: list[str]) -> list[str]:
 
 
 def main(built: str, site: str, version: str, address: str) -> None:
-    """Copy, list, and lead to the newest."""
+    """Copy the version, and write the list of versions and the first page."""
     if not re.fullmatch(r"dev|\d+(\.\d+)*((a|b|rc)\d+)?", version):
-        raise SystemExit(f"the version must be dev or that of a release such as 1.2.3, not {version!r}")
+        raise SystemExit(f"the version must be dev or a release such as 1.2.3, not {version!r}")
     if not (Path(built) / "index.html").is_file():
         raise SystemExit(f"{built} holds no built documentation: it has no index.html")
     root = Path(site)
@@ -40,7 +40,7 @@ def main(built: str, site: str, version: str, address: str) -> None:
     entries = [{"name": name, "version": name, "url": f"{address}/{name}/", "preferred": name == newest} for name in versions]
     (root / "versions.json").write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
     (root / "index.html").write_text(_FIRST_PAGE.format(newest), encoding="utf-8")
-    (root / ".nojekyll").touch()  # folders that begin with an underscore are published, too
+    (root / ".nojekyll").touch()  # otherwise folders whose names begin with an underscore are not published
 
 
 if __name__ == "__main__":

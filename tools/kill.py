@@ -1,11 +1,11 @@
-"""Kills savings and trainings at random moments, and finds out whether anything is lost.
+"""Kills programs that save and train networks at random moments, and checks that nothing is lost.
 
-Half of the kills hit a process that saves two networks in turn, again and again: the file must hold one of them whole. The
-others hit ``nndl-ext train --save`` and then ``--resume``, until the training is done: each time the file must load, and the
-learning curve be whole; in the end both must equal, to the last byte, those of a training that nobody disturbed. SIGKILL can't
-be caught.
+Half of the kills hit a process that saves two networks alternately: the file must always hold one of them completely. The
+others hit ``nndl-ext train --save`` and then ``--resume``, until the training is finished. After each kill, the file and the
+learning curve must load. At the end, both must equal those of an undisturbed training to the last byte. The signal is SIGKILL,
+which a program can't catch.
 
-    python tools/kill.py [KILLS]     200 unless told otherwise; prints what happened, and exits with 1 if anything was lost
+    python tools/kill.py [KILLS]     200 kills by default; prints the results, and exits with 1 if anything was lost
 """
 
 import json
@@ -39,7 +39,7 @@ def bits(net):
 
 
 def run(command, seconds):
-    """Run a process for so long at most, and kill it then; whether it was killed."""
+    """Run a process, kill it after some seconds, and return whether it was killed."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         _, error = process.communicate(timeout=seconds)
@@ -53,12 +53,12 @@ def run(command, seconds):
 
 
 def kill_savings(kills, path, rng):
-    """Which networks the kills left, and how often each."""
+    """Count which network each kill left in the file."""
     names = {bits(Network(SIZES, seed=seed)): f"network {seed}" for seed in (0, 1)}
     found = Counter()
     for _ in range(kills):
         process = subprocess.Popen([sys.executable, "-c", SAVE_ALWAYS, path], stdout=subprocess.PIPE)
-        process.stdout.readline()  # until it has begun
+        process.stdout.readline()  # wait for the first save
         time.sleep(rng.uniform(0, 0.05))
         process.kill()
         process.communicate()
@@ -67,7 +67,7 @@ def kill_savings(kills, path, rng):
 
 
 def kill_trainings(kills, folder, rng):
-    """How many trainings it took, and how many of them ended with other bits than an undisturbed one."""
+    """The number of finished trainings, and of those whose bits differ from an undisturbed training."""
     undisturbed, path = folder / "undisturbed.npz", folder / "killed.npz"
     start = time.perf_counter()
     curve, undisturbed_curve = path.with_suffix(".json"), undisturbed.with_suffix(".json")
@@ -101,8 +101,8 @@ def main():
         found = kill_savings(kills // 2, folder / "net.npz", rng)
         print(f"{kills // 2} kills while saving: each left a file that loads: {dict(found)}", flush=True)
         trainings, different = kill_trainings(kills - kills // 2, folder, rng)
-        print(f"{kills - kills // 2} kills while training: each left a file that loads, or none yet")
-        print(f"{trainings} trainings came to their end, {different} of them with other bits than an undisturbed one")
+        print(f"{kills - kills // 2} kills while training: each left a file that loads, or no file yet")
+        print(f"{trainings} trainings finished; the bits of {different} differ from those of an undisturbed one")
         print(f"{len(list(folder.glob('*.tmp')))} temporary files were left behind")
     return bool(found["another network"] or different)
 

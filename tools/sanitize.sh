@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Runs the tests on builds of the kernels that find errors of memory and of threads.
+# Runs the tests on builds of the kernels that detect memory errors and data races.
 #
-#   tools/sanitize.sh checked    every access by index is within its array (Cython's boundscheck): the suite
-#   tools/sanitize.sh asan       AddressSanitizer and UndefinedBehaviorSanitizer: the suite
-#   tools/sanitize.sh tsan       ThreadSanitizer: the tests that run kernels on several threads
-#   tools/sanitize.sh valgrind   Valgrind's memcheck, on an ordinary build: a short run through every kernel
+#   tools/sanitize.sh checked    the suite with bounds checks for every index (Cython's boundscheck)
+#   tools/sanitize.sh asan       the suite with AddressSanitizer and UndefinedBehaviorSanitizer
+#   tools/sanitize.sh tsan       the tests that use several threads, with ThreadSanitizer
+#   tools/sanitize.sh valgrind   a short run through every kernel of an ordinary build, with Valgrind's memcheck
 #   tools/sanitize.sh planted    the sanitizers on a copy with planted errors, which they must find
 #
-# It works on a copy under build/sanitize; it needs GCC, and Valgrind for that one.
+# It works on a copy under build/sanitize. It needs GCC, and for valgrind also Valgrind.
 set -euo pipefail
 source=$(cd "$(dirname "$0")/.." && pwd)
 copy=$source/build/sanitize
 
-# A fresh copy of the sources, with the environment kept from the run before.
+# Makes a fresh copy of the sources, but keeps the environment of the previous run.
 prepare() {
     cd "$source"
     mkdir -p "$copy"
@@ -22,7 +22,7 @@ prepare() {
     [ -d .venv ] || { "${PYTHON:-python3}" -m venv .venv && .venv/bin/pip install -q 'setuptools>=77' 'Cython>=3.1,<4'; }
 }
 
-# Installs the copy with the kernels built as NNDL_EXT_BUILD says, which nothing but their absence makes pip build anew.
+# Installs the copy with kernels built for NNDL_EXT_BUILD=$1. pip rebuilds them only if they are missing.
 build() {
     find . -name '*.so' -path '*_kernels*' -delete
     rm -rf build
@@ -30,24 +30,24 @@ build() {
 }
 
 with_asan() {
-    # Python keeps some memory to its end, which is no leak of ours; its own allocator would hide small blocks.
+    # Python never frees some memory, so leaks are not reported. Python's own allocator would hide errors in small blocks.
     LD_PRELOAD=$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
         PYTHONMALLOC=malloc "$@"
 }
 
-# Where addresses are too random for ThreadSanitizer, setarch makes them less so.
+# ThreadSanitizer fails on systems that randomise addresses strongly, so setarch switches this off.
 with_tsan() {
     setarch -R env LD_PRELOAD="$(gcc -print-file-name=libtsan.so)" TSAN_OPTIONS="exitcode=66 halt_on_error=1" "$@"
 }
 
-# Fails unless a file is changed by a sed expression.
+# Applies a sed expression to a file; fails if it changes nothing.
 plant() {
     cp "$1" planted
     sed -i "$2" "$1"
     ! cmp -s planted "$1" || { echo "nothing to plant in $1"; exit 1; }
 }
 
-# Fails unless a command fails with a message.
+# Fails unless a command fails with this message.
 must_find() {
     local message=$1
     shift
@@ -86,7 +86,7 @@ for dtype in (np.float32, np.float64):
                 model.costs(model.outputs(data), y.astype(dtype))
 '
 
-# Long enough for two threads to meet.
+# Long enough for two threads to synchronise.
 threaded_run='
 import numpy as np
 from nndl_ext import Dataset, Network
@@ -96,7 +96,7 @@ x = np.arange(5000 * 100.0).reshape(5000, 100) % 7 - 3
 Network([100, 200, 10], seed=0, threads=2).SGD(Dataset(x, np.arange(5000) % 10), 1, 50, 0.1)
 '
 
-# These builds are too slow for the tests that interrupt a training after some time and take its steps again.
+# These builds are too slow for the tests that interrupt a training after a certain time.
 in_any_time="not ends_soon and not so_does_one"
 
 case ${1:-} in
@@ -116,9 +116,9 @@ tsan)
     ;;
 valgrind)
     prepare && build ""
-    # Valgrind knows no AVX-512.
+    # Valgrind does not support AVX-512.
     for variant in $(.venv/bin/python -c 'from nndl_ext import _kernels; print(*{*_kernels.available} - {"x86-64-v4"})'); do
-        # Python and NumPy are taken as they are: errors count that have our modules in their stack.
+        # Errors inside Python and NumPy are ignored: only those with our modules in the stack count.
         NNDL_EXT_CPU=$variant PYTHONMALLOC=malloc valgrind --quiet --num-callers=30 --log-file=report \
             .venv/bin/python -c "$small_run"
         ! grep -E "baseline|x86_64_v" report || { cat report; exit 1; }

@@ -1,10 +1,9 @@
 #!/bin/sh
-# Tests a wheel as a user gets it: installed into a fresh environment, with no compiler in reach and nothing compiled, outside of the
-# source tree.
+# Tests a wheel as a user gets it: installed into a fresh environment, outside the source tree, without a compiler.
 #
 #   tools/test_wheel.sh PYTHON FOLDER [pytest's arguments]
 #
-# FOLDER holds the wheel, or several, of which pip takes the one that fits PYTHON.
+# FOLDER holds one or more wheels. pip takes the one that fits PYTHON.
 set -eu
 
 python=$1
