@@ -1,4 +1,4 @@
-"""Fixtures: each kernel variant in turn, and MNIST."""
+"""Fixtures: every kernel variant, and MNIST."""
 
 from importlib import import_module
 
@@ -26,7 +26,7 @@ OTHERS = _kernels.available[1:]
 
 @pytest.fixture(scope="module", params=_kernels.available)
 def variant(request):
-    """The package on one of the kernel variants; a module that uses this runs once on each."""
+    """The package with one of the kernel variants. A module that uses this fixture runs once with each."""
     kernels = import_module(f"nndl_ext._kernels.{request.param.replace('-', '_')}")
     with pytest.MonkeyPatch.context() as patch:
         for module in (functions, generators, inputs, model):
@@ -42,7 +42,7 @@ def mnist():
 
 @pytest.fixture(autouse=True)
 def _many_processors(monkeypatch):
-    """As many threads as a test asks for, whatever the machine."""
+    """Lets a test use as many threads as it asks for, on any machine."""
     monkeypatch.setattr(threads, "processors", lambda: 8)
 
 
@@ -53,7 +53,7 @@ def small():
     return tuple((np.uint8(x[:n] * 256).reshape(n, 28, 28), y[:n]) for (x, y), n in ((training_data, 60), (test_data, 20)))
 
 
-# ``pytest --hypothesis-profile=long`` is for the tests that say so.
+# Some tests mention ``pytest --hypothesis-profile=long``.
 settings.register_profile("suite", stateful_step_count=15, deadline=None)
 settings.load_profile("suite")
 settings.register_profile("long", max_examples=20_000, stateful_step_count=15, deadline=None)

@@ -1,4 +1,4 @@
-"""A pytest plugin that runs scikit-learn's own tests of its perceptrons on ours::
+"""A pytest plugin that runs scikit-learn's tests of its perceptrons on our estimators::
 
 PYTHONPATH=tests python -m pytest -p sklearn_plugin --pyargs sklearn.neural_network.tests.test_mlp
 """
@@ -13,7 +13,7 @@ from nndl_ext._sklearn.samples import Arrays
 
 class MLPClassifier(nndl_ext.sklearn.MLPClassifier):
     def _loss_grad_lbfgs(self, packed, x, y, *_):
-        """What ``test_gradient`` compares with differences."""
+        """Loss and gradient, which ``test_gradient`` compares with finite differences."""
         model = self._network(np.dtype(np.float64))
         return Objective(model, Arrays(x, y, model.dtype), self.alpha, self._share)(packed)
 

@@ -1,4 +1,4 @@
-"""The kernels' exp, log, sigmoid, tanh and softplus, against NumPy's in a longer format."""
+"""The kernels' exp, log, sigmoid, tanh and softplus, compared with NumPy's in a longer format."""
 
 import numpy as np
 import pytest
@@ -9,14 +9,14 @@ from nndl_ext import network
 
 pytestmark = pytest.mark.usefixtures("variant")
 
-# Of 11 bits more precision than what is tested, on every machine.
+# A format with 11 bits more precision than the tested one, on every machine.
 EXACT = {np.float64: np.longdouble, np.float32: np.float64}
 needs_long_double = pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="long double is no longer than double here")
 DTYPES = [pytest.param(np.float64, marks=needs_long_double), np.float32]
 
 
 def points(dtype):
-    """Dense where the functions bend, and out to where they end."""
+    """Test points: dense where the functions curve, and out to the ends of their range."""
     rng = np.random.default_rng(0)
     ranges = (-750, 750), (-110, 110), (-40, 40), (-3, 3), (-0.02, 0.02), (-1e-9, 1e-9)
     return np.sort(np.concatenate([rng.uniform(*limits, 20_000) for limits in ranges]).astype(dtype))
@@ -89,7 +89,7 @@ def test_sigmoid_never_decreases(dtype):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_sigmoid_never_decreases_between_neighbours(dtype):
-    """Each number after the next, where its exp changes the power of two."""
+    """Consecutive numbers around points where exp changes its power of two."""
     integer = {np.float64: np.int64, np.float32: np.int32}[dtype]
     for n in range(-160, 160):
         z = np.full(400, (n + 0.5) * np.log(2), dtype)

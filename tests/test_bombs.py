@@ -1,4 +1,4 @@
-"""Small files that ask for much memory get little."""
+"""Small files that demand much memory get little."""
 
 import bz2
 import gzip
@@ -19,12 +19,12 @@ from test_hostile_files import LABELS, NAMES, READERS, X, archive, idx, keras, n
 MEGABYTE = 2**20
 
 
-# Files that fit to one of these announce more than they hold.
+# In the "sets", the other three files match the header of the images, which announces more than the file holds.
 BOMB_READERS = READERS | {"sets": READERS["images"], "sets.gz": READERS["images.gz"]}
 
 
 def write_bomb(folder, reader, content):
-    """Write a file, with files beside it that agree with what it announces, or with those that `write` puts there."""
+    """Write a file, and beside it files that match its header, or those of `write`."""
     if reader not in ("sets", "sets.gz"):
         return write(folder, reader, content)
     header = gzip.decompress(content) if reader == "sets.gz" else content
@@ -37,7 +37,7 @@ def write_bomb(folder, reader, content):
 
 
 def lying_about_pixels():
-    """The header of an array and the directory announce 100 MB, of which the archive holds half."""
+    """An archive that holds half of the 100 MB that an array's header and the directory announce."""
     content = bytearray(archive({"x_train.npy": npy(np.zeros(1), shape=(7, 4096, 3657), descr="|u1") + bytes(50 * MEGABYTE)}))
     size = struct.pack("<I", 128 + 7 * 4096 * 3657)
     content[22:26] = size
@@ -54,7 +54,7 @@ def lying_about_pixels():
 
 
 def thrice_in_the_directory(content):
-    """An archive of one member, which its directory lists three times."""
+    """An archive with one member that its directory lists three times."""
     begin, end = content.rindex(b"PK\x01\x02"), content.rindex(b"PK\x05\x06")
     entries, last = 3 * content[begin:end], bytearray(content[end:])
     last[8:16] = struct.pack("<HHI", 3, 3, len(entries))
@@ -62,7 +62,7 @@ def thrice_in_the_directory(content):
 
 
 def bombs(folder):
-    """Small files that ask for much: the reader, the content, and a part of the message."""
+    """Small files that demand much memory: the reader, the content, and a part of the expected message."""
     zeros = bytes(100 * MEGABYTE)
     good = saved(folder)
     lying_zip = bytearray(archive({"x_train.npy": npy(np.zeros(2 * MEGABYTE, np.uint8))}))
@@ -77,7 +77,7 @@ def bombs(folder):
     doubled = [1]
     for _ in range(40):
         doubled = [doubled, doubled]
-    one_text = b"(T" + struct.pack("<I", MEGABYTE) + bytes(MEGABYTE) + b"q\x00"  # remembered
+    one_text = b"(T" + struct.pack("<I", MEGABYTE) + bytes(MEGABYTE) + b"q\x00"  # stored in the memo
     one_array = b"cnumpy.core.multiarray\n_reconstruct\n(NtR(K\x01J\x00\x00\x10\x00\x85cnumpy\ndtype\n(S'u1'\ntR\x89h\x00tb"
     return [
         ("images", idx(X, (2**31, 28, 28)), "announces"),
@@ -95,7 +95,7 @@ def bombs(folder):
         ("labels.gz", gzip.compress(idx(large, (200 * MEGABYTE,)), 9), "labels"),
         ("sets.gz", gzip.compress(idx(large, (7, 5000, 5000)), 9), "announces 175000000 bytes of data, but holds 104857600"),
         ("sets.gz", gzip.compress(idx(large, (7, 2**30, 1)), 9), "bytes of data, but holds 104857600"),
-        (  # an honest file, but of more than the process may have
+        (  # a valid file, but larger than the process's memory limit
             "sets.gz",
             gzip.compress(idx(X[:0], (7, 70 * 1024, 1024))) + gzip.compress(zeros[:MEGABYTE]) * 490,
             "announces 513802240 bytes, for which there is no memory",

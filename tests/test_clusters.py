@@ -1,4 +1,4 @@
-"""Searches on clusters of worker processes, by Dask and by Ray: the same bits on any number of them, and if one is killed."""
+"""Searches on clusters of worker processes, by Dask and Ray: the same bits for any number of workers, even if one is killed."""
 
 import os
 import re
@@ -22,17 +22,17 @@ LINE = re.compile(r"(\d+) / (\d+), best .*, last by process (\d+)")
 
 
 def environment(home):
-    """What a program finds that may start as many threads as it will, and is to write into this folder only."""
+    """An environment without limits on threads, in which a program writes only to this folder."""
     ours = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
     return ours | {"HOME": str(home), "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def sweep(library, workers, home, kills=0):
-    """What an example prints for 24 networks on 3000 images, and the processes that trained them, of which some are killed."""
+    """An example's output for 24 networks on 3000 images, and the processes that trained them. Some of these are killed."""
     command = [sys.executable, EXAMPLES / f"sweep_{library}.py", "--count=24", f"--workers={workers}", "--images=3000"]
     seen, killed = [], set()
     with subprocess.Popen(command, stdout=-1, stderr=-1, text=True, cwd=home, env=environment(home)) as process:
-        for line in process.stderr:  # a carriage return ends one, too
+        for line in process.stderr:  # a carriage return also ends a line
             if found := LINE.search(line):
                 seen.append(int(found[3]))
                 if len(killed) < kills and seen[-1] not in killed:
@@ -47,7 +47,7 @@ def sweep(library, workers, home, kills=0):
 
 @pytest.fixture(scope="module", params=["dask", "ray"])
 def alone(request, tmp_path_factory):
-    """A library, and the result of its example with one worker."""
+    """A library, and its example's result with one worker."""
     pytest.importorskip(PACKAGES[request.param])
     printed, processes = sweep(request.param, 1, tmp_path_factory.mktemp("home"))
     assert len(processes) == 1
@@ -68,10 +68,10 @@ def test_a_sweep_loses_nothing_with_workers_that_are_killed(alone, tmp_path):
     library, expected = alone
     printed, processes = sweep(library, 2, tmp_path, kills=2)
     assert printed == expected
-    assert len(processes) > 2  # others have come
+    assert len(processes) > 2  # others have replaced them
 
 
-# In a process of its own, since Ray changes joblib's classes and the handlers of signals.
+# A separate process, since Ray changes joblib's classes and the signal handlers.
 SEARCH = """
 import contextlib, os, sys, warnings
 import joblib
@@ -126,7 +126,7 @@ def test_chunks_need_the_memory_of_a_chunk(tmp_path):
     spec.loader.exec_module(example)
     path, chunk = tmp_path / "pixels.npy", 1000
     labels = example.write(path, 8, 5000)
-    example.train(path, labels[:chunk], chunk, 1)  # what is imported and made once
+    example.train(path, labels[:chunk], chunk, 1)  # includes imports and data made once
     tracemalloc.start()
     net = example.train(path, labels, chunk, 2)
     most = tracemalloc.get_traced_memory()[1]

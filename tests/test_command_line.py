@@ -25,7 +25,7 @@ QUICK = ["train", "--epochs", "2", "--sizes", "784,8,10", "--dtype", "float32", 
 
 
 def small_data(folder, training=7, test=3, pixel=0):
-    """A folder of a few images of one grey level, all of zeros."""
+    """A folder with a few images of a single grey level, all labelled 0."""
     folder.mkdir()
     for name, shape in zip(
         ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
@@ -40,7 +40,7 @@ def small_data(folder, training=7, test=3, pixel=0):
 
 @pytest.fixture(scope="module")
 def real_data(tmp_path_factory):
-    """A folder of the first images of MNIST: 2,000, and 500 to test."""
+    """A folder with MNIST's first 2,000 training and 500 test images."""
     folder = tmp_path_factory.mktemp("images") / "data"
     small_data(folder)
     mnist = Path(mnist_loader.__file__).parent / "data"
@@ -83,7 +83,7 @@ def test_the_learning_curve(tmp_path, capsys):
         )
 
 
-def test_a_resumed_run_comes_to_the_bits_of_one_that_was_not(tmp_path, capsys):
+def test_a_resumed_run_has_the_bits_of_an_uninterrupted_one(tmp_path, capsys):
     path = str(tmp_path / "run.npz")
     assert main([*QUICK, "--save", path]) == 0
     assert main(["train", "--resume", path, "--epochs", "4", "--eta", "3"]) == 0

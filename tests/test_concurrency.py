@@ -1,4 +1,4 @@
-"""Networks in threads of the user's own: the same bits as without, and never a mixture of two trainings."""
+"""Networks in the user's own threads: the same bits as without threads, and never a mixture of two trainings."""
 
 import random
 import sys
@@ -27,7 +27,7 @@ def _threads_take_turns_often():
 
 
 def at_once(*jobs):
-    """What the jobs return, called in threads that all start at the same moment."""
+    """The results of jobs, called in threads that start at the same moment."""
     results = {}
     start = threading.Barrier(len(jobs))
 
@@ -44,7 +44,7 @@ def at_once(*jobs):
 
 
 def bits(net):
-    """The parameters that the user sees and the output that comes of those that the kernels read."""
+    """The parameters that the user sees, and the output computed from those that the kernels read."""
     return digest(net), net.feedforward(np.arange(net.sizes[0]) / net.sizes[0]).tobytes()
 
 
@@ -58,7 +58,7 @@ def test_each_thread_trains_its_own_network(mnist, dtype):
 
         return train
 
-    shared = mnist[0][:500]  # new, so that all threads find nothing prepared in it
+    shared = mnist[0][:500]  # a new data set, in which nothing is prepared for the kernels yet
     together = at_once(*(training(seed, shared) for seed in range(THREADS)))
     assert together == [training(seed, mnist[0][:500])() for seed in range(THREADS)]
 
@@ -108,7 +108,7 @@ def test_of_two_trainings_of_one_network_the_last_one_is_kept_whole(monkeypatch)
     data, views, delays = dense_data(n=10), parameters.views, random.Random(0)
 
     def slow_views(*arguments):
-        """Lets one thread overtake the other while the results of both go into the network."""
+        """Lets one thread overtake the other while both store their results in the network."""
         time.sleep(delays.random() / 1000)
         return views(*arguments)
 

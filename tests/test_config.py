@@ -1,4 +1,4 @@
-"""The choice of the kernel variant, and what show_config says of it."""
+"""The choice of the kernel variant, and what show_config reports."""
 
 import json
 import os

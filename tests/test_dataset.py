@@ -146,7 +146,7 @@ def test_duplicates_are_as_safe_as_the_original(data, duplicate):
 
 
 def assert_locked(data):
-    """Nothing that a program can reach of a data set can be written to, or put in its place."""
+    """Check that a program can neither write to the arrays of a data set nor make them writable."""
     outputs = data.y.shape[1] if data.y.ndim == 2 else 9
     x = data.x if isinstance(data.x, np.ndarray) else data.x.data
     arrays = [x, data.y, *data.rows, data.classes(outputs, ""), data.desired_outputs(outputs, np.dtype(np.float64)), data[0][0]]
@@ -216,7 +216,7 @@ def test_a_large_sparse_matrix_takes_no_dense_memory():
     data, net = Dataset(x, np.arange(20_000) % 2), Network([60_000, 4, 2], seed=0)
     tracemalloc.start()
     net.SGD(data, 1, 50, 0.1, test_data=data)
-    assert tracemalloc.get_traced_memory()[1] < 60e6  # dense it would be 9.6 GB
+    assert tracemalloc.get_traced_memory()[1] < 60e6  # as a dense matrix it would take 9.6 GB
     tracemalloc.stop()
 
 
@@ -224,7 +224,7 @@ def test_a_large_sparse_matrix_takes_no_dense_memory():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("mini_batch_size", [3, 40])
 def test_sparse_rows_may_be_a_million_inputs_wide(dtype, mini_batch_size):
-    """The same bits as from as many inputs as are ever other than zero."""
+    """The same bits as without the inputs that are always zero."""
     sparse = pytest.importorskip("scipy.sparse")
     places = np.array([0, 65_535, 65_536, 65_537, 2**20 - 1])
     narrow = np.random.default_rng(7).standard_normal((80, 5)).astype(dtype)

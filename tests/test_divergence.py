@@ -1,4 +1,4 @@
-"""Weights that become infinite or NaN end a training, and it is undone."""
+"""Weights that become infinite or NaN end the training, and the network is reset."""
 
 import random
 
@@ -9,7 +9,7 @@ from nndl_ext import Dataset, DivergenceError, Network, network
 
 pytestmark = pytest.mark.usefixtures("variant")
 
-# Inputs so small that the first steps leave no neuron saturated, and then one so large that its step overflows.
+# Inputs so small that the first steps saturate no neuron, then one so large that its step overflows.
 SMALL, LARGE = np.full((4, 3), 1e-3), np.full((4, 3), 1e3)
 Y = np.eye(4, 2)
 
@@ -23,7 +23,7 @@ def unchanged(net, before):
 
 
 def bursting(dtype):
-    """Data and a learning rate with which a step leads beyond the largest number of the dtype."""
+    """Data and a learning rate with which a step overflows the dtype."""
     return Dataset(LARGE, Y), float(np.finfo(dtype).max)
 
 
@@ -55,7 +55,7 @@ def test_a_learning_rate_beyond_float32(eta):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("overridden", ["cost_derivative", "backprop", "update_mini_batch"])
 def test_the_epoch_is_named_and_those_before_it_count(dtype, overridden, capsys):
-    """What is overridden works for two epochs of four samples, and then returns or sets infinities."""
+    """Overridden methods that work for two epochs of four samples, and then return or set infinities."""
     net, plain = (Network([3, 4, 2], dtype=dtype, seed=0) for _ in range(2))
     data, calls = Dataset(SMALL, Y), []
 

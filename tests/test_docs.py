@@ -1,4 +1,4 @@
-"""The documentation: its examples give what they say, and every public name has a place and an example."""
+"""The documentation: its examples are right, and every public name is listed and has an example."""
 
 import doctest
 import importlib
@@ -37,7 +37,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 @pytest.fixture(autouse=True)
 def _pictures(monkeypatch):
-    """They need no screen, and go away."""
+    """Draw pictures without a screen, and close them after each test."""
     monkeypatch.setenv("MPLBACKEND", "agg")
     yield
     if pyplot := sys.modules.get("matplotlib.pyplot"):
@@ -45,13 +45,13 @@ def _pictures(monkeypatch):
 
 
 def require(name):
-    """Skip what needs a library that is not there."""
+    """Skip a test whose library is not installed."""
     for library in NEEDS.get(name, []):
         pytest.importorskip(library)
 
 
 def public_of(name):
-    """The names that a module offers, and what they are."""
+    """The public names of a module, with their values."""
     module = importlib.import_module(f"nndl_ext.{name}" if name else "nndl_ext")
     own = [key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
     names = getattr(module, "__all__", None) or [key for key in own if key[0] != "_"]
@@ -59,7 +59,7 @@ def public_of(name):
 
 
 def listed():
-    """The names on the page of the API, by module."""
+    """The names on the API page, by module."""
     names, module = {}, None
     for line in (DOCS / "api.rst").read_text(encoding="utf-8").splitlines():
         if match := re.match(r"\.\. automodule:: (\S+)", line):
@@ -80,7 +80,7 @@ def test_the_api_page_lists_every_public_name(module):
 
 def test_the_api_page_has_every_public_module():
     files = {path.stem for path in Path(nndl_ext.__file__).parent.iterdir() if path.suffix == ".py" or path.is_dir()}
-    programs = {"bench", "config", "runs", "data"}  # parts of the command line, and what the package itself offers
+    programs = {"bench", "config", "runs", "data"}  # used by the command line, or offered by the package itself
     assert {name for name in files if name[0] != "_"} - programs == {*MODULES}
 
 

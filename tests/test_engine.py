@@ -1,5 +1,5 @@
-"""The engine below the networks: activations, costs, optimisers, regularisation, dropout and weights of samples, against the
-reference, central differences, and each other."""
+"""The engine: activations, costs, optimisers, regularisation, dropout and sample weights, compared with the reference, with
+central differences, and with each other."""
 
 import contextlib
 import copy
@@ -37,7 +37,7 @@ OPTIMISERS = {
 
 
 def desired(rng, cost, n, outputs):
-    """Outputs that the cost is meant for."""
+    """Desired outputs that suit the cost."""
     if cost == "cross-entropy":
         return rng.integers(0, 2, (n, outputs)).astype(float)
     if cost == "log-likelihood":
@@ -46,7 +46,7 @@ def desired(rng, cost, n, outputs):
 
 
 def task(sizes, activations, cost, n=30, density=1.0, seed=0, **options):
-    """A model, the same for the reference, and data."""
+    """A model, the same model in the reference, and data."""
     rng = np.random.default_rng(seed)
     model = Model(sizes, np.float64, None, activations=activations, cost=cost, **options)
     model.parameters.replace(
@@ -172,7 +172,7 @@ def test_mini_batches_larger_than_a_block(name):
 @pytest.mark.parametrize("size", [7, 290])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_sparse_inputs_whose_weights_shrink(threads, size, l2):
-    """By a common factor, which is applied in the end or when it has become small; or one by one."""
+    """Weights shrink by a common factor, applied at the end or when it is small, or one by one."""
     model, oracle, data = task([20, 12, 3], ["tanh", "identity"], "quadratic", n=300, density=0.2)
     model.threads = threads
     optimiser = Descent(0.1, regularisation=Regularisation(0.0, l2, 100.0))
@@ -265,7 +265,7 @@ def test_callbacks_follow_each_epoch_and_end_the_training():
     assert digest(again) == seen[-1][1]
 
 
-# One task for each activation, cost, optimiser, regularisation, dropout and weights of samples.
+# At least one task for each activation, cost and optimiser, for regularisation, dropout and sample weights.
 DIGESTS = {
     "identity": ("identity", "identity", "quadratic", "descent", (), (), ""),
     "sigmoid": ("sigmoid", "sigmoid", "cross-entropy", "momentum", (0.0, 0.1, 30.0), (), ""),
@@ -303,7 +303,7 @@ def test_digests(name, threads):
     assert " ".join(given) == EXPECTED[name]
 
 
-# With 3 outputs in float64 and float32, then with 20.
+# In float64 and float32, with 3 outputs, then with 20.
 EXPECTED = {
     "identity": "bbae94d2a826 50560d675d88 53f9ed89da80 b7633c418d39",
     "sigmoid": "f04e6aedb2b5 372103343f91 ab1d7151b5b4 593f4a1110bb",
@@ -366,7 +366,7 @@ def test_an_activation_in_python_at_the_output():
 
 
 def test_words_of_the_generator(variant):
-    """The known answers that come with Random123, and the reference's words for other counters."""
+    """Random123's known answers, and the reference's words for other counters."""
     for seed, counter, expected in (
         (0, [0] * 4, "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
         (2**64 - 1, [2**32 - 1] * 4, "408f276d 41c83b0e a20bc7c6 6d5451fd"),

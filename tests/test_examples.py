@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent.parent / "examples"
 if not FOLDER.exists():
     pytest.skip("the examples are not part of an installed package", allow_module_level=True)
 
-# What each program is given here, what it needs, and what it prints.
+# For each program: its arguments, the libraries that it needs, and its output.
 PROGRAMS = {
     "book.py": (["1"], [], r"Epoch 0: \d{4} / 10000\n"),
     "chapter3.py": (["1"], [], r"Accuracy on evaluation data: 9\d{3} / 10000\n[\s\S]*9\d{3} of 10000 test images right\n"),

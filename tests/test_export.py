@@ -1,4 +1,4 @@
-"""Networks and estimators as ONNX models: onnxruntime computes what they do, alone and behind what skl2onnx converts."""
+"""Networks and estimators as ONNX models: onnxruntime computes the same, also in models that skl2onnx converts."""
 
 import sys
 from importlib import import_module
@@ -33,7 +33,7 @@ HIDDEN = [name for name in ACTIVATIONS if name not in AT_THE_OUTPUT]
 
 
 def run(model, x):
-    """What onnxruntime makes of a model: the outputs by name."""
+    """The outputs of a model in onnxruntime, by name."""
     options = runtime.SessionOptions()
     options.log_severity_level = 3
     session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
@@ -42,7 +42,7 @@ def run(model, x):
 
 
 def assert_close(theirs, ours, rounding=0.0):
-    """Equal to 1e-6 of the largest output in float32, and what rounding may add; to 1e-12 in float64."""
+    """Compare to 1e-6 of the largest output in float32, plus rounding errors; to 1e-12 in float64."""
     assert theirs.dtype == ours.dtype
     assert theirs.shape == ours.shape
     tolerance = (1e-6 if ours.dtype == np.float32 else 1e-12) * max(1, np.abs(ours).max())
@@ -83,7 +83,7 @@ def test_perceptrons(dtype):
 
 
 def labels_of(kind):
-    """Labels of the digits, of a kind of classification."""
+    """Labels of the digits for a kind of classification."""
     digits = load_digits().target
     return {
         "ten classes": digits,
@@ -139,7 +139,7 @@ def test_what_is_exported_is_what_stands_in_the_estimator():
 
 @pytest.fixture
 def converted():
-    """skl2onnx's ``to_onnx``, which knows our estimators."""
+    """The result of skl2onnx's ``to_onnx``, with our estimators registered."""
     skl2onnx = pytest.importorskip("skl2onnx")
     export.register_skl2onnx()
     export.register_skl2onnx()
@@ -210,21 +210,21 @@ def test_skl2onnx_s_options_and_inputs(converted):
 
 
 class Cubes:
-    """An activation of a user's own."""
+    """A user's own activation."""
 
     fn = staticmethod(lambda z: z**3)
     prime = staticmethod(lambda z: 3 * z**2)
 
 
 class Halved(network.Network):
-    """A network with a method of a user's own."""
+    """A network with a user's own method."""
 
     def feedforward(self, a):
         return super().feedforward(a) / 2
 
 
 class Never(perceptron.Network):
-    """Perceptrons with one."""
+    """Perceptrons with a user's own method."""
 
     def feedforward(self, a):
         return 0 * super().feedforward(a)

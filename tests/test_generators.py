@@ -67,7 +67,7 @@ def test_normal_deviates_are_normal():
     deviates = np.sort(generators.normal((400, 500), random.Random(0)).ravel())
     assert deviates.mean() == pytest.approx(0, abs=0.01)
     assert deviates.std() == pytest.approx(1, abs=0.01)
-    # Kolmogorov's test at the 0.1 % level against what math.erf gives for the normal distribution.
+    # Kolmogorov's test at the 0.1 % level, with the normal distribution from math.erf.
     thresholds = np.linspace(-4, 4, 801)
     empirical = np.searchsorted(deviates, thresholds) / deviates.size
     expected = np.array([(1 + erf(t / sqrt(2))) / 2 for t in thresholds])
@@ -75,7 +75,7 @@ def test_normal_deviates_are_normal():
 
 
 def test_normal_deviates_one_at_a_time():
-    """The method spelled out with the generator's own ``random()``."""
+    """The method written out with the generator's own ``random()``."""
     ours, theirs = random.Random(2026), random.Random(2026)
     expected = []
     while len(expected) < 1000:

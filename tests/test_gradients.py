@@ -1,4 +1,4 @@
-"""Gradients of random networks on random data, against the reference and against central differences."""
+"""Gradients of random networks on random data, compared with the reference and with central differences."""
 
 import numpy as np
 import pytest
@@ -16,14 +16,14 @@ densities = st.sampled_from([0.0, 0.2, 0.6, 1.0])
 
 
 def random_data(sizes, n, density, seed):
-    """Inputs that either dtype holds exactly, and desired outputs of 0 and 1: no output is so near that digits cancel."""
+    """Inputs that both dtypes hold exactly, and desired outputs of 0 and 1, so far from outputs that no digits cancel."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((n, sizes[0])) * (rng.random((n, sizes[0])) < density)
     return Dataset(x.astype(np.float32), rng.integers(0, 2, (n, sizes[-1])))
 
 
 def twins(sizes, seed, dtype=np.float64):
-    """A network and a float64 reference with the same weights, which leave no neuron saturated."""
+    """A network and a float64 reference with the same weights, which saturate no neuron."""
     net, oracle = Network(sizes, seed=seed, dtype=dtype), reference.Network(sizes, seed=seed)
     net.weights = [w / np.sqrt(w.shape[1]) for w in net.weights]
     oracle.weights = [w.astype(np.float64) for w in net.weights]

@@ -1,4 +1,4 @@
-"""Files that lie, end early, grow or carry code: an error that names the file, little memory, and nothing executed."""
+"""Files with false headers, truncated files, bombs and files with code: an error names the file, and nothing is executed."""
 
 import gzip
 import io
@@ -54,7 +54,7 @@ def archive(members, method=zipfile.ZIP_DEFLATED):
 
 
 def npy(array, **header):
-    """An array as ``.npy``, with a header that may lie."""
+    """An array as ``.npy``, with a header that may be false."""
     stream = io.BytesIO()
     np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(array) | header)
     return stream.getvalue() + array.tobytes()
@@ -76,7 +76,7 @@ def saved_json():
     ).encode()
 
 
-READERS = {  # the file's name, and who reads it
+READERS = {  # the file's name and its reader
     "images": (NAMES[0], lambda path: mnist_loader.load_data_wrapper(path.parent)),
     "images.gz": (f"{NAMES[0]}.gz", lambda path: mnist_loader.load_data_wrapper(path.parent)),
     "labels.gz": (f"{NAMES[1]}.gz", lambda path: mnist_loader.load_data_wrapper(path.parent)),
@@ -93,7 +93,7 @@ READERS = {  # the file's name, and who reads it
 
 
 def write(folder, reader, content):
-    """Write a file, with good ones beside it where a reader needs them."""
+    """Write a file, with valid files beside it if the reader needs them."""
     name = READERS[reader][0]
     if reader in ("images", "images.gz", "labels", "labels.gz"):
         for other, array in zip(NAMES, (X, LABELS) * 2, strict=True):
@@ -125,7 +125,7 @@ def good_file(reader, folder):
 
 
 def read(path, reader):
-    """What the reader makes of a file: a result, or an error that names it."""
+    """Read a file, and check that an error names it."""
     try:
         return READERS[reader][1](path)
     except (ValueError, FileNotFoundError) as error:
@@ -188,7 +188,7 @@ class _Calls:
 
 
 def codes(marker):
-    """Pickles that would write a file, or change this package, if what they carry ran."""
+    """Pickles whose code would write a file or change this package."""
     command = f"touch {marker}"
     yield pickle.dumps(_Calls(os.system, command), 0)
     yield pickle.dumps(_Calls(os.system, command), 2)
@@ -198,7 +198,7 @@ def codes(marker):
     yield pickle.dumps(_Calls(np.load, str(marker), None, True))
     yield b"(S'touch x'\nios\nsystem\n."  # INST
     yield b"cnumpy\ndtype\n(S'f4'\ntR(dS'touch'\nS'x'\nsb."
-    yield b"c_codecs\nencode\n(d(S'__defaults__'\n(S'latin1'\nttdb."  # gives a function a state
+    yield b"c_codecs\nencode\n(d(S'__defaults__'\n(S'latin1'\nttdb."  # sets a function's state
     yield b"\x80\x02c_codecs\nencode\n}\x8c\x01aK\x01s\x86b."
     yield b"cnumpy.core.multiarray\n_reconstruct\n(S'__init__'\nNtdb."
     yield b"P1\n."

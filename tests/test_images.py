@@ -1,4 +1,4 @@
-"""Pictures of digits: real ones of MNIST, drawn as readers might, come back as what MNIST's are."""
+"""Pictures of digits: MNIST's digits, drawn as readers might draw them, are read as images like MNIST's."""
 
 import io
 import subprocess
@@ -23,14 +23,14 @@ def digits():
 
 @pytest.fixture(scope="module")
 def right(mnist, digits):
-    """How many of these columns a network that has learned MNIST takes for what they are."""
+    """The number of these columns that a network trained on MNIST classifies correctly."""
     net = Network([784, 30, 10], seed=1)
     net.SGD(mnist[0], 3, 10, 3.0)
     return lambda columns: int((net.feedforward(columns).argmax(axis=0) == digits[1]).sum())
 
 
 def drawn(digit, rng, paper=255, shade=0, ink=0, noise=0):
-    """A digit in ink, of any size at any place, on paper that is darker on one side."""
+    """A digit in ink, of any size and at any place, on paper that is darker on one side."""
     side = int(rng.integers(60, 160))
     strokes = Image.new("L", (200, 200))
     place = rng.integers(0, 200 - side, 2)
@@ -115,7 +115,7 @@ def test_what_is_transparent_lies_on_white(tmp_path, digits, mode):
     image = drawn(digits[0][0], np.random.default_rng(0))
     expected = column(image, tmp_path / "grey.png")
     black = Image.new("L", image.size)
-    clear = Image.merge("LA", (black, ImageOps.invert(image)))  # black ink on nothing
+    clear = Image.merge("LA", (black, ImageOps.invert(image)))  # black ink on a transparent background
     if mode == "P":
         expected = column(image.point(lambda level: 0 if level < 128 else 255), tmp_path / "grey.png")
         strokes = image.point(lambda level: 0 if level < 128 else 1).convert("P")

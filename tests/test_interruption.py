@@ -1,4 +1,4 @@
-"""Ctrl-C: a job ends soon, and leaves a network between two mini-batches and a generator between two shuffles."""
+"""Ctrl-C: a job ends soon, the network is in its state between two mini-batches, the generator in that between two shuffles."""
 
 import os
 import random
@@ -17,12 +17,12 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="a process can't send itself Ctrl-C there"),
 ]
 
-# It is less than 0.2 on the quicker kernels; the slower ones, and sanitizers, take their time.
+# Less than 0.2 s with the faster kernels; longer with the slower ones and with sanitizers.
 SOON = 1.0 if "san" not in os.environ.get("LD_PRELOAD", "") else 10.0
 
 
 def interrupted_after(seconds, job):
-    """For how many seconds of a processor a job goes on after Ctrl-C."""
+    """The processor time, in seconds, for which a job continues after Ctrl-C."""
     pressed = []
 
     def press():
@@ -42,13 +42,13 @@ def bits(net):
 
 
 def many(mnist, times):
-    """Many images, so that an epoch takes long."""
+    """Enough images to make an epoch long."""
     images = mnist[0][:500]
     return Dataset(np.tile(images.x, (times, 1)), np.tile(images.y, (times, 1)))
 
 
 def replayed(net, seed, data, size, eta, most):
-    """After how many mini-batches a network of this seed has the bits that ``net`` has."""
+    """The number of mini-batches after which a network with this seed has the bits of ``net``."""
     again = Network(net.sizes, dtype=net.dtype, seed=seed)
     order, done = np.arange(len(data)), 0
     while done < most:
@@ -84,7 +84,7 @@ def test_so_does_one_with_overridden_methods(mnist, overridden):
     method = getattr(net, overridden)
     setattr(net, overridden, lambda *arguments: method(*arguments))
     assert interrupted_after(0.3, lambda: net.SGD(data, 1000, 10, 1e-3)) < SOON
-    if overridden != "backprop":  # which sums gradients in another order
+    if overridden != "backprop":  # it sums gradients in another order
         assert replayed(net, 0, data, 10, 1e-3, 10_000) >= 0
     net.SGD(data[:10], 1, 10, 1e-3)
 
@@ -108,7 +108,7 @@ def test_so_do_jobs_on_much_data(mnist, call, threads):
 
 
 class Interrupting:
-    """A generator during whose use Ctrl-C is pressed, after some calls of a method."""
+    """A generator that raises Ctrl-C after some calls of one of its methods."""
 
     def __init__(self, method, calls):
         self.generator, self.method, self.calls = random.Random(3), method, calls

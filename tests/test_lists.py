@@ -1,4 +1,4 @@
-"""What the loader returns are lists: whatever a program does to the book's does the same to ours, and training sees it."""
+"""The loader returns lists: every operation gives the same result as with the book's lists, and training uses the changes."""
 
 import copy
 import pickle
@@ -17,13 +17,13 @@ pytestmark = pytest.mark.usefixtures("variant")
 
 @pytest.fixture(scope="module")
 def loaded():
-    """Some of the training and the validation data, as the loader gives them."""
+    """Some of the loader's training and validation data."""
     training_data, validation_data, _ = mnist_loader.load_data_wrapper()
     return training_data[:30], validation_data[:20]
 
 
 def book_s(pairs):
-    """The book's list: tuples of arrays of their own."""
+    """The book's list: tuples of separate arrays."""
     return [(x.copy(), y.copy() if isinstance(y, np.ndarray) else y) for x, y in pairs]
 
 
@@ -38,7 +38,7 @@ PAIR = (np.full((784, 1), 0.25), mnist_loader.vectorized_result(3))
 
 
 def changed(change):
-    """A change in place as a function that returns the list."""
+    """Turn a change in place into a function that returns the list."""
 
     def apply(d, e):
         change(d, e)
@@ -161,7 +161,7 @@ def test_a_pair_is_like_a_tuple(loaded):
 
 @pytest.mark.parametrize("place", [0, 1])
 def test_writing_to_a_column_raises(loaded, place):
-    """The arrays are made when they are looked at, so what is written to them would be lost."""
+    """A pair makes its arrays each time it is read, so writing to them would have no effect."""
     with pytest.raises(ValueError, match="read-only"):
         loaded[0][0][place][5] = 1.0
     with pytest.raises(ValueError, match="read-only"):
@@ -202,7 +202,7 @@ def test_one_iterator_for_two_uses_is_named(loaded):
         with pytest.raises(ValueError, match=r"training_data must hold at least one pair.*empty after its first use"):
             net.SGD(pairs, 1, 10, 1.0)
         assert digest(net) == before
-    net.SGD(data, 1, 10, 1.0, test_data=[])  # as in the book, no test data
+    net.SGD(data, 1, 10, 1.0, test_data=[])  # as in the book, this means no test data
 
 
 @pytest.mark.parametrize("error", [ValueError("mine"), TypeError("mine"), KeyError("mine"), KeyboardInterrupt("mine")])

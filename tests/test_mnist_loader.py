@@ -1,4 +1,4 @@
-"""The loader, on the shipped MNIST and on files of the reader's own, made from it."""
+"""The loader, with the shipped MNIST and with files made from it."""
 
 import gzip
 import hashlib
@@ -61,7 +61,7 @@ def test_load_data_has_the_book_s_shape(raw):
     np.testing.assert_array_equal(loaded[0][0], pixels[:50_000] / 256)
     np.testing.assert_array_equal(loaded[1][0][-1], pixels[-1] / 256)
     assert loaded[0][1][:5].tolist() == [5, 0, 4, 1, 9]
-    loaded[0][0][0] = 0  # they are the reader's to change
+    loaded[0][0][0] = 0  # users may change them
 
 
 def test_load_data_wrapper_gives_columns(mnist):
@@ -96,7 +96,7 @@ def test_a_folder_of_idx_files(tmp_path, small, compress, separator, test):
 def test_of_a_file_twice_in_a_folder_the_decompressed_one_counts(tmp_path, small):
     write_folder(tmp_path, small)
     write_folder(tmp_path, small, ".gz", lambda _: b"broken")
-    (tmp_path / "train-images.idx3-ubyte").mkdir()  # as an archive is unpacked by some programs
+    (tmp_path / "train-images.idx3-ubyte").mkdir()  # as some programs unpack an archive
     assert_is_small(mnist_loader.load_data(tmp_path), small)
 
 
@@ -113,7 +113,7 @@ def test_of_several_sets_one_is_named(tmp_path, small):
         write_folder(tmp_path / name / "raw", small)
     with pytest.raises(ValueError, match=r"holds several data sets: give one of the paths .*FashionMNIST.raw, .*MNIST.raw"):
         mnist_loader.load_data(tmp_path)
-    (tmp_path / "kmnist-train-imgs.npz").touch()  # of an incomplete set nothing is said
+    (tmp_path / "kmnist-train-imgs.npz").touch()  # an incomplete set is not listed
     write_emnist(tmp_path, "digits", small)
     assert_is_small(mnist_loader.load_data(tmp_path), small)
     write_emnist(tmp_path, "balanced", small)
@@ -129,7 +129,7 @@ def test_of_several_sets_one_is_named(tmp_path, small):
 
 
 def write_emnist(folder, split, data):
-    """As EMNIST has them: rows and columns exchanged."""
+    """Write images in EMNIST's form: transposed."""
     for part, (images, labels) in zip(("train", "test"), data, strict=True):
         (folder / f"emnist-{split}-{part}-images-idx3-ubyte").write_bytes(idx(images.swapaxes(1, 2)))
         (folder / f"emnist-{split}-{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels)))
@@ -167,7 +167,7 @@ def test_other_sizes_and_classes(tmp_path):
 
 
 def test_images_that_compress_well_are_no_bombs(tmp_path):
-    """Bars, as they are made for exercises."""
+    """Images of bars, as in exercises."""
     labels = np.arange(20_000) % 10
     images = np.zeros((20_000, 28, 28), np.uint8)
     images[np.arange(20_000), :, 2 * labels + 4] = 255

@@ -1,4 +1,4 @@
-"""The network's public face: attributes, calls, messages, and what it refuses."""
+"""The public interface of the network: attributes, calls, and errors."""
 
 import copy
 import gc
@@ -60,7 +60,7 @@ def test_feedforward_takes_a_row_of_numbers_as_a_column(net):
 @pytest.mark.parametrize("inputs", [3, 4000])
 def test_feedforward_takes_an_input_in_any_form(inputs, dtype):
     net, oracle = (each([inputs, 4, 2], seed=0, dtype=dtype) for each in (Network, reference.Network))
-    values = np.arange(inputs) % 5 / 4 * (np.arange(inputs) % 3 == 0)  # exact in float16, two thirds of them zeros
+    values = np.arange(inputs) % 5 / 4 * (np.arange(inputs) % 3 == 0)  # exact in float16, and two thirds are 0
     expected = net.feedforward(values.astype(dtype)[:, np.newaxis])
     np.testing.assert_allclose(expected, oracle.feedforward(values[:, np.newaxis].astype(dtype)), rtol=1e-4)
     forms = [values.astype(code) for code in ("f8", "f4", "f2", ">f8", ">f4", "<f4")]
@@ -120,7 +120,7 @@ LABELS = {
 
 @pytest.mark.parametrize("form", LABELS)
 def test_labels_count_in_whatever_form_they_come(net, form):
-    """As floats from ``np.loadtxt``, as rows from ``loadmat``, as the book's ``int(x == y)`` counts them."""
+    """Floats from ``np.loadtxt`` and rows from ``loadmat`` are labels, as in the book's ``int(x == y)``."""
     x = np.random.default_rng(0).standard_normal((20, 3))
     labels = np.random.default_rng(1).integers(0, 2, 20)
     expected = net.evaluate(Dataset(x, labels))
@@ -177,11 +177,11 @@ def test_one_output_can_not_count_other_numbers(y):
     net, pairs = Network([2, 1], seed=0), Dataset(np.zeros((len(y), 2)), np.array(y) if np.ndim(y) == 2 else np.array([y]).T)
     with pytest.raises(ValueError, match="evaluate can count labels 0 and 1 or desired outputs from 0 to 1, but y goes from"):
         net.evaluate(pairs)
-    net.update_mini_batch(pairs, 0.1)  # as a desired output it may be anything
+    net.update_mini_batch(pairs, 0.1)  # any number may be a desired output
 
 
 def numeric_gradient(net, data, flatten):
-    """As readers check backprop by hand: each weight a little up and a little down, through a flat array."""
+    """The gradient as readers check it: each weight a little up and a little down, through a flattened view."""
     numeric = []
     for arrays in (net.biases, net.weights):
         for array in arrays:

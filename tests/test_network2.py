@@ -1,4 +1,4 @@
-"""network2: the book's steps, costs, monitors and files, and the options beside them."""
+"""network2: the book's steps, costs, monitors and files, and the further options."""
 
 import copy
 import hashlib
@@ -144,7 +144,7 @@ def test_the_form_of_the_data_does_not_matter(form):
     ],
 )
 def test_early_stopping_and_halving_look_at_the_accuracy(monkeypatch, monitors, looks_at):
-    """No improvement in 2 epochs ends it; a rate that is halved then goes on."""
+    """Early stopping ends after 2 epochs without improvement; a halved learning rate continues."""
     accuracies = [3, 5, 5, 6, 6, 2, 7, 7, 7, 7, 7, 9]
     evaluation = None if monitors is None else labelled(30)
     for eta, stopping, epochs in ((0.5, 2, 6), (HalveOnPlateau(0.5, 2, 1 / 4), 0, 9), (HalveOnPlateau(0.5, 2, 1 / 8), 0, 11)):
@@ -185,7 +185,7 @@ def test_a_callback_sees_the_history_and_may_end_the_training():
 
 
 class Softsign:
-    """An activation of one's own."""
+    """A user's own activation."""
 
     def fn(self, z):
         return z / (1 + np.abs(z))
@@ -237,7 +237,7 @@ def test_backprop_is_the_slope_of_the_cost(hidden, cost, output):
 
 @pytest.mark.parametrize("regularization", ["l2", "l1"])
 def test_the_regularisation_s_slope_is_that_of_the_total_cost(regularization):
-    """A step with eta = 1 and no other gradient: that of a weight whose input is 0."""
+    """A step with eta = 1 for a weight whose input is 0, so that regularisation is its only gradient."""
     net = Network([3, 2], seed=1, regularization=regularization)
     before, data = net.weights[0].copy(), [(np.zeros(3), 1)]
     costs = []
@@ -261,7 +261,7 @@ OPTIMIZERS = {
 @pytest.mark.parametrize("regularization", ["l2", "l1"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_steps_are_the_reference_s(name, regularization, dropout):
-    """Options in all combinations, one mini-batch after the other, moments kept between calls."""
+    """All combinations of options, for several mini-batches, with moments kept between calls."""
     data = labelled(24)
     net = Network(
         [20, 9, 8, 4], LogLikelihoodCost, activation=["tanh", "relu"], dropout=[dropout, 0.0],
@@ -355,7 +355,7 @@ def test_initialisers_begin_anew():
 
 
 def test_shifts_are_the_book_s(mnist):
-    """As ``numpy.roll`` with the row or column that came around set to 0."""
+    """A shift is ``numpy.roll`` with the row or column that wraps around set to 0."""
     images, shifts = mnist[0].x[:20], Shifts()
     for copied, (down, right) in enumerate(shifts.steps):
         expected = np.roll(images.reshape(-1, 28, 28), (down, right), (1, 2))
@@ -397,7 +397,7 @@ def test_an_augmentation_of_one_s_own():
         net.SGD(labelled(), 1, 50, 0.5, augment=Noise())
 
 
-# ----- Methods of one's own -----
+# ----- Overridden methods -----
 
 
 def test_an_initialiser_of_one_s_own_is_called_at_construction():
@@ -622,7 +622,7 @@ def test_files_of_strangers(tmp_path, change):
         network2.load(path)
 
 
-# ----- What is refused -----
+# ----- Errors -----
 
 
 @pytest.mark.parametrize(
@@ -739,7 +739,7 @@ def test_divergence_leaves_network_and_optimiser_as_they_were():
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_interrupted_training_goes_on_from_where_it_was(name):
-    """Between two epochs: weights, moments and generator are those of so many epochs, and the history is there."""
+    """Interrupted between two epochs: weights, moments and generator are those of that epoch, and the history is kept."""
     nets = [Network([20, 9, 4], optimizer=OPTIMIZERS[name], dropout=0.3, seed=1) for _ in range(2)]
 
     def interrupt(epoch, _history):
@@ -755,7 +755,7 @@ def test_an_interrupted_training_goes_on_from_where_it_was(name):
     assert digest(nets[0]) == digest(nets[1])
 
 
-# ----- What else there is -----
+# ----- The rest -----
 
 
 def test_norms_of_gradients():
@@ -776,7 +776,7 @@ def test_networks_of_one_output_or_no_hidden_layer(sizes):
     assert accuracies[-1] == np.count_nonzero(net.predict(data.x.T) == data.y) == 60 - len(net.misclassified(data)[0])
 
 
-# One training for each activation, cost, regularisation, optimiser and dropout.
+# At least one training for each activation, cost, regularisation and optimiser, and for dropout.
 DIGESTS = {
     "cross-entropy": ({}, "l2"),
     "quadratic": ({"cost": QuadraticCost, "activation": "tanh", "output_activation": "identity"}, "l2"),
@@ -797,7 +797,7 @@ EXPECTED = {
 @pytest.mark.parametrize("threads", [1, 2, 7])
 @pytest.mark.parametrize("name", DIGESTS)
 def test_digests(name, threads):
-    """The bits of weights and costs, on every machine."""
+    """The bits of weights and costs are the same on every machine."""
     options, regularization = DIGESTS[name]
     found = []
     for dtype in (np.float64, np.float32):
@@ -812,7 +812,7 @@ def test_digests(name, threads):
 
 
 def test_it_learns_digits(mnist):
-    """Five thousand images, ten times: better than nine of ten."""
+    """Ten epochs on 5,000 images give more than 90 % accuracy."""
     net = Network([784, 30, 10], seed=0)
     _, accuracies, _, _ = net.SGD(mnist[0][:5000], 10, 10, 0.5, 0.5, mnist[2], monitor_evaluation_accuracy=True)
     assert accuracies[-1] > 9100

@@ -1,4 +1,4 @@
-"""What a notebook shows of data sets and networks."""
+"""How data sets and networks look in a notebook."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ from nndl_ext import Dataset, Network, perceptron
 
 
 class Cells(HTMLParser):
-    """The texts of a table's rows; tags must be closed in order."""
+    """Collects the texts of a table's rows, and checks that tags are closed in order."""
 
     def __init__(self, html):
         super().__init__()

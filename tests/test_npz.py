@@ -1,4 +1,4 @@
-"""Data sets in ``.npz`` files, with the names and forms that images and labels have there."""
+"""Data sets in ``.npz`` files, with the usual names and forms of images and labels."""
 
 import numpy as np
 import pytest
@@ -111,7 +111,7 @@ def test_pixels_from_0_to_1_stay_what_they_are(tmp_path, small, dtype):
     np.testing.assert_array_equal(training_data[0], change(small[0][0][:50]).reshape(50, -1).astype(np.float32))
     assert test_data[0].dtype == np.float32
     assert training_data[0].max() == 1
-    training_data[0][0] = 0  # they are the reader's to change
+    training_data[0][0] = 0  # users may change them
     training_data[1][0] = 0
 
 

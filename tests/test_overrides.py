@@ -1,4 +1,4 @@
-"""Programs that change the network: by a subclass, on one network, or on the class, as readers of the book do."""
+"""Programs that change methods as readers do: in a subclass, in one network, or in the class."""
 
 import tracemalloc
 from itertools import pairwise
@@ -119,7 +119,7 @@ def test_methods_of_one_s_own_may_use_another_sigmoid(monkeypatch):
 
 
 class SmallWeights(Network):
-    """The book's exercise, as readers write it: no call of ``super().__init__``."""
+    """The book's exercise as readers write it, without calling ``super().__init__``."""
 
     def __init__(self, sizes):
         self.num_layers = len(sizes)
@@ -179,7 +179,7 @@ def test_sizes_are_set_once():
 
 
 class Reusing(Network):
-    """A backprop that fills the same arrays for each sample, as hand-written ones do to save memory."""
+    """A backprop that returns the same arrays for each sample, as hand-written code does to save memory."""
 
     def backprop(self, x, y):
         nabla_b, nabla_w = Network.backprop(self, x, y)
@@ -191,7 +191,7 @@ class Reusing(Network):
 
 
 class Decaying:
-    """A backprop that changes the weights in place, which the step after it must not undo."""
+    """A backprop that changes the weights in place. The step must not undo this."""
 
     def backprop(self, x, y):
         for w in self.weights:
@@ -266,7 +266,7 @@ def test_a_mock_in_the_place_of_a_method_is_called_and_named():
 
 
 def test_an_evaluate_of_one_s_own_gets_the_list_as_it_is(capsys):
-    """The book's exercise on four outputs in place of ten, whose labels no unit vector stands for."""
+    """The book's exercise with four outputs instead of ten, whose labels do not fit unit vectors."""
     seen = []
 
     class Bits(Network):
@@ -283,7 +283,7 @@ def test_an_evaluate_of_one_s_own_gets_the_list_as_it_is(capsys):
 
 
 class Masking:
-    """Edits its input in place, as denoising networks do; in the book that changes the reader's own arrays."""
+    """Edits its input in place, as denoising networks do. In the book this changes the user's own arrays."""
 
     def backprop(self, x, y):
         x[::5] = 0.0

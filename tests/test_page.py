@@ -1,4 +1,4 @@
-"""The page to draw digits on: what stands in it, and its arithmetic, which Node runs."""
+"""The page to draw digits on: its content, and its arithmetic, run by Node."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ needs_node = pytest.mark.skipif(NODE is None, reason="no Node on this machine")
 
 
 def network(sizes, activations, dtype=np.float64):
-    """A network of chosen activations, whose weighted inputs are of the order of 1."""
+    """A network with these activations, whose weighted inputs are of the order of 1."""
     net = Network(sizes, dtype=dtype, seed=1)
     weights = [w / np.sqrt(w.shape[1]) for w in net.weights]
     biases = net.biases
@@ -30,7 +30,7 @@ def network(sizes, activations, dtype=np.float64):
 
 
 def parts(html):
-    """The page's scripts, data and styles."""
+    """The scripts, data and styles of a page."""
     scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     styles = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
     (data,) = re.findall(r'<script type="application/json" id="network">(.*?)</script>', html)
@@ -38,7 +38,7 @@ def parts(html):
 
 
 def in_node(html, expression, folder, **values):
-    """The value of an expression of the page's arithmetic, where ``values`` and ``network`` are known."""
+    """Evaluate an expression with the page's arithmetic. It may use ``values`` and ``network``."""
     (arithmetic, _), _, data = parts(html)
     (folder / "values.json").write_text(json.dumps(values | {"network": data}))
     (folder / "program.js").write_text(
@@ -127,7 +127,7 @@ def test_what_has_no_page_is_a_line(tmp_path, monkeypatch, capsys):
 
 
 class Step:
-    """An activation of a user's own."""
+    """A user's own activation."""
 
     def fn(self, z):
         return z > 0
@@ -182,7 +182,7 @@ def test_a_network_in_float32_is_computed_in_float64(mnist, tmp_path):
 
 
 def check_outputs(net, expected, mnist, folder):
-    """The page's outputs for 1,000 test images against those of a network."""
+    """Compare the page's outputs for 1,000 test images with those of a network."""
     images = mnist[2].x[:1000]
     program = (
         "(layers => values.images.map(x => Array.from(feedforward(layers, x.map(v => v / 256)).at(-1))))(layersOf(network))"
@@ -255,7 +255,7 @@ def test_the_ink_covers_what_the_pen_passes(tmp_path):
 
 
 def shades(stroke, pen=0.045, side=20, fine=8):
-    """The part of each pixel of the box that a stroke covers."""
+    """The share of each pixel that a stroke covers."""
     scale = side * fine / (np.ptp(stroke, axis=0).max() + 2 * pen)
     path = (stroke - stroke.min(axis=0) + pen) * scale
     points = np.stack(np.meshgrid(*[np.arange(side * fine) + 0.5] * 2), axis=-1)
@@ -273,7 +273,7 @@ def test_an_image_does_not_depend_on_place_or_size(tmp_path):
     one, elsewhere = images_of([[strokes.tolist()], [(strokes * 1 + [0.05, -0.1]).tolist()]], tmp_path)
     assert np.abs(one - elsewhere).max() < 0.05
     large, small = images_of([[strokes.tolist()], [(strokes * 0.5).tolist()]], tmp_path)
-    assert small.sum() > 1.5 * large.sum()  # the pen stays, so the lines of a small drawing are thicker
+    assert small.sum() > 1.5 * large.sum()  # the pen has a fixed size, so lines are thicker in a small drawing
     assert images_of([[]], tmp_path) == [None]
 
 

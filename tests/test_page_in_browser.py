@@ -1,4 +1,4 @@
-"""The page to draw digits on, in Chromium: what a person with a mouse, a finger, a pen or a keyboard finds there."""
+"""The page to draw digits on, in Chromium, used with mouse, finger, pen and keyboard."""
 
 import math
 import re
@@ -16,7 +16,7 @@ if CHROMIUM is None:
     pytest.skip("no Chromium on this machine", allow_module_level=True)
 playwright = pytest.importorskip("playwright.sync_api")
 
-# As root, without a screen, and with nothing that the browser itself asks for.
+# Works as root and without a screen. The browser makes no requests itself.
 ARGUMENTS = ["no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"]
 ARGUMENTS += ["disable-component-update", "disable-sync"]
 
@@ -35,7 +35,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def path(mnist, tmp_path_factory):
-    """The page of a network that reads digits well."""
+    """The page of a trained network."""
     file = tmp_path_factory.mktemp("page") / "page.html"
     net = Network([784, 30, 10], seed=0)
     net.SGD(mnist[0], 10, 10, 3.0)
@@ -45,7 +45,7 @@ def path(mnist, tmp_path_factory):
 
 @pytest.fixture
 def visit(browser):
-    """A function that opens a file, in a window of its own; whatever the page asks for or complains of fails the test."""
+    """A function that opens a file in a new window. Any request or error of the page fails the test."""
     contexts, troubles = [], []
 
     def to(file, width=1000, height=900, **options):
@@ -67,7 +67,7 @@ def visit(browser):
 
 
 def places(tab, stroke):
-    """Points of the canvas as points of the window."""
+    """Convert points of the canvas to points of the window."""
     box = tab.locator("#paper canvas").bounding_box()
     return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
 
@@ -88,7 +88,7 @@ def expect_answer(tab, digit):
 
 
 def colours(tab, selector):
-    """The colours that stand in a canvas."""
+    """The colours in a canvas."""
     return set(
         tab.locator(selector).evaluate(
             "c => [...new Set(new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer))]"
@@ -122,7 +122,7 @@ def test_the_outputs_are_those_of_the_network_for_the_image_that_is_shown(visit,
     tab = visit(tmp_path / "page.html")
     draw(tab, SEVEN)
     shown = tab.locator("#seen").evaluate("c => [...c.getContext('2d').getImageData(0, 0, 28, 28).data]")
-    image = np.rint(np.array(shown).reshape(784, 4)[:, 3] * 256 / 255) / 256  # the canvas holds the levels as opacities
+    image = np.rint(np.array(shown).reshape(784, 4)[:, 3] * 256 / 255) / 256  # the canvas stores grey levels as opacities
     outputs = net.feedforward(image)[:, 0]
     playwright.expect(tab.locator("#bars .value")).to_have_text([re.compile(r"\d\.\d\d")] * 10)
     values = [float(text) for text in tab.locator("#bars .value").all_inner_texts()]
@@ -310,7 +310,7 @@ def test_dark_mode_is_followed(visit, path):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out(visit, path, scheme):
-    """By the measure of the Web Content Accessibility Guidelines."""
+    """The contrast meets the Web Content Accessibility Guidelines."""
     tab = visit(path, color_scheme=scheme)
 
     def luminance(name):

@@ -1,4 +1,4 @@
-"""The engine against scikit-learn's networks, whose optimisers and regularisation it has."""
+"""The engine compared with scikit-learn's networks, which have the same optimisers and regularisation."""
 
 from itertools import pairwise
 
@@ -24,7 +24,7 @@ NAMES = {"logistic": "sigmoid"}
 
 
 def first_parameters(sizes, activation):
-    """What scikit-learn draws with ``random_state=0``."""
+    """The parameters that scikit-learn draws with ``random_state=0``."""
     rng = np.random.RandomState(0)
     for inputs, neurons in pairwise(sizes):
         bound = np.sqrt((2.0 if activation == "logistic" else 6.0) / (inputs + neurons))

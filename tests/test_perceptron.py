@@ -1,4 +1,4 @@
-"""Perceptrons: the examples of the chapter's first half and its two exercises."""
+"""Perceptrons: the examples and the two exercises of chapter 1's first half."""
 
 from itertools import product
 
@@ -26,7 +26,7 @@ def test_bitwise_sum_of_nand_gates():
 
 
 def adder():
-    """The bitwise sum as layers: the carry is AND; the sum, OR and not AND."""
+    """The bitwise sum in layers: the carry is AND; the sum is OR and not AND."""
     net = perceptron.Network([2, 2, 2])
     net.weights = [np.array([[2.0, 2.0], [2.0, 2.0]]), np.array([[2.0, -2.0], [0.0, 2.0]])]
     net.biases = [np.array([[-1.0], [-3.0]]), np.array([[-1.0], [-1.0]])]

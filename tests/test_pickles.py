@@ -1,4 +1,4 @@
-"""The book's pickles, in every protocol, whoever wrote them."""
+"""The book's pickles, in every protocol."""
 
 import gzip
 import pickle
@@ -22,7 +22,7 @@ def test_the_book_s_pickle(tmp_path, small, protocol, compress):
 
 
 def test_a_pickle_written_by_python_2(tmp_path):
-    """One of 8 bytes of a 2 x 1 float32 array a pair, spelled as Python 2 and an old NumPy spelled it."""
+    """Pairs with a 2 x 1 float32 array of 8 bytes, as Python 2 with an old NumPy wrote it."""
     array = (
         b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n{shape}cnumpy\ndtype\n(S'{code}'\nI0\nI1\ntR"
         b"(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbI00\nS'{data}'\ntb"
@@ -42,7 +42,7 @@ def test_a_pickle_written_by_python_2(tmp_path):
 
 
 def expanded(small):
-    """As the book's ``expand_mnist.py`` makes it of 50 images: lists of images, and of NumPy's numbers."""
+    """The data that the book's ``expand_mnist.py`` makes of 50 images: lists of images and of NumPy scalars."""
     (images, labels), (test_images, test_labels) = ((np.float32(x.reshape(len(x), -1)) / 256, y) for x, y in small)
     moved = [
         (np.roll(x.reshape(28, 28), step, axis).reshape(784), y)
@@ -76,7 +76,7 @@ def test_labels_of_a_pickle_as_a_list_of_integers(tmp_path, small, protocol):
         np.testing.assert_array_equal(y, labels)
 
 
-# Lists of two images and of two labels, and twice an image and a label, as cPickle of Python 2.7 and NumPy 1.16 wrote them.
+# Lists of two images and two labels, and twice an image and a label, as written by Python 2.7's cPickle with NumPy 1.16.
 BY_PYTHON_2 = {
     0: (
         b"((lp1\n(lp2\ncnumpy.core.multiarray\n_reconstruct\np3\n(cnumpy\nndarray\np4\n(I0\ntS'b'\ntRp5\n(I1\n(I2\ntc"

@@ -1,4 +1,4 @@
-"""Pictures: what stands in the axes that the functions return."""
+"""Pictures: the content of the axes that the functions return."""
 
 import io
 from collections import namedtuple
@@ -19,7 +19,7 @@ from nndl_ext import plot  # noqa: E402
 
 @pytest.fixture(autouse=True)
 def _every_picture_can_be_written():
-    """Draws whatever a test has left open, for what is wrong in a picture often comes out only then."""
+    """Draws all open figures after a test, because many errors in a picture occur only then."""
     yield
     for number in pyplot.get_fignums():
         pyplot.figure(number).savefig(io.BytesIO(), format="png")
@@ -128,7 +128,7 @@ FOUR = ([0.9, 0.5, 0.6], [80, 92, 91], [0.8, 0.4, 0.2], [150, 190, 200])
 NAMED = dict(zip(("evaluation_cost", "evaluation_accuracy", "training_cost", "training_accuracy"), FOUR, strict=True))
 
 
-History = namedtuple("History", [*NAMED, "eta", "gradient_norms"])  # as network2 keeps it
+History = namedtuple("History", [*NAMED, "eta", "gradient_norms"])  # the form of network2's history
 HISTORY = History(*FOUR, [0.5] * 3, [[0.1, 0.2]] * 3)
 
 

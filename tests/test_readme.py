@@ -1,4 +1,4 @@
-"""What the README shows runs: its blocks of Python one after the other, and the commands' options."""
+"""The README's blocks of Python run one after the other, and the options in its commands exist."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from nndl_ext.__main__ import main
 README = Path(__file__).parent.parent / "README.md"
 pytestmark = pytest.mark.skipif(not README.exists(), reason="the tests stand alone")
 
-# Fewer epochs than there, and data that are there.
+# Fewer epochs than in the README, and a path that exists.
 QUICKER = {
     "SGD(training_data, 30,": "SGD(training_data, 1,",
     "SGD(training_data, 60,": "SGD(training_data, 1,",

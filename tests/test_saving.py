@@ -1,4 +1,4 @@
-"""Saved networks: the same bits again, and a file that is whole whatever happens."""
+"""Saved networks: loading restores every bit, and a file is always complete."""
 
 import errno
 import json

@@ -22,7 +22,7 @@ def arrays_of(net):
 
 
 class Sequences(RuleBasedStateMachine):
-    """A network and the reference, which does the same and takes over the bits after each step, for rounding grows."""
+    """A network and the reference, which does the same, then copies the network's bits so that rounding errors can't grow."""
 
     @initialize(
         sizes=st.lists(st.integers(1, 9), min_size=2, max_size=4),
@@ -127,7 +127,7 @@ class Sequences(RuleBasedStateMachine):
         self.agree([self.net.feedforward(data.x.T), self.net.feedforward(data.x[:1].T)], [outputs, outputs[:, :1]])
         self.agree([self.net.cost(data)], [self.oracle.cost(pairs)])
         best = np.sort(outputs, axis=0)
-        if len(best) > 1 and (best[-1] - best[-2]).min() > self.tolerance:  # rounding decides between equals
+        if len(best) > 1 and (best[-1] - best[-2]).min() > self.tolerance:  # rounding decides between equal outputs
             assert self.net.evaluate(data) == self.oracle.evaluate(pairs)
         for ours, theirs in zip(self.net.backprop(*pairs[0]), self.oracle.backprop(*pairs[0]), strict=True):
             self.agree(ours, theirs)
@@ -147,7 +147,7 @@ class Sequences(RuleBasedStateMachine):
             x = np.full_like(x, np.nan)
         elif wrong == "label":
             y = np.full(n, max(2, self.net.sizes[-1]))
-            x = x if self.net.sizes[-1] > 1 else x[:, :0]  # one output takes any number
+            x = x if self.net.sizes[-1] > 1 else x[:, :0]  # a single output accepts any number
         elif wrong == "eta":
             eta = np.inf
         elif wrong == "size":

@@ -1,4 +1,4 @@
-"""What the command line shows of a saved network, and the pictures that it writes."""
+"""The command ``show``: its description of a saved network, and its pictures."""
 
 import io
 import sys
@@ -67,7 +67,7 @@ def test_the_book_s_json_is_shown(tmp_path, capsys):
 
 
 def heights(lines, blocks):
-    """How high each bar of a curve is, in eighths of a line."""
+    """The height of each bar of a curve, in eighths of a line."""
     rows = [line[9:].ljust(60) for line in lines[:-2]]
     levels = show.BLOCKS if blocks else " #"
     return [sum(levels.index(row[i]) for row in rows) for i in range(60)]

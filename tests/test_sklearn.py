@@ -1,4 +1,4 @@
-"""The estimators beside scikit-learn's, and what they have beyond those."""
+"""The estimators compared with scikit-learn's, and their additions."""
 
 import hashlib
 import pickle
@@ -134,7 +134,7 @@ def test_coefficients_may_be_edited(kind, edit):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("classes", [2, 10])
 def test_losses_of_saturated_outputs(classes, dtype):
-    """Where a probability is 0 its logarithm is cut off, as theirs is."""
+    """Where a probability is 0, its logarithm is clipped, as in scikit-learn."""
     ours = MLPClassifier(learning_rate_init=1e-9, max_iter=1, random_state=0).fit(X.astype(dtype), Y % classes)
     others = theirs(ours).fit(X.astype(dtype), Y % classes)
     for fitted in (ours, others):
@@ -171,7 +171,7 @@ def test_inputs_are_read_where_they_are(tmp_path):
         assert fitted_digest(MLPClassifier(max_iter=2, random_state=0).fit(given, Y)) == expected
     x = X + 0.5
     MLPClassifier(max_iter=1).fit(x, Y)
-    x[0] = 1  # it can still be written to
+    x[0] = 1  # it is still writable
 
 
 @pytest.mark.parametrize("container", [csr_matrix, csc_matrix, csr_array])
@@ -193,7 +193,7 @@ def test_sparse_inputs_with_repeated_and_unsorted_indices():
 
 @pytest.mark.parametrize("container", [csr_matrix, csc_matrix])
 def test_sparse_inputs_of_a_million_features(container):
-    """As rows they would take 400 MB in float32."""
+    """As a dense matrix they would take 400 MB in float32."""
     draws = np.random.RandomState(0)
     places = np.repeat(np.arange(100), 10), np.append(draws.randint(0, 2**20, 900), 2**20 - 1 - np.arange(100) % 2)
     x = container((draws.random_sample(1000).astype(np.float32), places), shape=(100, 2**20))
@@ -203,11 +203,11 @@ def test_sparse_inputs_of_a_million_features(container):
     np.testing.assert_allclose(ours.predict_proba(x), others.predict_proba(x), rtol=1e-4)
 
 
-# What scikit-learn's have not.
+# What scikit-learn's estimators lack.
 
 
 def test_weights_of_classes():
-    pytest.importorskip("sklearn", minversion="1.7")  # theirs take weights from then on
+    pytest.importorskip("sklearn", minversion="1.7")  # scikit-learn's accept weights from this version on
     for weight in ("balanced", {label: 1 + label for label in range(10)}):
         ours = MLPClassifier(class_weight=weight, max_iter=3, random_state=0).fit(X, Y)
         others = theirs(ours).fit(X, Y, sample_weight=compute_sample_weight(weight, Y))
@@ -335,7 +335,7 @@ def test_dropout():
     ours = MLPClassifier(**options, dropout=0.5).fit(X, Y)
     assert fitted_digest(ours) == fitted_digest(MLPClassifier(**options, dropout=[0.5, 0.5]).fit(X, Y))
     assert fitted_digest(ours) != fitted_digest(without)
-    np.testing.assert_array_equal(ours.predict_proba(X), ours.predict_proba(X))  # only training leaves neurons out
+    np.testing.assert_array_equal(ours.predict_proba(X), ours.predict_proba(X))  # only training drops neurons
     parts = [MLPClassifier(**options, dropout=0.5).partial_fit(X, Y, classes=range(10)) for _ in range(2)]
     assert fitted_digest(parts[0].partial_fit(X, Y)) == fitted_digest(parts[1].partial_fit(X, Y))
     for dropout in ([0.5], [0.5, 1], [0.5, "much"]):

@@ -1,4 +1,4 @@
-"""Our estimators beside scikit-learn's, with parameters and data drawn at random.
+"""Our estimators compared with scikit-learn's, with random parameters and data.
 
 ``pytest tests/test_sklearn_differential.py --hypothesis-profile=thousand`` tries 1,000 cases.
 """
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("sklearn", minversion="1.7")  # weights of samples came then
+pytest.importorskip("sklearn", minversion="1.7")  # the first version with sample weights
 from scipy.sparse import csc_matrix, csr_matrix
 from sklearn import neural_network
 from sklearn.datasets import load_diabetes, load_digits
@@ -49,7 +49,7 @@ PARAMETERS = st.fixed_dictionaries(
 
 
 def task(kind, rows, seed):
-    """Inputs and what belongs to them: real ones."""
+    """Real inputs, and labels or values for them."""
     places = np.random.RandomState(seed).permutation(400)[:rows]
     if kind in ("regression", "poisson", "outputs"):
         y = PROGRESS[places] if kind != "outputs" else np.column_stack([PROGRESS[places], DIABETES[places, :2]])
@@ -65,7 +65,7 @@ def task(kind, rows, seed):
 
 
 def outcome(estimator, x, y, sample_weight, times, incremental):
-    """All that can be seen of fitting and predicting, or how it fails."""
+    """All visible results of fitting and predicting, or the error."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -106,9 +106,9 @@ def test_the_same_as_theirs(parameters, kind, rows, dtype, container, weighted, 
         if kind not in (
             "regression",
             "outputs",
-        ):  # logarithms of saturated outputs are rounding errors
+        ):  # the logarithms of saturated outputs consist of rounding errors
             parameters = parameters | {"solver": "adam"}
-        incremental = False  # their partial_fit then is a fit
+        incremental = False  # scikit-learn's partial_fit is then a fit
     x, y = task(kind, rows, parameters["random_state"])
     draws = np.random.RandomState(rows)
     weights = {None: None, "whole": draws.randint(1, 4, rows), "real": draws.uniform(0.1, 2, rows)}[weighted]

@@ -1,4 +1,4 @@
-"""The estimators inside of others: pipelines, searches and ensembles, in processes and threads; and data that come in parts."""
+"""The estimators inside others: pipelines, searches and ensembles, in processes and threads; and data in parts."""
 
 import os
 import tracemalloc
@@ -29,7 +29,7 @@ BACKENDS = ["loky", "threading"]
 
 
 def threads_at_most(_estimator, _x, _y):
-    """A score that tells how many threads a large fit would run on, where this is called."""
+    """A score: the number of threads that a large fit would use where this is called."""
     return threads.limit()
 
 

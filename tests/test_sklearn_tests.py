@@ -1,4 +1,4 @@
-"""scikit-learn's own tests, on our estimators: those of its perceptrons, and those of all estimators."""
+"""scikit-learn's own tests on our estimators: the tests of its perceptrons, and those of all estimators."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from nndl_ext.sklearn import MLPClassifier, MLPRegressor
 
 
 def test_of_their_perceptrons():
-    """In a process of its own: what stands under their names there must stand there before the tests are collected."""
+    """In a separate process, where our estimators replace scikit-learn's before the tests are collected."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "sklearn_plugin", "-p", "no:cacheprovider", "-c", os.devnull]
     done = subprocess.run(
         [*command, "--pyargs", "sklearn.neural_network.tests.test_mlp"],
@@ -28,7 +28,7 @@ def test_of_their_perceptrons():
     assert " skipped" not in done.stdout
 
 
-@pytest.mark.filterwarnings("ignore")  # the checks look at those that matter to them
+@pytest.mark.filterwarnings("ignore")  # the checks test for the relevant warnings themselves
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
 def test_of_all_estimators(estimator, solver):

@@ -1,4 +1,4 @@
-"""How many threads there are, and that each of them does its part."""
+"""The number of threads, and that each does its part."""
 
 import os
 import signal
@@ -54,7 +54,7 @@ def test_all_parts_are_done(number, work):
 
 
 def wait_for_the_end(meeting):
-    """As the kernels do that have come to a meeting."""
+    """Wait like kernels at a synchronisation."""
     deadline = time.monotonic() + 10
     while not meeting[1]:
         assert time.monotonic() < deadline
@@ -98,14 +98,14 @@ def test_an_error_in_any_thread_ends_all_and_is_the_one_raised(failing):
 
 
 class TimeOutError(Exception):
-    """What a signal's handler raises."""
+    """The exception that a signal handler raises."""
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such signals there")
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, TimeOutError])
 @pytest.mark.parametrize("times", [1, 3])
 def test_whatever_a_signal_raises_no_thread_is_left_running(error, times):
-    """Those that write to what others are about to read have all ended when the exception comes out."""
+    """All threads that write to shared memory have ended when the exception is raised."""
     running, sent = set(), []
 
     def handler(*_):
@@ -178,7 +178,7 @@ def test_a_training_at_the_program_s_end_has_the_same_bits():
 
 @pytest.fixture
 def many(monkeypatch):
-    """A machine with 8 processors and a clean environment."""
+    """Simulates a machine with 8 processors and a clean environment."""
     for name in ("NNDL_EXT_NUM_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(threads, "processors", lambda: 8)
@@ -201,7 +201,7 @@ def many(monkeypatch):
 def test_the_environment_limits_the_threads(many, environment, expected):
     for name, value in environment.items():
         many.setenv(name, value)
-    many.delitem(sys.modules, "threadpoolctl", raising=False)  # which scikit-learn imports
+    many.delitem(sys.modules, "threadpoolctl", raising=False)  # scikit-learn imports it
     assert threads.number_of_threads(None, LARGE, LARGE) == expected
 
 
@@ -214,7 +214,7 @@ def test_threadpoolctl_limits_the_threads(many):  # noqa: ARG001
 
 
 def test_no_more_threads_than_processors():
-    """64 of them on two processors would take a hundred times as long to meet."""
+    """64 threads on two processors would synchronise a hundred times more slowly."""
     assert threads.number_of_threads(64, 1000, 1000) == 8
 
 

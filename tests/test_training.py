@@ -1,4 +1,4 @@
-"""Training: the book's steps in the book's order, the same bits by every road, and what it comes to on all of MNIST."""
+"""Training: the book's steps in the book's order, the same bits in every way of training, and the accuracy on MNIST."""
 
 import hashlib
 import random
@@ -25,7 +25,7 @@ def parameters(net):
 
 
 def dense_data(n=300, inputs=20, outputs=4):
-    """Inputs without zeros and desired outputs, the same on every machine: multiples of an irrational number, modulo 1."""
+    """Inputs without zeros, and desired outputs: multiples of an irrational number modulo 1, the same on every machine."""
     fractions = np.arange(1, 1 + n * (inputs + outputs)) * 2654435761 % 2**32 / 2**32
     return Dataset(4 * fractions[: n * inputs].reshape(n, inputs) - 2, fractions[n * inputs :].reshape(n, outputs))
 
@@ -100,7 +100,7 @@ def test_sparse_and_dense_rows_give_the_same_bits(mnist, variant, monkeypatch):
 
 
 def test_many_different_values_and_many_inputs():
-    """More values than a palette holds, and more inputs than an index of a sparse row can name."""
+    """More values than a palette can hold, and more inputs than 16-bit indices of sparse rows can address."""
     for inputs, different in ((300, 1000), (70_000, 5)):
         x = np.zeros((4, inputs))
         x[:, ::7] = np.arange(x[:, ::7].size).reshape(4, -1) % different / different
@@ -202,7 +202,7 @@ def test_edited_weights_are_the_ones_trained(edit):
 
 
 class CrossEntropy:
-    """The cost of the book's chapter 3, whose derivative cancels the sigmoid's."""
+    """The cross-entropy of the book's chapter 3, whose derivative cancels that of the sigmoid."""
 
     def cost_derivative(self, output_activations, y):
         return (output_activations - y) / (output_activations * (1 - output_activations))

@@ -1,4 +1,4 @@
-"""What is no input is refused in words that name it, and changes nothing; what can be converted is."""
+"""Invalid input is refused by an error that names it, and changes nothing. What can be converted is converted."""
 
 import copy
 import random
@@ -12,7 +12,7 @@ X, Y = np.array([[0.5], [-0.25], [1.0]]), np.array([[1.0], [0.0]])
 PAIRS = [(X, Y)]
 MASKED = np.ma.masked_array([0.5, -0.25, 1.0], [0, 1, 0])
 
-# Other arrays of the same numbers.
+# The same numbers in other arrays.
 FORMS = {
     "float16": lambda a: a.astype(np.float16),
     "float32": lambda a: a.astype(np.float32),
@@ -168,7 +168,7 @@ def test_what_is_no_input_is_named_and_changes_nothing(call, error, message):
 
 
 class Tensor:
-    """What other libraries' arrays are like: they don't compare with ours, and some don't let their numbers go."""
+    """Like other libraries' arrays: comparing it with ours fails, and so may converting it."""
 
     def __init__(self, values, locked=False):
         self.values, self.shape, self.locked = values, np.shape(values), locked
@@ -223,7 +223,7 @@ def test_weights_beyond_float32_are_refused_by_a_float32_network():
 
 
 def test_nan_in_nan_out():
-    """feedforward takes what the field's functions take: a NaN input is no error, and shows in the output."""
+    """Like NumPy's functions, feedforward accepts NaN, which shows in the output."""
     assert np.isnan(net().feedforward([np.nan, 0.5, 0.5])).all()
     assert np.isfinite(net().feedforward([np.inf, 0.5, 0.5])).all()  # saturated
 
