@@ -218,7 +218,7 @@ FIELDS = [*runs.DEFAULTS, *runs.OF_NETWORK2]
 @pytest.mark.parametrize("options", ["", "--lmbda 1 --optimizer adam --dropout 0.5"])
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_whatever_the_notes_of_a_file_are_the_answer_is_a_line(options, data, tmp_path, capsys):
+def test_false_notes_in_a_file_give_an_error_in_one_line(options, data, tmp_path, capsys):
     folder, path = tmp_path / "data", tmp_path / "run.npz"
     if not folder.exists():
         small_data(folder)
@@ -291,7 +291,7 @@ def test_ctrl_c_leaves_the_curve_so_far(tmp_path):
     assert len(json.loads(path.read_text())) - 3 in (output.count("Epoch"), output.count("Epoch") - 1)
 
 
-def test_the_plan_stands_above_the_lines_of_a_terminal_and_beside_those_of_a_pipe(capsys, monkeypatch):
+def test_the_plan_goes_to_a_terminal_s_output_or_to_stderr(capsys, monkeypatch):
     plan = "Training 784-8-10 on MNIST: 50000 images, 10000 to test, epochs from 0 up to 1, mini-batches of 10, eta 3"
     plan = f"{plan}, seed 1, float32, {_kernels.variant} kernels\n"
     assert main(QUICK) == 0

@@ -128,7 +128,7 @@ def test_what_does_not_fit_is_named(x, y, error, message):
         ([(np.zeros((2, 1)), 1), (np.zeros((3, 1)), 1)], ValueError, "every x must have the same shape"),
     ],
 )
-def test_what_is_no_pairs_is_named(pairs, error, message):
+def test_what_is_not_pairs_is_named(pairs, error, message):
     with pytest.raises(error, match=message):
         Dataset.from_pairs(pairs)
 

@@ -87,7 +87,7 @@ def test_it_is_a_floating_point_error_in_the_module_too():
     assert issubclass(network.DivergenceError, FloatingPointError)
 
 
-def test_the_generator_stands_after_a_whole_shuffle():
+def test_divergence_leaves_the_generator_after_a_whole_shuffle():
     data, eta = bursting(np.float64)
     random.seed(0)
     net = Network([3, 2])

@@ -130,7 +130,7 @@ def test_regressors(loss, outputs, dtype):
 
 
 @needs_sklearn
-def test_what_is_exported_is_what_stands_in_the_estimator():
+def test_edited_coefficients_are_exported():
     x, y = load_digits(return_X_y=True)
     ours = MLPClassifier(5, max_iter=2, random_state=0).fit(x, y)
     ours.coefs_[0] = ours.coefs_[0] / 2

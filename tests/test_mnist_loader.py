@@ -93,7 +93,7 @@ def test_a_folder_of_idx_files(tmp_path, small, compress, separator, test):
     assert_is_small(mnist_loader.load_data(tmp_path), small)
 
 
-def test_of_a_file_twice_in_a_folder_the_decompressed_one_counts(tmp_path, small):
+def test_of_a_file_twice_in_a_folder_the_decompressed_one_is_read(tmp_path, small):
     write_folder(tmp_path, small)
     write_folder(tmp_path, small, ".gz", lambda _: b"broken")
     (tmp_path / "train-images.idx3-ubyte").mkdir()  # as some programs unpack an archive
@@ -181,7 +181,7 @@ def test_images_that_compress_well_are_no_bombs(tmp_path):
 
 
 @pytest.mark.parametrize("trailing", [b"\n", bytes(1000), b"garbage", bytes(7) + b"\x1f", bytes(99) + gzip.compress(b"")])
-def test_what_stands_behind_compressed_data_is_passed_over(tmp_path, small, trailing):
+def test_bytes_after_compressed_data_are_ignored(tmp_path, small, trailing):
     write_folder(tmp_path, small, ".gz", lambda content: gzip.compress(content) + trailing)
     assert_is_small(mnist_loader.load_data(tmp_path), small)
 

@@ -381,7 +381,7 @@ def test_augmented_training_is_that_on_the_stored_forms(monkeypatch, mnist, spar
     assert digest(nets[0]) == digest(nets[1])
 
 
-def test_an_augmentation_of_one_s_own():
+def test_a_user_s_own_augmentation():
     class Noise:
         copies = 2
 
@@ -400,7 +400,7 @@ def test_an_augmentation_of_one_s_own():
 # ----- Overridden methods -----
 
 
-def test_an_initialiser_of_one_s_own_is_called_at_construction():
+def test_an_overridden_initialiser_is_called_at_construction():
     class Ones(Network):
         def default_weight_initializer(self):
             self.biases = [np.zeros((y, 1)) for y in self.sizes[1:]]
@@ -432,7 +432,7 @@ def test_an_init_without_the_original():
 
 
 @pytest.mark.parametrize("regularization", ["l2", "l1"])
-def test_a_backprop_of_one_s_own_is_called_for_each_sample(monkeypatch, regularization):
+def test_an_overridden_backprop_is_called_for_each_sample(monkeypatch, regularization):
     nets, calls, original = [Network([20, 9, 4], seed=1, regularization=regularization) for _ in range(2)], [], Network.backprop
     nets[0].SGD(labelled(), 1, 7, 0.5, 0.3)
     monkeypatch.setattr(Network, "backprop", lambda self, x, y: calls.append(1) or original(self, x, y))
@@ -444,7 +444,7 @@ def test_a_backprop_of_one_s_own_is_called_for_each_sample(monkeypatch, regulari
             Network([20, 9, 4], seed=1, **options).SGD(labelled(), 1, 7, 0.5)
 
 
-def test_a_step_of_one_s_own_may_call_the_original(monkeypatch):
+def test_an_overridden_step_may_call_the_original(monkeypatch):
     nets, sizes, original = [Network([20, 9, 4], optimizer=Adam(), seed=1) for _ in range(2)], [], Network.update_mini_batch
     nets[0].SGD(labelled(), 2, 50, 0.01, 0.3)
 
@@ -458,7 +458,7 @@ def test_a_step_of_one_s_own_may_call_the_original(monkeypatch):
     assert digest(nets[0]) == digest(nets[1])
 
 
-def test_monitors_call_methods_of_one_s_own_as_the_book_does(capsys):
+def test_monitors_call_overridden_methods_as_the_book_does(capsys):
     calls = []
 
     class Own(Network):
@@ -481,7 +481,7 @@ def test_monitors_call_methods_of_one_s_own_as_the_book_does(capsys):
     assert "Accuracy on evaluation data: 7 / 30" in capsys.readouterr().out
 
 
-def test_monitors_see_a_feedforward_of_one_s_own():
+def test_monitors_use_an_overridden_feedforward():
     class Always(Network):
         def feedforward(self, a):  # noqa: ARG002
             return np.array([[0.1], [0.1], [0.7], [0.1]])
@@ -562,7 +562,7 @@ def test_the_book_s_json(tmp_path, cost):
     assert network2.load(path, cost=cost).cost is cost
 
 
-def test_what_is_one_s_own_is_handed_over(tmp_path):
+def test_own_costs_and_activations_are_given_to_load(tmp_path):
     net = Network([20, 9, 4], PerSample(), activation=Softsign(), seed=3)
     net.save(tmp_path / "net.npz")
     for given, message in (({}, "PerSample"), ({"cost": PerSample}, "activation must be one of .*, not 'Softsign'")):
@@ -599,7 +599,7 @@ def test_networks_of_chapter_1_are_read(tmp_path):
         "moments", "shape", "dtype", "nan", "negative", "text", "list", "missing",
     ],
 )  # fmt: skip
-def test_files_of_strangers(tmp_path, change):
+def test_untrusted_files(tmp_path, change):
     net, path = Network([20, 9, 4], LogLikelihoodCost, optimizer=Adam(), seed=3), tmp_path / "net.npz"
     net.SGD(labelled(), 1, 7, 0.05)
     net.save(path)
@@ -720,7 +720,7 @@ def test_a_training_that_makes_no_sense(options, message):
         ({"fn": lambda *_: None}, "what the cost's fn returns must hold real numbers"),
     ],
 )
-def test_a_cost_of_one_s_own_that_returns_nonsense(cost, message):
+def test_a_user_s_own_cost_that_returns_nonsense(cost, message):
     functions = {"fn": lambda a, y: np.sum(a - y), "delta": lambda _z, a, y: a - y} | cost
     own = type("Own", (), {name: staticmethod(function) for name, function in functions.items()})
     with pytest.raises((TypeError, ValueError), match=message):

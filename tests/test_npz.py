@@ -31,7 +31,7 @@ def test_kmnist_npz(tmp_path, small, prefix):
 
 
 @pytest.mark.parametrize("names", [("train", "val"), ("training", "validation")])
-def test_medmnist_npz_has_validation_data_of_its_own(tmp_path, small, names):
+def test_medmnist_npz_has_its_own_validation_data(tmp_path, small, names):
     (images, labels), (test_images, test_labels) = small
     parts = {names[0]: (images[:45], labels[:45]), names[1]: (images[45:], labels[45:]), "test": (test_images, test_labels)}
     path = tmp_path / "medmnist.npz"
@@ -54,7 +54,7 @@ def write_keras(path, small, change_images=lambda x: x, change_labels=lambda y: 
     return path
 
 
-def test_colours_are_pixels_of_their_own(tmp_path, small):
+def test_each_colour_channel_is_a_pixel(tmp_path, small):
     path = write_keras(tmp_path / "colours.npz", small, lambda x: np.stack([x, x // 2, x // 4], axis=-1))
     training_data = Dataset.from_pairs(mnist_loader.load_data_wrapper(path)[0])
     assert training_data.x.shape == (50, 3 * 784)

@@ -101,7 +101,7 @@ def test_another_sigmoid_is_refused_where_the_kernels_would_ignore_it(monkeypatc
     assert perceptron.Network([20, 4], seed=1).evaluate(data) in (0, 1)  # it has no sigmoid
 
 
-def test_methods_of_one_s_own_may_use_another_sigmoid(monkeypatch):
+def test_overridden_methods_may_use_another_sigmoid(monkeypatch):
     class Tanh(Network):
         def feedforward(self, a):
             for b, w in zip(self.biases, self.weights, strict=True):
@@ -134,7 +134,7 @@ class SmallWeightsOfTheReference(reference.Network):
         self.weights = [w / np.sqrt(w.shape[1]) for w in self.weights]
 
 
-def test_an_init_of_one_s_own():
+def test_an_overridden_init():
     nets = []
     for module in (SmallWeights, SmallWeightsOfTheReference):
         np.random.seed(4)
@@ -265,7 +265,7 @@ def test_a_mock_in_the_place_of_a_method_is_called_and_named():
     backprop.assert_called_once()
 
 
-def test_an_evaluate_of_one_s_own_gets_the_list_as_it_is(capsys):
+def test_an_overridden_evaluate_gets_the_list_unchanged(capsys):
     """The book's exercise with four outputs instead of ten, whose labels do not fit unit vectors."""
     seen = []
 

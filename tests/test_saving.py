@@ -296,7 +296,7 @@ def test_whether_a_file_can_be_written_is_known_without_a_trace(tmp_path):
         disk.require_writable(tmp_path)
 
 
-def test_notes_of_a_program_are_kept_and_passed_over(tmp_path):
+def test_notes_of_a_program_are_kept_and_ignored_by_load(tmp_path):
     net = trained()
     saving.write(tmp_path / "net.npz", net._saved(run=np.array("text"), order=np.arange(3)))
     same_bits(load(tmp_path / "net.npz"), net)

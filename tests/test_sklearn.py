@@ -221,7 +221,7 @@ def test_weights_of_classes():
         MLPClassifier(class_weight="balanced").partial_fit(X, Y, classes=range(10))
 
 
-def test_a_validation_set_of_ones_own():
+def test_a_user_s_own_validation_set():
     ours = MLPClassifier(max_iter=6, random_state=0).fit(X[:200], Y[:200], validation_data=(X[200:], Y[200:]))
     assert_same(ours, theirs(ours).fit(X[:200], Y[:200]))  # it changes nothing
     assert len(ours.validation_scores_) == len(ours.validation_loss_curve_) == 6
