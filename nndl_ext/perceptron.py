@@ -119,7 +119,23 @@ class Network(FirstNetwork):
         return outputs
 
     def evaluate(self, test_data: Data) -> int:
-        """The number of samples that the network classifies correctly: see `nndl_ext.network.Network.evaluate`."""
+        """The number of samples that the network classifies correctly, as in `nndl_ext.network.Network.evaluate`.
+
+        Parameters
+        ----------
+        test_data : Dataset or iterable of tuple
+            Pairs (x, y), where y is a label or a unit vector; for a single output, 0, 1 or a number between them.
+
+        Returns
+        -------
+        int
+            From 0 to the number of samples.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data do not fit the network, or a weight or bias is infinite or NaN.
+        """
         data = self._checked(test_data, "test_data")
         return right_of(self._outputs(data), data, "test_data")
 

@@ -22,12 +22,39 @@ class QuadraticCost:
 
     @staticmethod
     def fn(a: np.ndarray, y: np.ndarray) -> float:
-        """The cost of outputs ``a`` for desired outputs ``y``, arrays of the same shape."""
+        """The cost of one or more samples.
+
+        Parameters
+        ----------
+        a, y : array_like
+            Outputs and desired outputs, of the same shape.
+
+        Returns
+        -------
+        float
+            The sum over all elements.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the arrays do not consist of real numbers, or differ in shape.
+        """
         return _cost("quadratic", a, y)
 
     @staticmethod
     def delta(z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The error of sigmoid output neurons with weighted inputs ``z`` (BP1)."""
+        """The error of sigmoid output neurons (BP1).
+
+        Parameters
+        ----------
+        z, a, y : numpy.ndarray
+            Weighted inputs, outputs and desired outputs, of the same shape.
+
+        Returns
+        -------
+        numpy.ndarray
+            The same shape.
+        """
         return (a - y) * sigmoid_prime(z)
 
 
@@ -43,12 +70,39 @@ class CrossEntropyCost:
 
     @staticmethod
     def fn(a: np.ndarray, y: np.ndarray) -> float:
-        """The cost of outputs ``a`` for desired outputs ``y``, arrays of the same shape. Where y = 0, y ln a counts as 0."""
+        """The cost of one or more samples.
+
+        Parameters
+        ----------
+        a, y : array_like
+            Outputs and desired outputs, of the same shape. Where y = 0, y ln a counts as 0.
+
+        Returns
+        -------
+        float
+            The sum over all elements.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the arrays do not consist of real numbers, or differ in shape.
+        """
         return _cost("cross-entropy", a, y)
 
     @staticmethod
     def delta(z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:  # noqa: ARG004
-        """The error of sigmoid output neurons (the book's equation 68)."""
+        """The error of sigmoid output neurons (the book's equation 68).
+
+        Parameters
+        ----------
+        z, a, y : numpy.ndarray
+            Weighted inputs, outputs and desired outputs, of the same shape. ``z`` is not used.
+
+        Returns
+        -------
+        numpy.ndarray
+            The same shape.
+        """
         return a - y
 
 
@@ -64,12 +118,39 @@ class LogLikelihoodCost:
 
     @staticmethod
     def fn(a: np.ndarray, y: np.ndarray) -> float:
-        """The cost of outputs ``a`` for desired outputs ``y``, arrays of the same shape. Where y = 0, y ln a counts as 0."""
+        """The cost of one or more samples.
+
+        Parameters
+        ----------
+        a, y : array_like
+            Outputs and desired outputs, of the same shape. Where y = 0, y ln a counts as 0.
+
+        Returns
+        -------
+        float
+            The sum over all elements.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the arrays do not consist of real numbers, or differ in shape.
+        """
         return _cost("log-likelihood", a, y)
 
     @staticmethod
     def delta(z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:  # noqa: ARG004
-        """The error of softmax output neurons (the book's equation 84)."""
+        """The error of softmax output neurons (the book's equation 84).
+
+        Parameters
+        ----------
+        z, a, y : numpy.ndarray
+            Weighted inputs, outputs and desired outputs, of the same shape. ``z`` is not used.
+
+        Returns
+        -------
+        numpy.ndarray
+            The same shape.
+        """
         return a - y
 
 

@@ -136,7 +136,20 @@ class Dataset(Sequence[Sample]):
         return _of_any_pairs(samples, name) if source is None else source._take(positions)
 
     def columns(self, index: int) -> tuple[np.ndarray, Any]:
-        """One pair as two read-only arrays, or as a read-only array and a label."""
+        """One pair as arrays.
+
+        Parameters
+        ----------
+        index : int
+            The position of the pair.
+
+        Returns
+        -------
+        x : numpy.ndarray
+            Shape (inputs, 1), read-only.
+        y : numpy.ndarray or numpy.int64
+            Shape (outputs, 1), read-only; or a label.
+        """
         y = self._y[index]
         return self._inputs.row(index)[:, np.newaxis], y if self._y.ndim == 1 else y[:, np.newaxis]
 
@@ -186,7 +199,16 @@ class Dataset(Sequence[Sample]):
         return part
 
     def require(self, inputs: int, outputs: int, dtype: np.dtype, name: str) -> None:
-        """Check that the data fit a network with these numbers of inputs and outputs. Slow checks are done once.
+        """Check that the data fit a network. Slow checks are done once.
+
+        Parameters
+        ----------
+        inputs, outputs : int
+            The network's numbers of inputs and outputs.
+        dtype : numpy.dtype
+            The network's dtype.
+        name : str
+            The name of the data in errors.
 
         Raises
         ------
@@ -214,6 +236,18 @@ class Dataset(Sequence[Sample]):
 
         It is the label, or the index of the largest desired output; with a single output, whether that is at least 0.5.
 
+        Parameters
+        ----------
+        outputs : int
+            The network's number of outputs.
+        name : str
+            The name of the data in errors.
+
+        Returns
+        -------
+        numpy.ndarray
+            Labels, int64; or bool for a single output. Read-only.
+
         Raises
         ------
         ValueError
@@ -233,7 +267,20 @@ class Dataset(Sequence[Sample]):
         return self._made["classes", outputs]
 
     def desired_outputs(self, outputs: int, dtype: np.dtype) -> np.ndarray:
-        """y as a matrix of shape (n, outputs), with labels as unit vectors, for data that `require` has checked."""
+        """y as a matrix, with labels as unit vectors, for data that `require` has checked.
+
+        Parameters
+        ----------
+        outputs : int
+            The network's number of outputs.
+        dtype : numpy.dtype
+            The network's dtype.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n, outputs), contiguous, read-only.
+        """
         if (outputs, dtype) not in self._made:
             labels = self._labels(outputs)
             if labels is None or outputs == 1:

@@ -54,7 +54,17 @@ class DivergenceError(FloatingPointError):
 
     @classmethod
     def at(cls, eta: float) -> DivergenceError:
-        """The error for a step with this learning rate."""
+        """Make the error for a step.
+
+        Parameters
+        ----------
+        eta : float
+            The learning rate of the step.
+
+        Returns
+        -------
+        DivergenceError
+        """
         return cls(f"the weights became infinite or NaN, with eta={eta:g}; the network is as it was before")
 
 

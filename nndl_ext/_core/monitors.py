@@ -45,7 +45,12 @@ class History(NamedTuple):
 
     @classmethod
     def begin(cls) -> History:
-        """A history of no epochs."""
+        """Make a history of no epochs.
+
+        Returns
+        -------
+        History
+        """
         return cls([], [], [], [], [], [])
 
 

@@ -1,4 +1,4 @@
-"""The choice of a kernel build: one of the variants, made once, at import."""
+"""Chooses one of the kernel variants at import."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nndl_ext._kernels import cpu
 if TYPE_CHECKING:
     from nndl_ext._kernels import baseline as kernels
 
-# Best first. The names of the modules, and the version of x86-64 that each needs.
+# Best first. For each variant, its module and the level of x86-64 that it needs.
 _VARIANTS = {"x86-64-v4": ("x86_64_v4", 4), "x86-64-v3": ("x86_64_v3", 3), "baseline": ("baseline", 0)}
 
 
