@@ -83,9 +83,7 @@ class _Layers:
 
 
 class Network(_Layers):
-    """A network with the constructor, attributes and methods of `nndl_ext.network.Network`.
-
-    Its results agree with those of that class to rounding. Their bits depend on the machine's BLAS.
+    """`nndl_ext.network.Network` in plain NumPy: the same results to rounding, with bits that depend on the machine's BLAS.
 
     Examples
     --------

@@ -28,7 +28,7 @@ class Augmentation(Protocol):
 
 @dataclass(frozen=True)
 class Shifts:
-    """Five copies of each image: unchanged, and shifted by one pixel in four directions (the book's ``expand_mnist.py``).
+    """Shifted copies of each image, by default one unchanged and four shifted by a pixel (the book's ``expand_mnist.py``).
 
     Parameters
     ----------
