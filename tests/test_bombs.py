@@ -118,7 +118,7 @@ def bombs(folder):
             archive({"x_train.npy": bz2.compress(zeros[: 20 * MEGABYTE])}, zipfile.ZIP_BZIP2),
             "by a method that NumPy does not use",
         ),
-        ("npz", archive({"x_train.npy": zeros[: 8 * MEGABYTE]}, zipfile.ZIP_BZIP2), "in a way that NumPy"),
+        ("npz", archive({"x_train.npy": zeros[: 8 * MEGABYTE]}, zipfile.ZIP_BZIP2), "by a method that NumPy"),
         (
             "npz",
             archive({"x_train.npy": lzma.compress(zeros[: 20 * MEGABYTE])}, zipfile.ZIP_LZMA),

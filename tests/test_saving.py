@@ -150,7 +150,7 @@ def test_big_endian_arrays_are_read(tmp_path):
     [
         ({"nndl_ext": None}, "the archive does not come from nndl-ext"),
         ({"nndl_ext": 2}, "version 2 of the format, but this nndl-ext reads version 1"),
-        ({"neuron": "relu"}, "of relu neurons"),
+        ({"neuron": "relu"}, "its neurons must be sigmoid, perceptron or chosen, not relu"),
         ({"sizes": [4, 5]}, "it has biases_1, weights_1 besides the arrays of 2 layers"),
         ({"sizes": [4, 2**40, 3]}, "shape"),
         ({"sizes": [4, 5, 3, 3]}, "biases_2"),
