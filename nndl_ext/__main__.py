@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         "train",
         help="train a network on MNIST: by default the book's experiment",
         description="Train a network. After each epoch, print how many test images it classifies correctly.",
-        epilog="Chapter 3's experiment, which reaches 98%%: nndl-ext train --sizes 784,100,10 --cost cross-entropy "
+        epilog="Chapter 3's experiment, which reaches 98 %: nndl-ext train --sizes 784,100,10 --cost cross-entropy "
         "--lmbda 5.0 --eta 0.1 --epochs 60. A resumed run takes its options from the file. You may give a new --epochs, and "
         "must repeat --data if the run is not on MNIST. With a seed, a resumed run ends with the same bits as an uninterrupted "
         f"one. {_STATUS}",
