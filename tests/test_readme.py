@@ -30,7 +30,7 @@ def test_the_blocks_of_python_run(tmp_path, monkeypatch, capsys):
             block = block.replace(there, here)
         exec(block, names)
     lines = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"Epoch 0: 9\d\d\d / 10000", lines[0])
+    assert re.fullmatch(r"Epoch 0: (8[5-9]|9\d)\d\d / 10000", lines[0])
     scores = [float(line) for line in lines if re.fullmatch(r"0\.\d+", line)]
     assert len(scores) == 2
     assert scores[0] > 0.9 > scores[1] > 0.4

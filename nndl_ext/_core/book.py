@@ -39,7 +39,7 @@ class BookNetwork:
     """The base class of all the book's networks. See `nndl_ext.network.Network` for parameters and attributes."""
 
     _neuron: ClassVar[str]
-    _methods: ClassVar[dict[str, Callable[..., Any]]]  # those that a user may override, as they are here
+    _methods: ClassVar[dict[str, Callable[..., Any]]]  # the original methods that a user may override
     _own_generator: generators.Twister | None = None
     _model: Model = _NO_MODEL
 
@@ -210,7 +210,7 @@ class BookNetwork:
 
     @property
     def _generator(self) -> generators.Generator:
-        """Where shuffles come from."""
+        """The source of random numbers: the network's own generator, or the module ``random``."""
         return self._own_generator or generators.module()
 
     def _shuffle(self, order: np.ndarray) -> None:

@@ -1,6 +1,6 @@
-"""Shuffles and normal deviates, draw for draw those of Python's ``random`` module, at the speed of compiled code.
+"""Shuffles and normal deviates from the draws of Python's ``random`` module, at the speed of compiled code.
 
-Draws are raw 32-bit numbers. Many come from one call, which is one step for all threads that share the generator.
+One call draws many raw 32-bit numbers. Threads that share the generator can't interrupt a call.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ _LARGEST_V = 0.8577638849607068
 
 
 class Twister:
-    """A ``random.Random`` that draws many numbers at once: M. Matsumoto and T. Nishimura, ACM Trans. Model. Comput. Simul. 8,
-    1998, 3-30.
+    """The generator of ``random.Random``, which here draws many numbers at once.
+
+    It is the Mersenne Twister (M. Matsumoto and T. Nishimura, ACM Trans. Model. Comput. Simul. 8, 1998, 3-30).
 
     Parameters
     ----------
     state : tuple
-        A ``random.Random``'s state, of which the second element counts: 624 numbers, and how many of them have been drawn.
+        The state of a ``random.Random``. Its second element holds 624 numbers, and how many of them have been drawn.
     """
 
     def __init__(self, state: tuple[int, tuple[int, ...], float | None]) -> None:
@@ -58,19 +59,19 @@ class Twister:
 
 
 def module() -> ModuleType:
-    """The module ``random``, whose functions are the methods of a generator."""
-    import random  # takes a fiftieth of the time that NumPy does
+    """The module ``random``, whose functions are a generator's methods."""
+    import random  # here, to keep the package quick to import
 
     return random
 
 
 def seeded(seed: int) -> Twister:
-    """A new generator, which draws what ``random.Random(seed)`` does."""
+    """A new generator with the draws of ``random.Random(seed)``."""
     return Twister(module().Random(seed).getstate())
 
 
 def _draws(generator: Generator, count: int) -> np.ndarray:
-    """The next draws of the generator, at most ``count`` of them: uint32."""
+    """The generator's next draws, at most ``count`` of them: uint32."""
     count = min(count, _AT_ONCE)
     if isinstance(generator, Twister):
         return generator.draw(count)
@@ -85,7 +86,7 @@ def draw_seed(generator: Generator) -> int:
 
 
 def shuffle(order: np.ndarray, generator: Generator) -> None:
-    """Do to an array what ``generator.shuffle`` does to a list, and leave the generator in the state in which it does.
+    """Shuffle an array exactly as ``generator.shuffle`` shuffles a list. The generator ends in the same state.
 
     If an exception such as Ctrl-C occurs, the generator is reset.
 
@@ -99,7 +100,7 @@ def shuffle(order: np.ndarray, generator: Generator) -> None:
     remaining, before = len(order) - 1, generator.getstate()
     try:
         while remaining > 0:
-            # Each element left takes a draw or more, so none of these is in vain.
+            # Each remaining element needs at least one draw, so none is wasted.
             remaining = kernels.shuffle(order, remaining, _draws(generator, remaining), as_numpy=False)
     except BaseException:
         generator.setstate(before)
@@ -107,7 +108,7 @@ def shuffle(order: np.ndarray, generator: Generator) -> None:
 
 
 def shuffle_as_numpy(order: np.ndarray, generator: np.random.RandomState) -> None:
-    """Do to an array what ``generator.shuffle`` does to it, in two thirds of the time.
+    """Shuffle an array exactly as ``generator.shuffle`` does, in two thirds of the time.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
 """The parameters of a network: all weights and biases in one flat array, as the kernels read them.
 
 First come the biases of all layers, a row for each. A layer's weights have a row for each input: the weights with which the
-neurons receive it. So a kernel runs over neurons along contiguous memory. A row is padded with zeros up to a whole number of
-64-byte vectors, or one more. A last layer of few neurons, which would be padding for the most part, lies across: it has a row
-of weights for each neuron. The weights that users see are views of this array. The biases are a copy, brought up to date before
-each use: a user who keeps a few biases does not keep all weights with them.
+neurons receive it. So a kernel runs over neurons along contiguous memory. Zeros pad each row to a whole number of 64-byte
+vectors. A small last layer would be padding for the most part. It is therefore stored transposed, with a row of weights for
+each neuron. The weights that users see are views of this array. The biases are copies, which are updated before each use: so a
+user who keeps a few biases does not keep all weights in memory.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ VECTOR = 64  # bytes
 # The largest last layer that is transposed, in neurons; `errors_before_few` in ``layer.pxi`` supports no more.
 _FEW = 4
 
-# A vector more is added to rows of a multiple of so many bytes. A cache would keep one column of them in few places, which
-# then push each other out.
+# Rows of a multiple of so many bytes get one more vector of padding. Without it, a column of the matrix would compete for a few
+# places of the cache.
 _COLLIDING = 2048
 
 Arrays = list[np.ndarray]
