@@ -30,18 +30,47 @@ void multiply_add(int64_t times) {
     for (int v = 0; v < SUMS; v++) __asm__ volatile("" : : "x"(sums[v]));
 }
 
-/* z = w x for each sample: rows of weights come in, the sums stay in registers. */
+/* Some columns of z = w x for one sample or two at once: rows of weights come in, the sums stay in registers. */
+static inline __attribute__((always_inline)) void forward_part(
+    int rows, int vectors, const int64_t *starts, const uint16_t *indices, const uint8_t *values, const real *levels,
+    const real *weights, real *z) {
+    vector sums[2][4];
+    int64_t length[2], common;
+    for (int k = 0; k < rows; k++) {
+        length[k] = starts[k + 1] - starts[k];
+        for (int v = 0; v < vectors; v++) sums[k][v] = at(z + k * WIDTH + v * LANES);
+    }
+    common = rows == 2 && length[1] < length[0] ? length[1] : length[0];
+#define ADD(k, i) do { \
+        real x = levels[values[starts[k] + i]]; \
+        const real *row = weights + indices[starts[k] + i] * WIDTH; \
+        for (int v = 0; v < vectors; v++) sums[k][v] += x * at(row + v * LANES); \
+    } while (0)
+    for (int64_t i = 0; i < common; i++) {
+        ADD(0, i);
+        if (rows == 2) ADD(1, i);
+    }
+    for (int64_t i = common; i < length[0]; i++) ADD(0, i);
+    if (rows == 2) for (int64_t i = common; i < length[1]; i++) ADD(1, i);
+    for (int k = 0; k < rows; k++)
+        for (int v = 0; v < vectors; v++) at(z + k * WIDTH + v * LANES) = sums[k][v];
+}
+
+#define FORWARD_PART(vectors, at_once) \
+    for (int64_t s = 0; s < batch; s += at_once) \
+        if (s + at_once <= batch) \
+            forward_part(at_once, vectors, starts + s, indices, values, levels, weights + column, z + s * WIDTH + column); \
+        else \
+            forward_part(1, vectors, starts + s, indices, values, levels, weights + column, z + s * WIDTH + column)
+
+/* z = w x for mini-batches: some columns after the other, for all samples, so that these weights stay near. */
 void forward(int64_t n, int64_t batch, const int64_t *starts, const uint16_t *indices, const uint8_t *values,
-             const real *levels, real *weights, real *batch_z) {
-    for (int64_t s = 0; s < n; s++) {
-        real *z = batch_z + s % batch * WIDTH;
-        vector sums[VECTORS];
-        for (int v = 0; v < VECTORS; v++) sums[v] = at(z + v * LANES);
-        for (int64_t i = starts[s]; i < starts[s + 1]; i++) {
-            real x = levels[values[i]], *row = weights + indices[i] * WIDTH;
-            for (int v = 0; v < VECTORS; v++) sums[v] += x * at(row + v * LANES);
-        }
-        for (int v = 0; v < VECTORS; v++) at(z + v * LANES) = sums[v];
+             const real *levels, real *weights, real *z) {
+    for (; n >= batch; n -= batch, starts += batch) {
+        int column = 0;
+        for (; column + 4 * LANES <= WIDTH; column += 4 * LANES) FORWARD_PART(4, 1);
+        for (; column + 2 * LANES <= WIDTH; column += 2 * LANES) FORWARD_PART(2, 2);
+        for (; column < WIDTH; column += LANES) FORWARD_PART(1, 2);
     }
 }
 

@@ -2,13 +2,15 @@
 
 `multiply_adds` and `bandwidth` say how many multiply-adds a core does in registers, and how fast it reads and changes memory of
 some size; `seconds` makes of it a limit for a job. As a program this file measures what the first layer of the book's network
-takes if it is written by hand (limits.c): the same rows of weights for the same images, ten at a time as in training, but in
-their own order, so that none is waited for.
+takes if it is written by hand (limits.c): the same rows of weights for the same images and mini-batches, but in their own order,
+so that none is waited for.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import io
 import os
 import subprocess
 import tempfile
@@ -97,26 +99,37 @@ def seconds(job, data):
     return max(sums / multiply_adds(np.dtype(job.dtype)), moved) / job.threads
 
 
+def by_hand(job, data):
+    """Seconds that the first layer takes for an epoch, forward and in the update."""
+    starts, indices, values, palette = data.rows
+    if not len(palette):  # the same work
+        values, palette = np.arange(len(values)).astype(np.uint8), np.linspace(-1, 1, 256)
+    dtype = np.dtype(job.dtype)
+    width = -(-job.sizes[1] * dtype.itemsize // 64) * 64 // dtype.itemsize
+    levels, weights, z = palette.astype(dtype), aligned((job.sizes[0], width), dtype), aligned((job.batch, width), dtype)
+    arguments = len(data), job.batch, *map(address, (starts, indices, values, levels, weights, z))
+    functions = compiled(dtype.itemsize, width)
+    return best(partial(functions.forward, *arguments)), best(partial(functions.update, *arguments))
+
+
 def main():
-    from nndl_ext import Dataset, mnist_loader
+    from jobs import JOBS, data_of
+
+    from nndl_ext import Dataset, Network
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
-    starts, indices, values, palette = Dataset.from_pairs(mnist_loader.load_data_wrapper()[0]).rows
-    for dtype, neurons in ((np.dtype("f8"), 30), (np.dtype("f4"), 30), (np.dtype("f4"), 100)):
-        width = -(-neurons * dtype.itemsize // 64) * 64 // dtype.itemsize
-        functions = compiled(dtype.itemsize, width)
-        levels, weights, z = palette.astype(dtype), aligned((784, width), dtype), aligned((10, width), dtype)
-        data = [*map(address, (starts, indices, values, levels, weights, z))]
-        jobs = {
-            "epoch forward": partial(functions.forward, 50_000, 10, *data),
-            "epoch update": partial(functions.update, 50_000, 10, *data),
-            "10,000 images forward": partial(functions.forward, 10_000, 10, *data),
-        }
-        rates = bandwidth(weights.nbytes), bandwidth(weights.nbytes, changed=True), bandwidth(MEMORY)
-        print(f"{neurons} neurons, {dtype}: " + ", ".join(f"{name} {1e3 * best(job):.1f} ms" for name, job in jobs.items()))
-        print(f"    weights of {weights.nbytes // 1000} kB, read at {rates[0] / 1e9:.0f} GB/s, changed at {rates[1] / 1e9:.0f}")
-        print(f"    memory read at {rates[2] / 1e9:.0f} GB/s; {multiply_adds(dtype) / 1e9:.0f}e9 multiply-adds a second")
+    print(f"memory is read at {bandwidth(MEMORY) / 1e9:.0f} GB/s")
+    for dtype in ("float32", "float64"):
+        print(f"{multiply_adds(np.dtype(dtype)) / 1e9:.0f}e9 multiply-adds in a second in {dtype}")
+    for job in JOBS:
+        if job.group.startswith("sigmoid") and job.data == "mnist" and len(job.sizes) == 3:
+            data, net = Dataset(*data_of(job)), Network(job.sizes, dtype=job.dtype, seed=0)
+            with contextlib.redirect_stdout(io.StringIO()):
+                whole = best(partial(net.SGD, data, 1, job.batch, 1.0))
+            parts = by_hand(job, data)
+            hand = "; by hand, its first layer takes {:.1f} ms forward and {:.1f} ms in the update"
+            print(f"{job}: {1e3 * whole:.1f} ms{hand.format(*(1e3 * part for part in parts))}")
 
 
 if __name__ == "__main__":
