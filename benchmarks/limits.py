@@ -2,7 +2,7 @@
 
 `multiply_adds` and `bandwidth` say how many multiply-adds a core does in registers, and how fast it reads and changes memory of
 some size; `seconds` makes of it a limit for a job. As a program this file measures what the first layer of the book's network
-takes if it is written by hand (limits.c): the same rows of weights for the same images and mini-batches, but in their own order,
+takes if it is written by hand (limits.c): the same rows of weights for the same images and mini-batches, in their own order,
 so that none is waited for.
 """
 
