@@ -2,14 +2,14 @@
 Chapter 1: recognising handwritten digits
 =========================================
 
-The book trains a network of sigmoid neurons on 50,000 handwritten digits. Its program
-runs on this package with its imports changed.
+The book trains a network of sigmoid neurons on 50,000 handwritten digits. Change the
+imports of its program, and it runs on this package.
 """
 
 # %%
 # The data
 # --------
-# MNIST comes with the package, so nothing is downloaded. ``load_data_wrapper`` gives
+# MNIST comes with the package, so nothing is downloaded. ``load_data_wrapper`` returns
 # the book's three lists of pairs: an image as a column of 784 pixels, and its digit.
 
 from nndl_ext import mnist_loader, network, plot
@@ -34,8 +34,8 @@ for x in ([0, 0], [0, 1], [1, 0], [1, 1]):
 # %%
 # Sigmoid neurons
 # ---------------
-# A small change of a weight may flip a perceptron. The sigmoid is a smooth step, so a
-# small change of a weight makes a small change of the output (equation 3):
+# A small change of a weight may flip a perceptron's output. The sigmoid is a smooth
+# step, so a small change of a weight changes the output only a little (equation 3):
 #
 # .. math:: \sigma(z) = \frac{1}{1 + e^{-z}}
 
@@ -44,8 +44,8 @@ plot.activation("sigmoid")
 # %%
 # Gradient descent
 # ----------------
-# The network learns by small steps down the gradient of the quadratic cost (equation
-# 6):
+# The network learns by small steps against the gradient of the quadratic cost
+# (equation 6):
 #
 # .. math:: C(w, b) = \frac{1}{2n} \sum_x \| y(x) - a \|^2
 #
@@ -53,9 +53,9 @@ plot.activation("sigmoid")
 #
 # .. math:: w \rightarrow w - \frac{\eta}{m} \sum_j \frac{\partial C_{X_j}}{\partial w}
 #
-# ``SGD`` takes the training data, the number of epochs, the mini-batch's size and the
-# learning rate :math:`\eta`. The book trains for 30 epochs; ten show the same. The
-# seed is ours: with it, every machine prints these very lines.
+# ``SGD`` takes the training data, the number of epochs, the size of a mini-batch and
+# the learning rate :math:`\eta`. The book trains for 30 epochs; ten are enough
+# here. The seed is an addition: with it, every machine prints exactly these lines.
 
 net = network.Network([784, 30, 10], seed=0)
 print("cost before:", net.cost(test_data))
@@ -65,21 +65,21 @@ print("cost after:", net.cost(test_data))
 # %%
 # The answers
 # -----------
-# The class of an image is the output that is largest. These are wrong answers of
-# which the network is surest:
+# The largest output is the network's answer. These are the wrong answers of which the
+# network is most certain:
 
 plot.misclassified(net, test_data)
 
 # %%
-# The confusion matrix says which digits are taken for which others.
+# The confusion matrix shows which digits the network takes for which others.
 
 plot.confusion_matrix(net, test_data)
 
 # %%
 # What a hidden neuron looks for
 # ------------------------------
-# Each hidden neuron has a weight for each pixel, so its weights are an image. Where
-# it is red, ink raises the neuron's activation, where it is blue, ink lowers it.
+# Each hidden neuron has a weight for each pixel, so its weights form an image. In red
+# places, ink raises the neuron's activation; in blue places, ink lowers it.
 
 # sphinx_gallery_thumbnail_number = 5
 plot.weights(net)
@@ -87,8 +87,9 @@ plot.weights(net)
 # %%
 # The learning rate
 # -----------------
-# A rate that is too small learns slowly, and one that is too large does not learn at
-# all. The book says so of 0.001 and of 100. Each run starts from the same weights.
+# With a rate that is too small the network learns slowly; with one that is too large
+# it does not learn at all. The book's examples are 0.001 and 100. Each run here starts
+# from the same weights.
 
 import io
 from contextlib import redirect_stdout

@@ -2,15 +2,15 @@
 Chapter 2: how backpropagation works
 ====================================
 
-The chapter derives four equations by which the gradient of the cost comes out of one
-pass forward and one pass back. This page checks them.
+The chapter derives four equations that give the gradient of the cost after one pass
+forward and one pass back. This page checks them.
 """
 
 # %%
 # The four equations
 # ------------------
-# The error of a neuron is how the cost changes with its weighted input,
-# :math:`\delta^l_j = \partial C / \partial z^l_j`. Backpropagation is
+# The error of a neuron is the derivative of the cost by its weighted input,
+# :math:`\delta^l_j = \partial C / \partial z^l_j`. The equations of backpropagation are
 #
 # .. math::
 #
@@ -28,8 +28,8 @@ pass forward and one pass back. This page checks them.
 #
 #    \frac{\partial C}{\partial w^l_{jk}} = a^{l-1}_k \delta^l_j \quad \text{(BP4)}
 #
-# ``backprop`` gives the gradient for one sample: arrays of the shapes of ``biases``
-# and ``weights``.
+# ``backprop`` returns the gradient for one sample: arrays of the same shapes as
+# ``biases`` and ``weights``.
 
 import numpy as np
 
@@ -44,7 +44,7 @@ print([array.shape for array in nabla_b], [array.shape for array in nabla_w])
 # %%
 # By hand
 # -------
-# The four equations in NumPy give the same, up to rounding.
+# The four equations, written in NumPy, give the same gradient up to rounding.
 
 sigma = network.sigmoid
 z1 = net.weights[0] @ x + net.biases[0]
@@ -57,12 +57,12 @@ for name, ours, theirs in zip(("biases", "weights"), (nabla_b, nabla_w), by_hand
     print(f"{name}: largest difference {largest:.1e}")
 
 # %%
-# By trying
-# ---------
-# The derivative of the cost by a weight is also what a small change of the weight
-# does to the cost. The chapter explains why nobody computes it in this way: it takes
-# a pass forward for each of 23,820 weights and biases. For three of them it is a good
-# check.
+# By differences
+# --------------
+# The derivative of the cost by a weight says how much a small change of the weight
+# changes the cost. The chapter explains why nobody computes gradients from such
+# differences: they need a pass forward for each of the 23,820 weights. For three
+# weights they are a good check.
 
 step = 1e-5
 for place in np.argsort(-abs(nabla_w[0]).ravel())[[0, 100, 1000]]:
@@ -73,13 +73,13 @@ for place in np.argsort(-abs(nabla_w[0]).ravel())[[0, 100, 1000]]:
         costs.append(net.cost([(x, y)]))
         net.weights[0][j, k] -= sign * step
     difference = (costs[0] - costs[1]) / (2 * step)
-    print(f"by trying {difference:+.9f}, by backprop {nabla_w[0][j, k]:+.9f}")
+    print(f"by differences {difference:+.9f}, by backprop {nabla_w[0][j, k]:+.9f}")
 
 # %%
 # Where the gradient is
 # ---------------------
-# BP4 says that a weight learns as fast as its input is active. So the gradient of a
-# hidden neuron's weights is its error times the image.
+# BP4 says that a weight learns quickly if its input is active. So the gradient by a
+# hidden neuron's weights is the image times the neuron's error.
 
 import matplotlib.pyplot as plt
 
@@ -95,11 +95,11 @@ for ax in axes:
     ax.set_axis_off()
 
 # %%
-# A cost of your own
-# ------------------
-# Override ``cost_derivative`` to train on another cost: it is :math:`\nabla_a C` in
+# Your own cost
+# -------------
+# To train on another cost, override ``cost_derivative``, which is :math:`\nabla_a C` in
 # BP1. For the cost :math:`\frac{1}{4} \sum_j (a_j - y_j)^4` the derivative is the
-# cube of the difference. It runs in Python, once for each mini-batch.
+# cube of the difference. The method runs in Python, once for each mini-batch.
 
 
 class Quartic(network.Network):

@@ -2,17 +2,17 @@
 Chapter 3: improving the way networks learn
 ===========================================
 
-The chapter replaces the cost, regularises, and draws better first weights. Its
-program, ``network2.py``, is `nndl_ext.network2`. What the book's exercises ask
-readers to add to the program are options here.
+The chapter introduces a better cost, regularisation and better first weights. Its
+program, ``network2.py``, is `nndl_ext.network2`. The changes that the book's exercises
+ask for are options here.
 """
 
 # %%
 # The cross-entropy cost
 # ----------------------
-# With the quadratic cost a neuron that is badly wrong learns slowly, since
-# :math:`\sigma'(z)` is near 0 there. The chapter's example is one neuron that is to
-# learn to put out 0 for the input 1. It starts from a weight and a bias of 2.
+# With the quadratic cost a neuron that is badly wrong learns slowly, because
+# :math:`\sigma'(z)` is near 0 there. The chapter's example is a single neuron that
+# must learn the output 0 for the input 1. It starts with a weight and a bias of 2.
 
 import io
 from contextlib import redirect_stdout
@@ -38,7 +38,7 @@ plot.learning_curves(neuron)
 #
 # .. math:: \delta^L = a - y
 #
-# Here is the book's first call with it.
+# This is the first training with it in the book:
 
 training_data, validation_data, test_data = mnist_loader.load_data_wrapper()
 on_test = {"evaluation_data": test_data, "monitor_evaluation_accuracy": True}
@@ -49,8 +49,9 @@ net.SGD(training_data, 5, 10, 0.5, **on_test)
 # %%
 # Overfitting
 # -----------
-# A network that sees only 1,000 images learns them by heart. The cost on the test
-# data rises while that on the training data falls, and accuracy stands still.
+# A network that trains on only 1,000 images learns them by heart. Its cost on the
+# training data falls, but its cost on the test data rises, and its accuracy on them
+# stops improving.
 
 monitors = {
     "monitor_evaluation_cost": True,
@@ -89,9 +90,9 @@ plot.learning_curves(accuracies, evaluation_size=len(test_data))
 # %%
 # Better first weights
 # --------------------
-# Weights of standard deviation :math:`1/\sqrt{n}`, for a neuron with n inputs, do not
-# saturate the hidden neurons. They are what a new network has. The large ones of
-# chapter 1 learn more slowly.
+# A neuron with n inputs gets weights of standard deviation :math:`1/\sqrt{n}`, which do
+# not saturate it. A new network starts with such weights. From the large weights of
+# chapter 1 it learns more slowly.
 
 on_validation = {
     "evaluation_data": validation_data,
@@ -109,8 +110,8 @@ plot.learning_curves(starts, evaluation_size=len(validation_data))
 # %%
 # 98 per cent
 # -----------
-# With 100 hidden neurons and all of this the chapter comes to 98 %. It trains for 60
-# epochs; here are 12.
+# With all of this and 100 hidden neurons, the chapter reaches an accuracy of 98 %
+# after 60 epochs. These are 12 epochs:
 
 net = network2.Network([784, 100, 10], cost=network2.CrossEntropyCost, seed=0)
 with redirect_stdout(io.StringIO()):
@@ -121,9 +122,9 @@ print(f"on test data: {net.accuracy(test_data)} of {len(test_data)}")
 # %%
 # What readers add
 # ----------------
-# Softmax and the log-likelihood cost, rectified linear units, L1, dropout, momentum,
-# Adam, early stopping, a schedule for the learning rate and shifted images are
-# options. Each of these runs takes three epochs.
+# These are options: softmax with the log-likelihood cost, rectified linear units, L1
+# regularisation, dropout, momentum, Adam, early stopping, a schedule for the learning
+# rate, and shifted images. Here are some of them, each trained for three epochs:
 
 from nndl_ext.network2 import Adam, LogLikelihoodCost, Momentum
 

@@ -2,15 +2,15 @@
 Chapter 5: why deep networks are hard to train
 ==============================================
 
-More hidden layers ought to help, and hardly do. The chapter shows why: the front
-layers learn much more slowly than those at the back.
+More hidden layers ought to help, but they hardly do. The chapter shows why: the first
+layers learn much more slowly than the last ones.
 """
 
 # %%
 # More layers
 # -----------
-# The book trains networks with one, two and three hidden layers of 30 neurons, with
-# the same settings.
+# The book trains networks with one, two and three hidden layers of 30 neurons, all
+# with the same settings.
 
 import io
 from contextlib import redirect_stdout
@@ -28,18 +28,18 @@ for layers in (1, 2, 3):
 # How fast each layer learns
 # --------------------------
 # The speed of a layer is the length of the gradient by its biases,
-# :math:`\|\delta^l\|`. ``gradient_norms`` gives it for a data set: four hidden
-# layers, at the start of training. The book has 0.003, 0.017, 0.070 and 0.285 for
-# other first weights. The last number is the output layer's.
+# :math:`\|\delta^l\|`. ``gradient_norms`` computes it for a data set. Here are the
+# speeds of four hidden layers at the start of training; the last number is the output
+# layer's. The book, with other first weights, has 0.003, 0.017, 0.070 and 0.285.
 
 net = network2.Network([784, 30, 30, 30, 30, 10], seed=0)
 print(*(f"{norm:.5f}" for norm in net.gradient_norms(training_data[:1000])))
 
 # %%
-# ``monitor_gradient_norms`` records it after each epoch. The axis is logarithmic: over
-# these 40 epochs the first hidden layer learns 130 to 35 times more slowly than the
-# fourth. The gradient vanishes on its way to the front because each layer
-# multiplies it by :math:`w \sigma'(z)`, and :math:`\sigma'` is at most 1/4.
+# ``monitor_gradient_norms`` records the speeds after each epoch. The axis is
+# logarithmic. Over these 40 epochs the first hidden layer learns between 35 and 130
+# times more slowly than the fourth. The gradient vanishes on its way back because each
+# layer multiplies it by :math:`w \sigma'(z)`, and :math:`\sigma'` is at most 1/4.
 
 import matplotlib.pyplot as plt
 
@@ -56,8 +56,8 @@ ax.legend(frameon=False)
 # %%
 # Rectified linear units
 # ----------------------
-# The derivative of a rectified linear unit is 1 wherever it is active, so the
-# gradient shrinks much less on its way.
+# The derivative of a rectified linear unit is 1 wherever the unit is active, so the
+# gradient shrinks much less on its way back.
 
 for activation in ("sigmoid", "relu"):
     net = network2.Network([784, 30, 30, 30, 30, 10], activation=activation, seed=0)

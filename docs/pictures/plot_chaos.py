@@ -2,10 +2,10 @@
 Chaos at eta = 3
 ================
 
-Two networks differ by a factor of 1 + 1e-15 in their first weights, less than an
-addition in another order makes. They see the same mini-batches. At the book's
-learning rate of 3 they are two different networks after two epochs, 10,000 mini-
-batches.
+The first weights of two networks differ by a factor of 1 + 1e-15. Adding numbers in
+another order makes a larger difference. Both networks train on the same mini-batches.
+At the book's learning rate of 3, they are different networks after two epochs, which
+are 10,000 mini-batches.
 """
 
 import io
@@ -38,9 +38,9 @@ def differences(eta, part=2_000):
 
 
 # %%
-# The vertical axis is logarithmic: at :math:`\eta = 3` the difference grows
+# The vertical axis is logarithmic. At :math:`\eta = 3` the difference grows
 # exponentially until the networks have nothing in common. At :math:`\eta = 0.5` and
-# below it stays what it was.
+# :math:`\eta = 0.1` it does not grow.
 
 figure, ax = plt.subplots(figsize=(7, 4))
 for eta, look in ((3.0, "C3-o"), (0.5, "C0--s"), (0.1, "C2:^")):
@@ -62,11 +62,11 @@ ax.spines[["top", "right"]].set_visible(False)
 ax.legend(frameon=False)
 
 # %%
-# So two computers whose libraries add in another order report different accuracies
-# for the same seed, and neither is wrong. There is no accuracy of arithmetic that is
-# enough. Only equal bits are: see :doc:`/same_bits`. This digest of the weights after
-# a short training is the same on every machine, and the documentation would not build
-# if it were not.
+# So two computers whose libraries add in different orders report different accuracies
+# for the same seed, and neither is wrong. More precise arithmetic would only delay
+# this. Equal bits prevent it: see :doc:`/same_bits`. This digest of the weights after a
+# short training is the same on every machine. If it were not, the documentation would
+# not build.
 
 import hashlib
 

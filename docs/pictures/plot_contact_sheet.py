@@ -2,8 +2,8 @@
 Contact sheet
 =============
 
-What the package draws, on one page, for one network of chapter 1. Each picture takes
-one call.
+These are all the pictures that the package draws, for a network of chapter 1. Each
+takes one call.
 """
 
 import io
@@ -19,7 +19,7 @@ with redirect_stdout(io.StringIO()):
     net.SGD(training_data, 8, 10, 3.0, test_data=test_data)
 
 # %%
-# All of them are matplotlib axes, so they may stand side by side in a figure.
+# The pictures are drawn into matplotlib axes, so one figure can hold them all.
 
 figure, axes = plt.subplots(
     3, 2, figsize=(12, 12), layout="constrained", height_ratios=[1, 1.6, 1]
@@ -37,7 +37,7 @@ for name, ax in zip(names.split(), axes.flat, strict=True):
 # %%
 # The activations
 # ---------------
-# These are the activations that the kernels know, with their derivatives.
+# The kernels know these activations. The dashed lines are the derivatives.
 
 names = ["sigmoid", "tanh", "relu", "softplus", "identity", "softmax"]
 figure, axes = plt.subplots(2, 3, figsize=(11, 6), layout="constrained")

@@ -2,8 +2,7 @@
 Digits and wrong guesses
 ========================
 
-``digits`` shows images in a grid. If it is given guesses, it marks those that are
-wrong.
+``digits`` shows images in a grid. If you pass it guesses, it marks the wrong ones.
 """
 
 import io
