@@ -1,4 +1,4 @@
-"""The book's three lines: chapter 1's network on MNIST."""
+"""The book's three lines: train chapter 1's network on MNIST."""
 
 import sys
 

@@ -1,9 +1,9 @@
-"""Train a network on a file that is larger than the memory should be: pip install 'nndl-ext[sklearn]' 'dask[array]'
+"""Train a network on a file that need not fit in memory: pip install 'nndl-ext[sklearn]' 'dask[array]'
 
     python examples/chunks_dask.py --copies 20 --chunk 10000
 
-It writes MNIST's images, each shifted in 20 ways, into a file of 784 MB, and trains on it by ``partial_fit``, chunk by chunk. A
-``dask.array`` makes a chunk when its turn comes. For one file NumPy is enough: a slice of a memory-mapped array is a chunk.
+The program writes MNIST's images, each shifted in 20 ways, into a file of 784 MB. It then trains on the chunks of the file by
+``partial_fit``. A ``dask.array`` reads a chunk when it is needed. For one file NumPy is enough: slice a memory-mapped array.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from nndl_ext.sklearn import MLPClassifier
 
 
 def write(path, copies, images):
-    """Write shifted images into a file of bytes, one copy of all after the other; return their labels."""
+    """Write copies of the images into a file of bytes, each copy shifted in another way; return the labels."""
     (x, y), _, _ = mnist_loader.load_data()
     grey = np.uint8(x[:images] * 256).reshape(-1, 28, 28)
     file = np.lib.format.open_memmap(path, "w+", np.uint8, (copies * len(grey), 784))
@@ -29,13 +29,13 @@ def write(path, copies, images):
 
 
 def read(path, block_info):
-    """The chunk that Dask asks for, from 0 to 255/256."""
+    """The chunk that Dask asks for, as grey levels from 0 to 255/256."""
     (begin, end), _ = block_info[None]["array-location"]
     return np.load(path, mmap_mode="r")[begin:end] / np.float32(256)
 
 
 def train(path, labels, chunk, epochs):
-    """A network trained on a file's chunks, of which only one at a time is in memory."""
+    """Train a network on the chunks of a file, with one chunk at a time in memory."""
     chunks = da.core.normalize_chunks((chunk, 784), (len(labels), 784))
     x = da.map_blocks(read, path, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0), np.float32))
     net = MLPClassifier(100, random_state=0)

@@ -1,4 +1,4 @@
-"""Fifty networks trained in threads on one copy of the data, and their mean answer."""
+"""Train fifty networks in threads on one copy of the data, and average their answers."""
 
 import io
 import sys
@@ -18,7 +18,7 @@ training_data = training_data[:images]
 
 
 def outputs(seed):
-    """What a network trained from this seed makes of the test images: shape (10, n)."""
+    """Train a network with this seed; return its outputs for the test images, of shape (10, n)."""
     net = Network([784, 30, 10], dtype=np.float32, seed=seed)
     net.SGD(training_data, 3, 10, 3.0)
     return net.feedforward(test_data.x.T)

@@ -1,4 +1,4 @@
-"""How long the service of service.py takes to answer a row, asked over a real socket.
+"""Measure how long the service of service.py takes to answer a row over a real socket.
 
 ``python load.py [clients] [requests of each]``
 """
@@ -18,7 +18,7 @@ clients, requests = (int(argument) for argument in (*sys.argv[1:], 4, 250)[:2])
 
 
 async def ask(address, images, times):
-    """One client, which asks for one image after the other."""
+    """One client, which sends one image after the other; return the number of right answers."""
     right = 0
     async with httpx.AsyncClient(base_url=address, timeout=10) as client:
         for x, y in images:
@@ -31,7 +31,7 @@ async def ask(address, images, times):
 
 
 async def ask_all(address):
-    """All clients at once: how many answers were right, and the times."""
+    """Run all clients at once; return the number of right answers and the sorted times."""
     _, _, test_data = mnist_loader.load_data_wrapper()
     shares = [test_data[k * requests : (k + 1) * requests] for k in range(clients)]
     times = []

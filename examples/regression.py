@@ -1,4 +1,4 @@
-"""Regression on a table of ten columns: how far diabetes has gone a year later."""
+"""Regression on a table of ten columns: predict the progress of diabetes after a year."""
 
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes

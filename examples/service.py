@@ -1,6 +1,6 @@
 """A web service that reads digits: POST 784 grey levels from 0 to 1 to /digit.
 
-Start it by ``uvicorn service:app``.
+Start it with ``uvicorn service:app``.
 """
 
 import os
@@ -15,7 +15,7 @@ from nndl_ext import Network, load, mnist_loader
 
 
 def network():
-    """The network of a file, if the environment names one, or else one trained now."""
+    """Load the network from the file that DIGITS_NETWORK names, or train one."""
     if path := os.environ.get("DIGITS_NETWORK"):
         return load(path)
     training_data, _, _ = mnist_loader.load_data_wrapper()
@@ -26,13 +26,13 @@ def network():
 
 
 class Image(BaseModel):
-    """What comes in."""
+    """A request."""
 
     pixels: list[float]
 
 
 class Digit(BaseModel):
-    """What goes out."""
+    """An answer."""
 
     digit: int
     outputs: list[float]
@@ -44,7 +44,7 @@ net = network()
 
 @app.post("/digit")
 async def digit(image: Image) -> Digit:
-    """The digit in an image. It takes microseconds, so it needs no thread."""
+    """Read the digit in an image. This takes microseconds, so it needs no thread."""
     try:
         outputs = net.feedforward(np.array(image.pixels))
     except ValueError as error:

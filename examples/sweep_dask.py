@@ -1,10 +1,10 @@
-"""Train some hundred small networks on MNIST, in worker processes that Dask runs: pip install 'nndl-ext[dask]'
+"""Train hundreds of small networks on MNIST, in worker processes of Dask: pip install 'nndl-ext[dask]'
 
     python examples/sweep_dask.py --count 200 --workers 2
 
-Each network trains on one thread of a worker. Kill a worker if you like: Dask starts another, and repeats what was lost. The
-last line is a digest of all weights. It is the same for any number of workers, killed or not, and that of ``sweep_ray.py``.
-For a cluster of several machines call ``Client("its scheduler's address")``.
+Each network trains on one thread of a worker. Kill a worker if you like: Dask starts another and repeats the lost work. The
+last line is a digest of all weights, the same for any number of workers, killed or not, and the same as in ``sweep_ray.py``.
+To use a cluster of several machines, call ``Client("the scheduler's address")``.
 """
 
 import argparse
@@ -28,13 +28,13 @@ CHOICES = {
 
 
 def load(images):
-    """So many training data, and validation data."""
+    """The first training images, so many, and the validation data."""
     training_data, validation_data, _ = mnist_loader.load_data()
     return [part[:images] for part in training_data], validation_data
 
 
 def fit(settings, data, epochs):
-    """The accuracy of a network with these settings, the digest of its weights, and the process that has trained it."""
+    """Train a network with these settings; return its accuracy, the digest of its weights, and the process's number."""
     net = MLPClassifier(**settings, random_state=0, n_threads=1)
     for _ in range(epochs):
         net.partial_fit(*data[0], classes=range(10))
@@ -49,7 +49,7 @@ if __name__ == "__main__":
     options = parser.parse_args()
     sweep = list(ParameterSampler(CHOICES, options.count, random_state=0))
     with Client(n_workers=options.workers, threads_per_worker=1, dashboard_address=None) as client:
-        data = client.submit(load, options.images)  # by a worker: if that is lost, Dask loads them again
+        data = client.submit(load, options.images)  # on a worker: if it is lost, Dask loads them again
         futures, results = client.map(fit, sweep, data=data, epochs=options.epochs), {}
         for future, result in as_completed(futures, with_results=True):
             results[future.key] = result

@@ -1,10 +1,10 @@
-"""Train some hundred small networks on MNIST, in worker processes that Ray runs: pip install 'nndl-ext[sklearn]' ray
+"""Train hundreds of small networks on MNIST, in worker processes of Ray: pip install 'nndl-ext[sklearn]' ray
 
     python examples/sweep_ray.py --count 200 --workers 2
 
-Each network trains on one thread of a worker; the workers of a machine share one copy of the data. Kill a worker if you like:
-Ray starts another, and repeats what was lost. The last line is a digest of all weights. It is the same for any number
-of workers, killed or not, and that of ``sweep_dask.py``. For a cluster of several machines call ``ray.init("its address")``.
+Each network trains on one thread of a worker; the workers of a machine share one copy of the data. Kill a worker if you
+like: Ray starts another and repeats the lost work. The last line is a digest of all weights, the same for any number of
+workers, killed or not, and the same as in ``sweep_dask.py``. To use a cluster, call ``ray.init("the cluster's address")``.
 """
 
 import argparse
@@ -29,7 +29,7 @@ CHOICES = {
 
 @ray.remote(num_cpus=1, max_retries=-1)
 def fit(settings, data, epochs):
-    """The accuracy of a network with these settings, the digest of its weights, and the process that has trained it."""
+    """Train a network with these settings; return its accuracy, the digest of its weights, and the process's number."""
     net = MLPClassifier(**settings, random_state=0, n_threads=1)
     for _ in range(epochs):
         net.partial_fit(*data[0], classes=range(10))

@@ -1,4 +1,4 @@
-"""XOR, which no single neuron can learn, and four hidden ones can."""
+"""XOR, which no single neuron can learn, but a network with four hidden neurons can."""
 
 import io
 from contextlib import redirect_stdout
