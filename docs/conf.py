@@ -57,7 +57,7 @@ numpydoc_show_class_members = False  # the template of classes lists their membe
 numpydoc_attributes_as_param_list = True
 myst_heading_anchors = 3
 
-# Pictures as they come out in light; the theme dims them in dark.
+# Pictures are made for the light theme; the dark theme dims them.
 mpl.rcParams["figure.dpi"] = 100
 
 sphinx_gallery_conf = {
@@ -92,7 +92,7 @@ html_theme_options = {
     "show_toc_level": 2,
 }
 
-# Where the site is published, a menu lists its versions, which stand side by side.
+# On the published site, a menu lists the versions.
 if site := os.environ.get("NNDL_EXT_SITE"):
     html_theme_options["switcher"] = {
         "json_url": f"{site}/versions.json",
@@ -102,7 +102,7 @@ if site := os.environ.get("NNDL_EXT_SITE"):
     html_theme_options["check_switcher"] = False
 
 
-# Docstrings name things as their readers do; this is where those stand.
+# Docstrings use short names; these are the full ones.
 HOMES = {
     "nndl_ext.network.Network": "nndl_ext.Network",
     "network.Network": "nndl_ext.Network",
@@ -115,7 +115,7 @@ HOMES = {
 
 
 def resolve(app, env, node, contnode):
-    """What a reference stands for that Sphinx has not found."""
+    """Resolve a reference that Sphinx has not found."""
     target = node.get("reftarget", "")
     for name in sorted(HOMES, key=len, reverse=True):
         if target == name or target.startswith(f"{name}."):
@@ -127,7 +127,7 @@ def resolve(app, env, node, contnode):
 
 
 def write_page(app, error):
-    """The page to draw digits on, which the how-to shows."""
+    """Write the page to draw digits on, which the how-to embeds."""
     if error is None and app.builder.format == "html":
         training_data, _, _ = mnist_loader.load_data_wrapper()
         net = Network([784, 30, 10], seed=0)
@@ -137,6 +137,6 @@ def write_page(app, error):
 
 
 def setup(app):
-    """Tell Sphinx."""
+    """Register with Sphinx."""
     app.connect("missing-reference", resolve)
     app.connect("build-finished", write_page)

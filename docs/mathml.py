@@ -19,7 +19,7 @@ def block(writer, node):
 
 
 def setup(app):
-    """Tell Sphinx."""
+    """Register with Sphinx."""
     app.add_html_math_renderer("mathml", (inline, None), (block, None))
     app.config.html_math_renderer = "mathml"
     return {"parallel_read_safe": True, "parallel_write_safe": True}
