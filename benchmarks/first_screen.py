@@ -46,7 +46,15 @@ def draw_curve(axes):
     plot.learning_curves(net.history, evaluation_size=len(test_data), ax=axes)
     axes.set_ylabel("accuracy on the test images")
     axes.set_title("Chapter 1's network, 30 epochs on MNIST", loc="left", fontweight="bold")
-    axes.legend(*axes.get_legend_handles_labels(), frameon=False, loc="lower right")
+    axes.get_legend().remove()
+    best = max(net.history)
+    axes.text(
+        0.97,
+        0.06,
+        f"best: {best / len(test_data):.2%} in epoch {net.history.index(best)}",
+        transform=axes.transAxes,
+        ha="right",
+    )
 
 
 def draw_ratios(axes, results):
@@ -59,19 +67,18 @@ def draw_ratios(axes, results):
             number = f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
             axes.annotate(number, (ratio, row), (0, above), textcoords="offset points", ha="center", fontsize=9)
     axes.axvline(1, color="black", linewidth=1.5)
-    axes.text(1, len(JOBS) - 0.42, "nndl-ext", ha="center", va="top", fontsize=9, fontweight="bold", backgroundcolor="white")
     axes.set_yticks(range(len(JOBS)), JOBS.values(), fontsize=9)
     axes.set_ylim(len(JOBS) - 0.4, -0.6)
     axes.set_xscale("log")
     axes.set_xlim(0.7, 800)
     ticks = [1, 2, 5, 10, 20, 50, 100, 200, 500]
-    axes.set_xticks(ticks, map(str, ticks))
+    axes.set_xticks(ticks, ["1\nnndl-ext", *map(str, ticks[1:])])
     axes.tick_params("x", which="minor", length=0)
     axes.set_xlabel("time for an epoch, in multiples of nndl-ext's (float32, one core)")
     axes.set_title("How many times as long others take", loc="left", fontweight="bold")
     for peer, (colour, marker, _) in PEERS.items():
         axes.plot([], [], marker, color=colour, label=peer)
-    axes.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.4, -0.17), handletextpad=0, columnspacing=1)
+    axes.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.4, -0.23), handletextpad=0, columnspacing=1)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params("y", length=0)
 
@@ -79,7 +86,7 @@ def draw_ratios(axes, results):
 def main():
     results = json.loads((FOLDER / "results" / "results.json").read_text())
     of_float32 = {result["label"]: result for result in results if result.get("group") == "sigmoid and descent, float32"}
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10.7, 4), width_ratios=[4, 6], layout="constrained")
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10.7, 4), width_ratios=[4, 7], layout="constrained")
     figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)
     draw_curve(left)
     draw_ratios(right, of_float32)
