@@ -1,21 +1,21 @@
-"""The activations: a function of each neuron's weighted input, and its derivative, from the function's value.
+"""The activations: functions of a neuron's weighted input z, and their derivatives, which are computed from the value a.
 
-A new one takes a name in ``Activation`` and in ``ACTIVATIONS``, a loop in ``activate`` and one in ``times_slope``, a line in
-``nndl_ext/reference.py``, with which the tests compare it, and a digest in ``tests/test_engine.py``. One that only the output
-layer can have, or that a cost asks for, is named in ``nndl_ext/_core/functions.py``, too. The derivative must follow from the
-value alone, since z is not kept. Each loop is its own, so that none has a choice inside.
+A new activation needs a name in ``Activation`` and in ``ACTIVATIONS``, a loop in ``activate`` and in ``times_slope``, a line in
+``nndl_ext/reference.py``, with which the tests compare it, and a digest in ``tests/test_engine.py``. If only the output layer
+can have it, or if a cost requires it, ``nndl_ext/_core/functions.py`` must name it too. The derivative must follow from a
+alone, since z is not stored. Each activation has its own loop, so no loop branches on the activation.
 """
 
 cdef enum Activation:
-    BY_PYTHON = -1      # a function of the user's
-    IDENTITY, SIGMOID, TANH, RELU, EXP, SOFTMAX, SOFTPLUS   # pickles hold the numbers: new ones come last
+    BY_PYTHON = -1      # the user's own function
+    IDENTITY, SIGMOID, TANH, RELU, EXP, SOFTMAX, SOFTPLUS   # pickles store the numbers: append new names
 
 ACTIVATIONS = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softplus": SOFTPLUS, "exp": EXP,
                "softmax": SOFTMAX}
 
 
 cdef void activate(Activation kind, real *z, Py_ssize_t count) noexcept nogil:
-    """a = f(z), in place. Softmax, which takes a whole layer, is left to ``softmax``."""
+    """a = f(z), in place. Softmax needs a whole layer, so ``softmax`` computes it."""
     cdef Py_ssize_t i
     if kind == SIGMOID:
         for i in range(count):
@@ -25,7 +25,7 @@ cdef void activate(Activation kind, real *z, Py_ssize_t count) noexcept nogil:
             z[i] = tanh_of(z[i])
     elif kind == RELU:
         for i in range(count):
-            z[i] = 0 if z[i] < 0 else z[i]      # NaN stays
+            z[i] = 0 if z[i] < 0 else z[i]      # NaN stays NaN
     elif kind == SOFTPLUS:
         for i in range(count):
             z[i] = softplus_of(z[i])
@@ -35,7 +35,7 @@ cdef void activate(Activation kind, real *z, Py_ssize_t count) noexcept nogil:
 
 
 cdef void times_slope(Activation kind, real *deltas, const real *a, Py_ssize_t count) noexcept nogil:
-    """deltas * f'(z): a factor of BP1 and BP2. Numbers too small to be normal become 0."""
+    """Multiply the deltas by f'(z), the factor in BP1 and BP2. Subnormal results become 0."""
     cdef Py_ssize_t i
     if kind == SIGMOID:
         for i in range(count):
@@ -71,7 +71,7 @@ cdef inline void softmax_of_sample(real *z, Py_ssize_t neurons) noexcept nogil:
 
 
 cdef inline void softmax_of_lanes(real *z, Py_ssize_t neurons, Py_ssize_t stride) noexcept nogil:
-    """As ``softmax_of_sample``, for a vector of samples at once."""
+    """``softmax_of_sample`` for a vector of samples at once."""
     cdef Py_ssize_t k, q
     cdef real most[16]
     cdef real total[16]
@@ -92,7 +92,7 @@ cdef inline void softmax_of_lanes(real *z, Py_ssize_t neurons, Py_ssize_t stride
 cdef void times_softmax_slope(
     real *deltas, const real *a, Py_ssize_t samples, Py_ssize_t sample_step, Py_ssize_t neurons, Py_ssize_t neuron_step,
 ) noexcept nogil:
-    """a (delta - sum over the layer of delta a): the derivatives by z of what has the derivatives delta by softmax(z)."""
+    """Replace the derivatives dC/da in ``deltas`` by dC/dz = a (dC/da - sum over the layer of a dC/da), for a = softmax(z)."""
     cdef Py_ssize_t s, k, at
     cdef real total
     for s in range(samples):

@@ -1,13 +1,13 @@
 """The arithmetic of one element.
 
-Each function is a fixed sequence of correctly rounded operations, so that its bits depend on its arguments alone. ``fma``
-and the square root are all that is taken from libm: IEEE 754 leaves them no freedom.
+Each function is a fixed sequence of correctly rounded operations, so its bits depend on its arguments alone. Only ``fma`` and
+the square root come from libm, because IEEE 754 defines every bit of their results.
 
-A bare constant such as 1.0 is a float64 in C and would make a float32 expression float64, so constants are cast or stand in
+A bare constant such as 1.0 is a float64 in C and would make a float32 expression float64. So constants are cast or assigned to
 variables of the right type.
 
-Results below the smallest normal number are 0. Elsewhere exp and log are within 1 unit in the last place, sigmoid, tanh and
-softplus within 2.
+Results below the smallest normal number are 0. Other results of exp and log are within 1 unit in the last place (ULP), those
+of sigmoid, tanh and softplus within 2.
 """
 
 from libc.math cimport INFINITY, copysign, copysignf, fabs, fabsf, fma as fma64, fmaf as fma32, sqrt as sqrt64, sqrtf as sqrt32
@@ -18,7 +18,7 @@ ctypedef fused real:        # what the network computes in
 
 
 cdef inline real fma(real a, real b, real c) noexcept nogil:
-    """a b + c, rounded once."""
+    """a b + c with a single rounding."""
     if real is float:
         return fma32(a, b, c)
     else:
@@ -49,13 +49,13 @@ cdef inline real root(real x) noexcept nogil:
 
 
 cdef inline real clamp(real x, real limit) noexcept nogil:
-    """x brought between -limit and limit. NaN stays."""
+    """x limited to the range from -limit to limit. NaN stays NaN."""
     return with_sign(limit, x) if magnitude(x) > limit else x
 
 
 cdef inline real pushed(real x) noexcept nogil:
-    """x rounded to an integer, halves to even, plus 1.5 * 2**p, which pushes the fraction out of a p-bit significand and leaves
-    the integer in the low bits."""
+    """x rounded to an integer (halves to even), plus 1.5 * 2**p. This addition pushes the fraction out of the significand, of
+    which p bits are stored, and leaves the integer in its low bits."""
     if real is float:
         return x + <float> 12582912.0
     else:
@@ -63,7 +63,7 @@ cdef inline real pushed(real x) noexcept nogil:
 
 
 cdef inline real integer_of(real x) noexcept nogil:
-    """The integer that ``pushed`` has pushed."""
+    """The integer in a result of ``pushed``."""
     if real is float:
         return x - <float> 12582912.0
     else:
@@ -71,7 +71,7 @@ cdef inline real integer_of(real x) noexcept nogil:
 
 
 cdef inline real power_of_two(real n) noexcept nogil:
-    """2**n for a pushed integer n that is a normal number's exponent: added to the exponent's bits of 1."""
+    """2**n for a pushed integer n, if 2**n is a normal number. It adds n to the exponent bits of 1.0."""
     cdef uint32_t bits32
     cdef uint64_t bits64
     if real is float:
@@ -86,7 +86,7 @@ cdef inline real power_of_two(real n) noexcept nogil:
 
 
 cdef inline real least_exponent(real x) noexcept nogil:
-    """The least number whose exp is a normal number of x's type."""
+    """The smallest number whose exp is a normal number of x's type."""
     if real is float:
         return <float> -87.33654022216797
     else:
@@ -94,8 +94,8 @@ cdef inline real least_exponent(real x) noexcept nogil:
 
 
 cdef inline real exp_minus_one(real x, real *n) noexcept nogil:
-    """With e**x = (1 + p) * 2**n: p, |p| < 0.42, while n is set, pushed. Around 0 n is 0, and p is e**x - 1 without
-    cancellation. The polynomial is the one whose largest relative error is least."""
+    """Return p and set n, as ``pushed`` makes it, so that e**x = (1 + p) * 2**n and |p| < 0.42. For x near 0, n is 0, so p is
+    e**x - 1 without cancellation. The polynomial is the minimax one: its largest relative error is the smallest possible."""
     cdef real r, q, lost
     n[0] = pushed(x * <real> 1.4426950408889634)
     if real is float:
@@ -125,7 +125,7 @@ cdef inline real exp_minus_one(real x, real *n) noexcept nogil:
 
 
 cdef inline real exp_of(real x) noexcept nogil:
-    """e**x. Near the largest result the power of two is too large by itself, so one factor of 2 comes last."""
+    """e**x. For the largest results 2**n alone would overflow, so for x > 0 one factor of 2 comes last."""
     cdef real one = 1, n, p, least = least_exponent(x), half = 1 if x > 0 else 0
     p = exp_minus_one(clamp(x, <real> (89 if real is float else 710)), &n)
     p = (one + p) * power_of_two(n - half) * (one + half)
@@ -133,8 +133,8 @@ cdef inline real exp_of(real x) noexcept nogil:
 
 
 cdef inline real sigmoid_of(real z) noexcept nogil:
-    """1 / (1 + e**-z), the book's equation (3), by e**-|z|, which can't be too large. The last step puts back what the sum and
-    the quotient have lost."""
+    """1 / (1 + e**-z), the book's equation (3), computed from e**-|z|, which cannot overflow. The last step corrects the
+    rounding errors of the sum and the quotient."""
     cdef real one = 1, n, e, numerator, q, least = least_exponent(z), x = -magnitude(z)
     x = least if least > x else x
     e = one + exp_minus_one(x, &n)
@@ -146,10 +146,10 @@ cdef inline real sigmoid_of(real z) noexcept nogil:
 
 
 cdef inline real tanh_of(real z) noexcept nogil:
-    """-t / (2 + t) for t = e**(-2 |z|) - 1, with z's sign. The last step puts back what t, the sum and the quotient have
-    lost."""
+    """-t / (2 + t) for t = e**(-2 |z|) - 1, with z's sign. The last step corrects the rounding errors of t, the sum and the
+    quotient."""
     cdef real one = 1, two = 2, n, p, power, t, lost, q
-    p = exp_minus_one(clamp(-two * magnitude(z), <real> 60), &n)      # beyond, tanh is 1, and 2**n still a normal number
+    p = exp_minus_one(clamp(-two * magnitude(z), <real> 60), &n)      # tanh is 1 there, and 2**n still normal
     power = power_of_two(n)
     t = fma(power, p, power - one)
     lost = fma(power, p, power - one - t)
@@ -160,14 +160,14 @@ cdef inline real tanh_of(real z) noexcept nogil:
 
 
 cdef inline double log_of(double x) noexcept nogil:
-    """ln(x) for x >= 0: of x = m * 2**n with m around 1, by the series of 2 artanh(s), s = (m - 1) / (m + 1)."""
-    cdef double shift = 54 if x < 2.2250738585072014e-308 else 0     # so that m is a normal number
+    """ln(x) for x >= 0. It splits x into m * 2**n with m near 1; ln(m) is the series of 2 artanh(s), s = (m - 1) / (m + 1)."""
+    cdef double shift = 54 if x < 2.2250738585072014e-308 else 0     # makes a subnormal x normal
     cdef double m = x * 18014398509481984.0 if shift > 0 else x
     cdef double n, f, s, z, q, half
     cdef uint64_t bits, exponent
     memcpy(&bits, &m, 8)
-    bits = bits - <uint64_t> 0x3FE6A09E667F3BCD + (<uint64_t> 1024 << 52)       # counted from sqrt(1/2)
-    exponent = (bits >> 52) | <uint64_t> 0x4330000000000000     # in the last place of 2**52
+    bits = bits - <uint64_t> 0x3FE6A09E667F3BCD + (<uint64_t> 1024 << 52)       # so that sqrt(1/2) <= m < sqrt(2)
+    exponent = (bits >> 52) | <uint64_t> 0x4330000000000000     # as the float64 2**52 + exponent
     bits = (bits & <uint64_t> 0x000FFFFFFFFFFFFF) + <uint64_t> 0x3FE6A09E667F3BCD
     memcpy(&m, &bits, 8)
     memcpy(&n, &exponent, 8)
@@ -185,7 +185,7 @@ cdef inline double log_of(double x) noexcept nogil:
     q = fma64(q, z, 2.0 / 7)
     q = fma64(q, z, 2.0 / 5)
     q = fma64(q, z, 2.0 / 3)
-    # The series is f - (half - s (half + z q)), where the parentheses are small: less is lost than in 2 s + s z q.
+    # ln(m) as f - (half - s (half + z q)) rounds less than as 2 s + s z q, because the part in parentheses is small.
     half = 0.5 * f * f
     f = fma64(n, 0.693147180559945286226764, f - (half - fma64(s, fma64(q, z, half), n * 2.319046813846299558e-17)))
     f = f if x < INFINITY else x
@@ -193,7 +193,7 @@ cdef inline double log_of(double x) noexcept nogil:
 
 
 cdef inline real normal_or_zero(real x) noexcept nogil:
-    """x, or 0 for a subnormal x, with which processors compute up to a hundred times slower. NaN stays."""
+    """x, or 0 if x is subnormal: processors compute up to a hundred times slower with subnormal numbers. NaN stays NaN."""
     if real is float:
         return 0 if magnitude(x) < 1.1754943508222875e-38 else x
     else:
@@ -201,15 +201,15 @@ cdef inline real normal_or_zero(real x) noexcept nogil:
 
 
 cdef inline real softplus_of(real z) noexcept nogil:
-    """ln(1 + e**z) = max(z, 0) + ln(1 + e) for e = e**-|z|, in float64 for either type. ln(1 + e) is that of the rounded sum u,
-    and what the sum has lost, divided by u."""
+    """ln(1 + e**z) = max(z, 0) + ln(1 + e) for e = e**-|z|, in float64 for both types. ln(1 + e) is ln(u) of the rounded sum u,
+    plus the sum's rounding error divided by u."""
     cdef double x = z, e = exp_of(-fabs(x)), u = 1 + e
     x = (x if x > 0 else 0) + (log_of(u) + (e - (u - 1)) / u)
     return normal_or_zero(<real> x)
 
 
 cdef inline real softplus_slope_of(real a) noexcept nogil:
-    """1 - e**-a for a >= 0: the sigmoid of z, from a = ln(1 + e**z)."""
+    """The derivative of softplus from its value a = ln(1 + e**z) >= 0: 1 - e**-a, which is the sigmoid of z."""
     cdef real one = 1, n, p, power
     p = exp_minus_one(clamp(-a, <real> 60), &n)
     power = power_of_two(n)

@@ -1,15 +1,15 @@
-"""The costs: what a sample's outputs a are worth beside the desired ones y, and the derivative by a or z.
+"""The costs of a sample's outputs a for desired outputs y, and their derivatives by a or z.
 
-A new one takes a name in ``Cost`` and in ``COSTS``, a line in ``cost_of``, a branch in ``errors`` if its derivative is not
-a - y, a line in ``nndl_ext/reference.py``, and a digest in ``tests/test_engine.py``. One that goes with a single activation
-comes after ``CROSS_ENTROPY``, and into ``MATCHED`` in ``nndl_ext/_core/functions.py``.
+A new cost needs a name in ``Cost`` and in ``COSTS``, a line in ``cost_of``, a branch in ``errors`` if its derivative is not
+a - y, a line in ``nndl_ext/reference.py``, and a digest in ``tests/test_engine.py``. A cost for a single activation follows
+``CROSS_ENTROPY`` in ``Cost`` and is listed in ``MATCHED`` in ``nndl_ext/_core/functions.py``.
 """
 
 cdef enum Cost:
-    DELTA_BY_PYTHON = -2        # a function of the user's gives the derivative by z
-    DERIVATIVE_BY_PYTHON = -1   # or by a
+    DELTA_BY_PYTHON = -2        # the user's own function gives the derivative by z
+    DERIVATIVE_BY_PYTHON = -1   # the user's own function gives the derivative by a
     QUADRATIC, ABSOLUTE, HUBER
-    # Each of these has one activation with which the derivative by z is a - y.
+    # Each of these costs matches one activation: with it, the derivative by z is a - y.
     CROSS_ENTROPY, LOG_LIKELIHOOD, POISSON
 
 COSTS = {"quadratic": QUADRATIC, "absolute": ABSOLUTE, "huber": HUBER, "cross-entropy": CROSS_ENTROPY,
@@ -17,18 +17,18 @@ COSTS = {"quadratic": QUADRATIC, "absolute": ABSOLUTE, "huber": HUBER, "cross-en
 
 
 cdef inline bint is_matched(Cost cost) noexcept nogil:
-    """Whether the activation's derivative is part of what ``errors`` gives."""
+    """Whether the error is given as the derivative by z, which already includes the activation's derivative."""
     return cost >= CROSS_ENTROPY or cost == DELTA_BY_PYTHON
 
 
 cdef inline double times_log(double y, double a) noexcept nogil:
-    """y ln(a), and 0 for y = 0 whatever a is."""
+    """y ln(a), which is 0 for y = 0 and every a."""
     cdef double product = y * log_of(a)
     return 0 if y == 0 else product
 
 
 cdef inline double cost_of(Cost cost, double a, double y, double least) noexcept nogil:
-    """The part of one output. As a probability it counts as ``least`` at least, and as much less than 1 at most."""
+    """The cost of one output. If it is a probability, it is first clipped to the range from ``least`` to 1 - ``least``."""
     cdef double error = a - y, size = fabs(error), most = 1 - least, probability = a
     probability = least if probability < least else probability
     probability = most if probability > most else probability
@@ -47,7 +47,7 @@ cdef inline double cost_of(Cost cost, double a, double y, double least) noexcept
 
 
 cdef void costs_of(Cost cost, double *costs, const real *a, const real *y, Py_ssize_t count, double least) noexcept nogil:
-    """The parts of some outputs: where they take logarithms, compilers take several at once if the cost is a constant."""
+    """The costs of several outputs. Compilers vectorise the logarithms only where the cost is a constant."""
     cdef Py_ssize_t i
     if cost == CROSS_ENTROPY:
         for i in range(count):
@@ -61,7 +61,7 @@ cdef void costs_of(Cost cost, double *costs, const real *a, const real *y, Py_ss
 
 
 cdef void errors(Cost cost, real *deltas, const real *a, Py_ssize_t count) noexcept nogil:
-    """The cost's derivatives by a, or by z if it is matched, in the place of y."""
+    """Replace the desired outputs y in ``deltas`` by the cost's derivatives by a, or by z if the cost matches an activation."""
     cdef Py_ssize_t i
     if cost == ABSOLUTE:
         for i in range(count):

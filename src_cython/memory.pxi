@@ -1,4 +1,4 @@
-"""Memory for one call, in aligned pieces."""
+"""Memory for one call, divided into aligned pieces."""
 
 cdef enum:
     VECTOR = 64     # bytes: 16 float32 or 8 float64
@@ -9,7 +9,7 @@ cdef inline Py_ssize_t aligned(Py_ssize_t size) noexcept nogil:
 
 
 cdef class Scratch:
-    """Memory for one call."""
+    """Memory for one call, freed with the object."""
 
     cdef char *memory
 
@@ -23,7 +23,7 @@ cdef class Scratch:
 
 
 cdef inline void *take(char **memory, Py_ssize_t size) noexcept nogil:
-    """The next piece of some memory, aligned; it must have VECTOR bytes more for each piece."""
+    """Take the next aligned piece of the memory. The alignment takes up to VECTOR bytes more for each piece."""
     cdef char *piece = memory[0] + (-<Py_ssize_t> memory[0] & (VECTOR - 1))
     memory[0] = piece + size
     return piece
