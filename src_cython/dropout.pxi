@@ -1,17 +1,17 @@
-"""Dropout: which neurons a sample goes without, from a counter-based generator.
+"""Dropout: a counter-based generator decides which neurons are left out for each sample.
 
 The generator is Philox 4x32-10 (J. K. Salmon, M. A. Moraes, R. O. Dror and D. E. Shaw, Parallel random numbers: as easy as
-1, 2, 3, SC11, 2011). So a mask depends on seed, epoch, layer, sample and neuron, and on nothing that came before.
+1, 2, 3, SC11, 2011). A mask depends only on seed, epoch, layer, sample and neuron, not on earlier draws.
 """
 
 cdef struct Masks:
-    const double *rates         # the part of each layer's neurons that is left out; NULL for none at all
+    const double *rates         # each layer's dropout rate, from 0 to below 1; NULL without dropout
     uint32_t seed[2]
     uint32_t epoch
 
 
 cdef inline void philox(uint32_t *words, uint32_t key, uint32_t key_of_odd) noexcept nogil:
-    """Four random words, in the place of the four words of a counter."""
+    """Replace a counter of four words by four random words."""
     cdef uint64_t even, odd
     cdef int i
     for i in range(10):
@@ -27,7 +27,7 @@ cdef inline void philox(uint32_t *words, uint32_t key, uint32_t key_of_odd) noex
 cdef void drop(
     real *a, real *slopes, const Masks *masks, Py_ssize_t layer, int64_t sample, Py_ssize_t begin, Py_ssize_t end,
 ) noexcept nogil:
-    """Leave out some of a sample's neurons from ``begin`` to ``end``, whole vectors, and make up for it in the others."""
+    """Set a random part of a sample's neurons ``begin`` to ``end`` (whole vectors) to 0, and divide the others by 1 - rate."""
     cdef double rate = masks.rates[layer]
     cdef uint32_t threshold = <uint32_t> (rate * 4294967296.0)
     cdef real kept = <real> (1 / (1 - rate)), mask

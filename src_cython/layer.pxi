@@ -1,23 +1,23 @@
-"""The loops over one layer and a block of samples, each an equation of the book's chapter 2.
+"""The loops over one layer and a block of samples. They compute the equations of the book's chapter 2.
 
-A matrix of activations or errors has one row per sample; every row holds the layer's neurons, then padding up to whole
-vectors. Weights have one row per input. A last layer of few neurons lies across: one row per neuron, of activations and errors
-with an element for each sample, of weights with one for each input.
+A matrix of activations or errors has one row per sample: the layer's neurons, then padding to whole vectors. A matrix of
+weights has one row per input. An output layer of few neurons lies across: its matrices have one row per neuron. A row of its
+activations or errors holds one element per sample, and a row of its weights one element per input.
 """
 
 cdef struct Layer:          # one row of the layout that the caller passes
-    int64_t biases          # where they stand in the parameters: the biases of all layers come first, then all weights
-    int64_t weights
+    int64_t biases          # index of the first bias in the parameters: the biases of all layers precede all weights
+    int64_t weights         # index of the first weight
     int64_t inputs
     int64_t neurons
-    int64_t stride          # elements from one row of weights to the next: neurons, or inputs, padded to whole vectors
-    int64_t across          # whether it lies so
+    int64_t stride          # row stride of the weights: neurons (inputs if across), padded to whole vectors
+    int64_t across          # whether the layer lies across
     int64_t activation
 
 
 cdef extern from *:
     """
-    /* Blocks of 8 x 8 float32 or 4 x 4 float64 are transposed in registers, where the compiler has the means. */
+    /* Transposes a block of 8 x 8 float32 or 4 x 4 float64: in registers if the compiler has vector shuffles. */
     #if defined(__has_builtin)
     #if __has_builtin(__builtin_shufflevector)
     #define NNDL_EXT_SHUFFLES
@@ -30,7 +30,7 @@ cdef extern from *:
     static CYTHON_INLINE void nndl_ext_transpose_floats(float *t, Py_ssize_t t_stride, const float *x, Py_ssize_t stride) {
         nndl_ext_floats r[8], s[8];
         for (int i = 0; i < 8; i++) r[i] = *(const nndl_ext_floats *) (x + i * stride);
-        for (int i = 0; i < 8; i += 2) {        /* pairs of rows */
+        for (int i = 0; i < 8; i += 2) {        /* pairs */
             s[i] = NNDL_EXT_PICK(r[i], r[i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
             s[i + 1] = NNDL_EXT_PICK(r[i], r[i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
         }
@@ -76,7 +76,7 @@ cdef extern from *:
 cdef void transpose(
     real *target, Py_ssize_t target_stride, const real *matrix, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t columns,
 ) noexcept nogil:
-    """Some rows after the other, so that what is written together stands together."""
+    """Transpose a block of rows at a time, so that elements written one after the other are neighbours in memory."""
     cdef Py_ssize_t block = 32 // sizeof(real), first = 0, last, i, j, done
     cdef real *to
     cdef const real *of
@@ -107,7 +107,7 @@ cdef void pad_with_zeros(real *matrix, Py_ssize_t stride, Py_ssize_t rows, Py_ss
 cdef void add_to_biases(
     real *biases, const real *deltas, Py_ssize_t stride, Py_ssize_t neurons, Py_ssize_t samples,
 ) noexcept nogil:
-    """b += scaled delta of each sample in turn (BP3)."""
+    """b += scaled delta, sample after sample (BP3)."""
     cdef Py_ssize_t s, j
     for s in range(samples):
         for j in range(neurons):
@@ -118,7 +118,7 @@ cdef inline void errors_before(
     real *previous, Py_ssize_t stride, const real *deltas, Py_ssize_t row, const real *weights, const Layer *layer,
     Py_ssize_t samples, Py_ssize_t size, Py_ssize_t neurons,
 ) noexcept nogil:
-    """``errors_before_few`` for a constant number of neurons."""
+    """``errors_before_few`` for a constant number of neurons, for which compilers unroll the sum."""
     cdef Py_ssize_t s, j, k
     cdef real total
     for s in range(samples):
@@ -133,7 +133,7 @@ cdef void errors_before_few(
     real *previous, Py_ssize_t stride, const real *deltas, Py_ssize_t row, const real *weights, const Layer *layer,
     Py_ssize_t samples, Py_ssize_t size,
 ) noexcept nogil:
-    """w^T delta of a layer that lies across (BP2), for ``size`` of the neurons before it."""
+    """w^T delta (BP2) of a layer that lies across, for ``size`` neurons of the layer before it."""
     if layer.neurons == 1:
         errors_before(previous, stride, deltas, row, weights, layer, samples, size, 1)
     elif layer.neurons == 2:

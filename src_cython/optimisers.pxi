@@ -1,30 +1,30 @@
-"""The optimisers: what a step makes of parameters and their gradient.
+"""The optimisers: how a step changes the parameters by their gradient.
 
-A new one takes a name in ``Optimiser`` and in ``OPTIMISERS``, a branch in ``advance``, a class in
+A new optimiser needs a name in ``Optimiser`` and in ``OPTIMISERS``, a branch in ``advance``, a class in
 ``nndl_ext/_core/optimisers.py``, a branch in ``nndl_ext/reference.py``, and a line and a digest in ``tests/test_engine.py``.
 """
 
 cdef enum:
-    SUMS = 32
+    SUMS = 32       # partial sums in ``add_squares``
 
 cdef enum Optimiser:
-    NONE = -1       # the gradient is all that is wanted
+    NONE = -1       # only the gradient is computed
     DESCENT, MOMENTUM, NESTEROV, ADAM
 
 OPTIMISERS = {"none": NONE, "descent": DESCENT, "momentum": MOMENTUM, "nesterov": NESTEROV, "adam": ADAM}
 
 
-cdef struct Step:               # all float64, as the caller's array
+cdef struct Step:               # all float64, because the caller passes an array
     double optimiser
     double eta
     double l1
     double l2
-    double per                  # samples that l1 and l2 are divided by; 0 for those of the mini-batch
+    double per                  # samples by which l1 and l2 are divided; 0 for those of the mini-batch
     double first                # momentum, or the decay of Adam's first moment
-    double second               # of its second moment
+    double second               # the decay of Adam's second moment
     double epsilon
-    double first_power          # first and second to the power of the steps taken
-    double second_power
+    double first_power          # ``first`` to the power of the number of steps
+    double second_power         # ``second`` to the same power
 
 
 cdef inline real sign(real x) noexcept nogil:
@@ -32,7 +32,7 @@ cdef inline real sign(real x) noexcept nogil:
 
 
 cdef void shrink(real *w, Py_ssize_t count, real l1, real l2) noexcept nogil:
-    """w - l2 w - l1 sign(w): the part of regularisation in a step of descent, which takes the other part from here."""
+    """w - l2 w - l1 sign(w): the part of a step of descent that is due to regularisation. The gradient's part follows."""
     cdef Py_ssize_t i
     cdef real kept = 1 - l2
     if l1 == 0:
@@ -44,7 +44,7 @@ cdef void shrink(real *w, Py_ssize_t count, real l1, real l2) noexcept nogil:
 
 
 cdef void add_squares(double *sums, const real *w, Py_ssize_t count) noexcept nogil:
-    """Add the squares of a row to as many sums as four vectors have lanes, whatever the vectors of the machine."""
+    """Add the squares of a row to ``SUMS`` partial sums. Their number is fixed, so the vector width changes no bit."""
     cdef Py_ssize_t i = 0, k
     while i + SUMS <= count:
         for k in range(<Py_ssize_t> SUMS):
@@ -61,8 +61,8 @@ cdef inline real regularised(real g, real w, real l1, real l2) noexcept nogil:
 cdef void advance(
     const Step *step, real *w, real *g, real *moments, Py_ssize_t size, Py_ssize_t count, real l1, real l2,
 ) noexcept nogil:
-    """One step from w by the gradient g, which is 0 afterwards. The second of the moments stands ``size`` elements after the
-    first."""
+    """Take one step from w by the gradient g, and set g to 0. Adam's second moments follow ``size`` elements after its first
+    ones."""
     cdef Py_ssize_t i
     cdef real eta = <real> step.eta, first = <real> step.first, second = <real> step.second, gradient
     cdef real rest_of_first = <real> (1 - step.first), rest_of_second = <real> (1 - step.second)

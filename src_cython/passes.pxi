@@ -1,17 +1,17 @@
-"""Forward and backward through all layers, and the step that follows: the book's four equations, BP1 to BP4.
+"""The forward pass, the backward pass and the step of an optimiser: the book's four equations, BP1 to BP4.
 
-A thread does its share of every layer's neurons, forward, back and in the step, and meets the others where it needs what they
-have computed. The weights that it reads are mostly those that it has changed itself.
+Each thread computes its share of every layer's neurons in all three. The threads synchronise (``meet``) where one needs the
+results of others. Most weights that a thread reads are weights that it has changed itself.
 """
 
 cdef enum:
-    ENOUGH_SAMPLES = 32     # and vectors of each thread's neurons, for which it pays to regroup a block's inputs,
-    ENOUGH_VECTORS = 12
-    MOST_REGROUPED = 16_777_216  # if they take no more bytes than these
+    ENOUGH_SAMPLES = 32     # regrouping the inputs of a block pays from this number of samples on,
+    ENOUGH_VECTORS = 12     # from this number of vectors of neurons for each thread on,
+    MOST_REGROUPED = 16_777_216     # and up to this number of bytes
 
 
 cdef object of_samples(const Job *job, Py_ssize_t i, real *matrix):
-    """A layer's matrix as Python sees it: shape (samples, neurons)."""
+    """A layer's matrix as a view for Python, of shape (samples, neurons)."""
     cdef const Layer *layer = &job.layers[i]
     if layer.across:
         return (<real[:layer.neurons, :columns(job, sizeof(real))]> matrix).T[:job.samples]
@@ -19,7 +19,7 @@ cdef object of_samples(const Job *job, Py_ssize_t i, real *matrix):
 
 
 cdef void pad(const Job *job, Py_ssize_t i, real *matrix) noexcept nogil:
-    """Zeros where a layer's matrix has neither neurons nor samples."""
+    """Fill the padding of a layer's matrix with zeros."""
     cdef const Layer *layer = &job.layers[i]
     if layer.across:
         pad_with_zeros(matrix, columns(job, sizeof(real)), layer.neurons, job.samples)
@@ -32,7 +32,7 @@ cdef inline bint drops(const Job *job, Py_ssize_t i) noexcept nogil:
 
 
 cdef void mask(const Job *job, Py_ssize_t i, real *a, real *slopes) noexcept nogil:
-    """Dropout, for this thread's share of a layer."""
+    """Apply dropout to this thread's share of a layer."""
     cdef Py_ssize_t stride = job.layers[i].stride, lanes = VECTOR // sizeof(real), s
     for s in range(job.samples):
         drop(a + s * stride, slopes + s * stride, &job.masks, i, job.rows[s], begin_of(job, stride // lanes) * lanes,
@@ -40,7 +40,7 @@ cdef void mask(const Job *job, Py_ssize_t i, real *a, real *slopes) noexcept nog
 
 
 cdef void activate_part(const Job *job, Py_ssize_t i, real *a, real *slopes, Part part) noexcept nogil:
-    """a = f(z) for this thread's part of a layer, and, where they are kept, the derivatives."""
+    """a = f(z) for this thread's part of a layer, and f'(z) unless ``slopes`` is NULL."""
     cdef Activation kind = <Activation> job.layers[i].activation
     cdef Py_ssize_t r, q
     for r in range(part.rows):
@@ -54,7 +54,7 @@ cdef void activate_part(const Job *job, Py_ssize_t i, real *a, real *slopes, Par
 
 
 cdef int softmax(const Job *job, real *z) except -1 nogil:
-    """The output layer's activations, from all its weighted inputs."""
+    """Softmax of the output layer, in place. It needs all weighted inputs of a sample, so the threads synchronise first."""
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef Py_ssize_t lanes = VECTOR // sizeof(real), i
     meet(job)
@@ -70,7 +70,7 @@ cdef int softmax(const Job *job, real *z) except -1 nogil:
 cdef void weighted_inputs(
     const Job *job, Py_ssize_t i, const real *parameters, const real *inputs, Py_ssize_t stride, real *z,
 ) noexcept nogil:
-    """z = w a + b, for this thread's share of a layer: of its neurons, or of the samples if it lies across."""
+    """z = w a + b for this thread's share of a layer's neurons, or of the samples if the layer lies across."""
     cdef const Layer *layer = &job.layers[i]
     cdef const real *biases = parameters + layer.biases
     cdef const real *weights = parameters + layer.weights
@@ -141,7 +141,7 @@ cdef int forward(const Job *job, const real *parameters, functions) except -1 no
 
 
 cdef void take_desired_outputs(const Job *job, real *deltas, const real *a, const real *y) noexcept nogil:
-    """Put the samples' desired outputs where their errors will stand. Padding is what comes out, so that its error is 0."""
+    """Copy the samples' desired outputs to where their errors will be. Padding copies the activations, so its error is 0."""
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef Py_ssize_t row = columns(job, sizeof(real)), lanes = VECTOR // sizeof(real), s, k
     cdef const real *desired
@@ -159,7 +159,7 @@ cdef void take_desired_outputs(const Job *job, real *deltas, const real *a, cons
 
 
 cdef void costs_of_samples(const Job *job, Cost cost, const real *a, const real *y) noexcept nogil:
-    """Each sample's cost: the sum over its outputs, in their order. ``y`` lies as ``a``."""
+    """Each sample's cost: the sum over its outputs, in their order. ``y`` has the memory layout of ``a``."""
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef Py_ssize_t row = columns(job, sizeof(real)), lanes = VECTOR // sizeof(real), s, k, i
     cdef Py_ssize_t begin = begin_of(job, row // lanes) * lanes if last.across else begin_of(job, job.samples)
@@ -187,7 +187,7 @@ cdef void costs_of_samples(const Job *job, Cost cost, const real *a, const real 
 
 
 cdef void times_factors(const Job *job, real *deltas) noexcept nogil:
-    """Each sample's output errors times its factor."""
+    """Multiply each sample's output errors by its factor."""
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef const real *factors = <const real *> job.factors
     cdef Py_ssize_t row = columns(job, sizeof(real)), lanes = VECTOR // sizeof(real), s, k
@@ -202,7 +202,7 @@ cdef void times_factors(const Job *job, real *deltas) noexcept nogil:
 
 
 cdef int output_errors(const Job *job, Cost cost, const real *y, Py_ssize_t position, functions) except -1 nogil:
-    """The output layer's errors (BP1), each times its sample's factor."""
+    """The output layer's errors delta (BP1), each multiplied by its sample's factor."""
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef Py_ssize_t before = size_before(job, job.depth - 1), row = columns(job, sizeof(real)), r, k
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
@@ -247,7 +247,7 @@ cdef int output_errors(const Job *job, Cost cost, const real *y, Py_ssize_t posi
 
 cdef void times_slopes(const Job *job, Py_ssize_t i, real *deltas, const real *a, const real *slopes, Py_ssize_t begin,
                        Py_ssize_t end) noexcept nogil:
-    """The factor f'(z) of BP2, for a layer's neurons from ``begin`` to ``end``."""
+    """Multiply the deltas of a layer's neurons from ``begin`` to ``end`` by f'(z), the last factor of BP2."""
     cdef Py_ssize_t stride = job.layers[i].stride, rows = job.samples, size = end - begin, s, j
     if size == stride:
         rows, size = 1, rows * stride
@@ -260,7 +260,7 @@ cdef void times_slopes(const Job *job, Py_ssize_t i, real *deltas, const real *a
 
 
 cdef int backward(const Job *job, const real *parameters) except -1 nogil:
-    """The errors of all layers but the last, from the last one's (BP2)."""
+    """The errors delta of all layers but the last, computed from the last layer's back (BP2)."""
     cdef const Layer *layer
     cdef const real *weights
     cdef Py_ssize_t i, begin, end, stride, neurons, row = columns(job, sizeof(real)), lanes = VECTOR // sizeof(real)
@@ -281,13 +281,13 @@ cdef int backward(const Job *job, const real *parameters) except -1 nogil:
             begin, end = begin_of(job, stride // lanes) * lanes, end_of(job, stride // lanes) * lanes
             errors_before_few(previous + begin, stride, deltas, row, weights + begin, layer, job.samples, end - begin)
         else:
-            # Here samples run across the vectors.
+            # Vector lanes hold samples here.
             begin, end = begin_of(job, layer.neurons), end_of(job, layer.neurons)
             transpose(transposed + begin * row, row, deltas + begin, layer.stride, job.samples, end - begin)
             pad_with_zeros(transposed + begin * row, row, end - begin, job.samples)
             meet(job)
             begin, end = begin_of(job, stride), end_of(job, stride)
-            neurons = max(<Py_ssize_t> 0, min(end, <Py_ssize_t> layer.inputs) - begin)      # the others are padding
+            neurons = max(<Py_ssize_t> 0, min(end, <Py_ssize_t> layer.inputs) - begin)      # the rest is padding
             sums = transposed + (layer.neurons + begin) * row
             memset(sums, 0, (end - begin) * row * sizeof(real))
             dense_product(sums, row, sums, row, weights + begin * layer.stride, layer.stride, 1, transposed, row, neurons,
@@ -306,11 +306,11 @@ cdef void multiply(real *x, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t size,
 
 
 cdef void add_gradient(const Job *job, real *target, real l1, real l2) noexcept nogil:
-    """target += the block's gradient (BP3, BP4): each layer's inputs times its errors, sample after sample; before that,
-    its weights shrink as ``l1`` and ``l2`` say.
+    """target += the block's gradient: each layer's errors (BP3) and its inputs times its errors (BP4), sample after sample. For
+    descent, ``l1`` and ``l2`` first shrink each layer's weights.
 
-    Of a sparse first layer most weights get nothing from a mini-batch. Shrinking them would take longer than all else, so where
-    L2 multiplies them by the same factor each time, that goes into ``scale_after``."""
+    A mini-batch adds 0 to most weights of a sparse first layer, so shrinking them all would take longer than anything else. L2
+    multiplies all of them by the same factor, if it is constant and without L1; ``scale_after`` then collects these factors."""
     cdef const Layer *layer
     cdef const real *inputs = <const real *> job.inputs
     cdef const real *a = <const real *> job.activations
@@ -354,7 +354,7 @@ cdef void add_gradient(const Job *job, real *target, real l1, real l2) noexcept 
 
 
 cdef void apply_scale(Job *job, real *parameters) noexcept nogil:
-    """Multiply this thread's share of a sparse first layer's weights, so that they stand for themselves."""
+    """Multiply this thread's share of a sparse first layer's weights by their common factor, which becomes 1."""
     cdef const Layer *layer = &job.layers[0]
     cdef Part part = vectors_of(job, layer.inputs, layer.stride, VECTOR // sizeof(real))
     multiply(parameters + layer.weights + part.offset, part.stride, part.rows, part.size, <real> job.scale)
@@ -362,7 +362,7 @@ cdef void apply_scale(Job *job, real *parameters) noexcept nogil:
 
 
 cdef double squares_of_weights(const Job *job, const real *parameters) noexcept nogil:
-    """The sum of the squares of all weights, layer after layer. Padding may hold anything."""
+    """The sum of the squares of all weights, layer after layer, without padding, which may hold any values."""
     cdef const Layer *layer
     cdef double sums[SUMS]
     cdef double total = 0, scale = job.scale, of_layer
@@ -382,7 +382,7 @@ cdef double squares_of_weights(const Job *job, const real *parameters) noexcept 
 
 cdef void take_step(const Job *job, const Step *step, real *parameters, real *gradient, real *moments, real l1,
                     real l2) noexcept nogil:
-    """This thread's share of an optimiser's step, after which the gradient is 0. Biases are not regularised."""
+    """Take this thread's share of an optimiser's step, and set the gradient to 0. Biases are not regularised."""
     cdef const Layer *layer
     cdef Py_ssize_t i, begin, end, at, size = number_of_parameters(&job.layers[job.depth - 1]), lanes = VECTOR // sizeof(real)
     if job.thread == 0:
