@@ -1,26 +1,26 @@
 """Matrix products whose every sum runs in index order, one fused multiply-add at a time.
 
-They vectorise across the columns of c and r, never along a sum. A row of c or r is a whole number of vectors of ``VECTOR``
-bytes. Sizes, strides and steps count elements. Each product takes what BLAS's do: a matrix is a pointer, a stride and a size.
+Vector lanes hold columns of c and r, never the terms of a sum. A row of c or r is a whole number of vectors of ``VECTOR``
+bytes. Sizes, strides and steps count elements. As in BLAS, a matrix is a pointer, a row stride and a size.
 """
 
-ctypedef fused number:      # what inputs are stored in: values, or positions in a table of levels
+ctypedef fused number:      # types of stored inputs: values, or positions in a table of levels
     float
     double
     uint8_t
 
-ctypedef fused index:       # of an element of a sparse row
+ctypedef fused index:       # types of an element's column in a sparse row
     uint16_t
     uint32_t
 
 cdef enum:
-    DEPTH = 256     # rows and vectors of the part of r that meets all rows of l before the next part does: 256 kB, to stay
-    ACROSS = 16     # in the second cache
+    DEPTH = 256     # a block of r has DEPTH rows and ACROSS vectors: its 256 kB stay in the second-level cache while all rows
+    ACROSS = 16     # of l are multiplied by it
 
 
 cdef extern from *:
     """
-    /* Vectors of columns in a tile: as many registers as sums need for none to wait for another, and no more than there are. */
+    /* Vectors of columns in a register tile: enough independent sums to hide the latency of an addition, and no spills. */
     #ifdef __AVX512F__
     #define NNDL_EXT_TILE 2
     #else
@@ -30,10 +30,10 @@ cdef extern from *:
     const Py_ssize_t TILE "NNDL_EXT_TILE"
 
 
-cdef struct Sparse:             # rows of which only the elements that are not zero are stored
-    const int64_t *rows         # which of them, NULL for all
-    Py_ssize_t count
-    const int64_t *begins       # where each one's elements begin and end
+cdef struct Sparse:             # a selection of rows, of which only the non-zero elements are stored
+    const int64_t *rows         # indices of the selected rows; NULL for all
+    Py_ssize_t count            # of selected rows
+    const int64_t *begins       # where the elements of each row begin and end
     const int64_t *ends
 
 
@@ -41,7 +41,7 @@ cdef inline void product_tile(
     real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const real *l, Py_ssize_t l_stride,
     Py_ssize_t l_step, const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth, Py_ssize_t vectors,
 ) noexcept nogil:
-    """``dense_product`` for constant numbers of vectors of columns and of rows, whose sums stay in registers."""
+    """``dense_product`` for one register tile. ``rows`` and ``vectors`` are constants, so the sums stay in registers."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     cdef real sums[6][64]
     cdef real factor
@@ -63,10 +63,10 @@ cdef inline void product_tiles(
     real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const real *l, Py_ssize_t l_stride,
     Py_ssize_t l_step, const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth, Py_ssize_t vectors,
 ) noexcept nogil:
-    """``dense_product`` for a constant number of rows."""
+    """``dense_product`` for a constant number of rows, one register tile after the other."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     cdef Py_ssize_t v = 0
-    while rows == 1 and v + 4 <= vectors:       # sums enough for none to wait for another
+    while rows == 1 and v + 4 <= vectors:       # enough independent sums to hide their latency
         product_tile(c + v * lanes, c_stride, init + v * lanes, init_stride, l, l_stride, l_step, r + v * lanes, r_stride, rows,
                      depth, 4)
         v += 4
@@ -84,8 +84,8 @@ cdef void dense_product(
     real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const real *l, Py_ssize_t l_stride,
     Py_ssize_t l_step, const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth, Py_ssize_t vectors,
 ) noexcept nogil:
-    """c[p, q] = init[p, q] + sum over i < depth of l[p, i] * r[i, q], where l[p, i] stands at l[p * l_stride + i * l_step].
-    With an ``init_stride`` of 0 all rows start from the same one."""
+    """c[p, q] = init[p, q] + sum over i < depth of l[p, i] * r[i, q], where l[p, i] is l[p * l_stride + i * l_step] in memory.
+    With an ``init_stride`` of 0, all rows start from the same row."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     cdef Py_ssize_t i = 0, j, p, terms, across
     cdef real *target
@@ -99,7 +99,7 @@ cdef void dense_product(
             across = min(<Py_ssize_t> ACROSS, vectors - j)
             target, start, left, right = c + j * lanes, init + j * lanes, l + i * l_step, r + i * r_stride + j * lanes
             p = rows
-            while p >= 6 and p != 8:    # 8 are 4 and 4: the sums of 2 are too few to keep a processor busy
+            while p >= 6 and p != 8:    # 8 rows are better as 4 + 4 than as 6 + 2: 2 rows have too few sums to hide latency
                 product_tiles(target, c_stride, start, init_stride, left, l_stride, l_step, right, r_stride, 6, terms, across)
                 target, start, left, p = target + 6 * c_stride, start + 6 * init_stride, left + 6 * l_stride, p - 6
             while p >= 4:
@@ -126,7 +126,7 @@ cdef inline void gather_row(
     real *sums, const index *indices, const number *values, const real *levels, const real *r, Py_ssize_t r_stride,
     Py_ssize_t vectors, Py_ssize_t begin, Py_ssize_t end,
 ) noexcept nogil:
-    """Add elements of a sparse row times rows of r to a constant number of vectors."""
+    """Add the products of a sparse row's elements and rows of r to a constant number of vectors."""
     cdef real factor
     cdef const real *row
     cdef Py_ssize_t i, q
@@ -142,8 +142,8 @@ cdef inline void gathering_rows(
     const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors, Py_ssize_t first,
     Py_ssize_t rows,
 ) noexcept nogil:
-    """``sparse_product`` for constant numbers of vectors of columns and of rows from the ``first`` on, whose sums stay in
-    registers. Two rows go together as far as the shorter one does."""
+    """``sparse_product`` for 1 or 2 rows from ``first`` on. ``rows`` and ``vectors`` are constants, so the sums stay in
+    registers. Two rows alternate, element by element, until the shorter one ends."""
     cdef Py_ssize_t size = vectors * <Py_ssize_t> (VECTOR // sizeof(real))
     cdef real sums[112]
     cdef real others[112]
@@ -180,8 +180,8 @@ cdef inline void gathering_part(
     real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x, const index *indices,
     const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """``sparse_product`` for a constant number of vectors of columns: two rows at once where their sums are few, since each
-    waits for the one before."""
+    """``sparse_product`` for a constant number of vectors of columns. One row has few sums if these are 1 or 2, and each
+    addition waits for the previous one; so two rows are computed at once."""
     cdef Py_ssize_t s = 0
     while vectors <= 2 and s + 2 <= x.count:
         gathering_rows(c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, vectors, s, 2)
@@ -195,7 +195,7 @@ cdef inline void scattering_part(
     real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values, const real *levels,
     const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """``sparse_outer_product`` for a constant number of vectors of columns, in which a row of r stays in registers."""
+    """``sparse_outer_product`` for a constant number of vectors of columns, so that a row of r stays in registers."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     cdef real terms[7][16]
     cdef real factor
@@ -217,8 +217,8 @@ cdef inline void by_parts(
     bint scattering, real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x,
     const index *indices, const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """One of the sparse products, some columns after the other: those of a large r stay in a near cache for all rows. Parts of
-    7 vectors pay where each row of c is read and written for them."""
+    """Compute one of the sparse products in parts of a few columns. These columns of a large r then stay in a near cache for
+    all rows. Parts of 7 vectors pay for the outer product, which reads and writes a row of c for each element."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     cdef Py_ssize_t part
     while vectors > 0:
@@ -263,6 +263,7 @@ cdef void sparse_outer_product(
 
 
 cdef Py_ssize_t memory_to_regroup(Py_ssize_t inputs, Py_ssize_t samples, Py_ssize_t itemsize) noexcept nogil:
+    """Bytes of memory that ``regrouped_outer_product`` needs."""
     return inputs * (samples * (itemsize + sizeof(uint16_t)) + 2 * sizeof(int64_t)) + 4 * VECTOR
 
 
@@ -270,8 +271,8 @@ cdef void regrouped_outer_product(
     real *c, Py_ssize_t c_stride, Py_ssize_t inputs, const Sparse *x, const index *indices, const number *values,
     const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors, char *memory,
 ) noexcept nogil:
-    """``sparse_outer_product`` as the ``sparse_product`` of x transposed: a row of c takes what all samples add to it, then the
-    next row does. That pays for many samples and columns. Each input has room for an element of every sample."""
+    """``sparse_outer_product`` as a ``sparse_product`` with x transposed. It adds all samples' terms to one row of c before the
+    next row, which pays for many samples and columns. The memory has room for one element per input and sample."""
     cdef number *new_values = <number *> take(&memory, inputs * x.count * sizeof(number))
     cdef uint16_t *new_indices = <uint16_t *> take(&memory, inputs * x.count * sizeof(uint16_t))
     cdef int64_t *begins = <int64_t *> take(&memory, inputs * sizeof(int64_t))

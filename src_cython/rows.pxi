@@ -1,14 +1,14 @@
-"""The inputs of a data set: dense rows, or sparse ones; numbers, or positions in a palette of levels."""
+"""The inputs of a data set. Rows are dense or sparse; elements are numbers or positions in a palette of levels."""
 
 cdef enum:
-    MOST_COMPRESSED = 65536     # inputs of a row that is made sparse here: 16 bits for an index, and twice as many when given
-    RUN = 8                     # elements of a row that are passed over together if all are zero
+    MOST_COMPRESSED = 65536     # most inputs of a row that is compressed here, with 16-bit indices; a caller's may have 32 bits
+    RUN = 8                     # elements of a row that are skipped together if all are zero
     LINE = 64                   # bytes of a cache line
 
 
 cdef extern from *:
     """
-    /* The most elements of a hundred that are not zero, where it pays to leave out those that are. */
+    /* The largest percentage of non-zero elements for which skipping the zeros pays. */
     #ifdef __AVX512F__
     #define NNDL_EXT_MOST_FILLED 40
     #else
@@ -24,8 +24,8 @@ cdef enum Kind:                 # of the values
 
 cdef struct Inputs:
     Py_ssize_t inputs           # of each sample
-    const int64_t *starts       # where each row's elements start that are not zero; NULL if all are there
-    const void *indices         # which inputs they belong to: uint32 if ``wide``, else uint16
+    const int64_t *starts       # where the non-zero elements of each row start; NULL for dense rows
+    const void *indices         # the input of each element: uint32 if ``wide``, else uint16
     bint wide
     const void *values
     Kind kind
@@ -34,9 +34,9 @@ cdef struct Inputs:
 cdef class Rows:
     """The inputs of a data set.
 
-    Row s of a sparse one has the elements ``values[starts[s]:starts[s + 1]]``, which belong to the inputs
-    ``indices[starts[s]:starts[s + 1]]``, and zeros elsewhere; a dense one has all rows one after the other in ``values``, and
-    ``starts`` is empty. Values of type uint8 are positions in ``palette``.
+    If they are sparse, row s has the elements ``values[starts[s]:starts[s + 1]]``, which belong to the inputs
+    ``indices[starts[s]:starts[s + 1]]``; its other elements are 0. If they are dense, ``values`` holds all rows one after the
+    other and ``starts`` is empty. Values of type uint8 are positions in ``palette``.
     """
 
     cdef Inputs x
@@ -76,7 +76,7 @@ cdef inline void gather_values(
 
 
 cdef void gather(real *inputs, const Inputs *x, const real *levels, const int64_t *rows, Py_ssize_t samples) noexcept nogil:
-    """The samples' dense rows, one after the other."""
+    """Copy the samples' dense rows into ``inputs``, one after the other."""
     if x.kind == FLOATS:
         gather_values(inputs, <const float *> x.values, levels, rows, samples, x.inputs)
     elif x.kind == DOUBLES:
@@ -146,7 +146,7 @@ cdef void outer_product_of_inputs(
     real *w, const Inputs *x, const real *levels, const int64_t *rows, Py_ssize_t samples, const real *deltas,
     Py_ssize_t stride, Py_ssize_t vectors, char *memory,
 ) noexcept nogil:
-    """w += x delta for sparse inputs. ``memory`` to regroup them is NULL where that does not pay."""
+    """w += x delta for sparse inputs. ``memory`` is for regrouping them; it is NULL if that does not pay."""
     if x.kind == FLOATS:
         add_outer_product_of_values(w, x, <const float *> x.values, levels, rows, samples, deltas, stride, vectors, memory)
     elif x.kind == DOUBLES:
@@ -163,8 +163,8 @@ cdef inline void prefetch(const void *p, Py_ssize_t size) noexcept nogil:
 
 
 cdef inline void prefetch_row(const Inputs *x, int64_t row) noexcept nogil:
-    """Ask for a row's inputs: rows in shuffled order lie where no processor guesses, and memory answers later than a sample
-    takes to go through a small network. Inline, for GCC drops the call of a function that has no other effect."""
+    """Prefetch a row's inputs. A processor cannot predict where shuffled rows are, and a read from memory takes longer than a
+    small network takes for a sample. This is inline because GCC removes calls of a function that only prefetches."""
     cdef Py_ssize_t size = 1 if x.kind == LEVELS else (4 if x.kind == FLOATS else 8)
     cdef Py_ssize_t size_of_index = sizeof(uint32_t) if x.wide else sizeof(uint16_t)
     if x.starts == NULL:
@@ -175,8 +175,8 @@ cdef inline void prefetch_row(const Inputs *x, int64_t row) noexcept nogil:
 
 
 cdef Py_ssize_t compress_row(const number *x, Py_ssize_t inputs, uint16_t *indices, number *values) noexcept nogil:
-    """Write the elements that are not zero, and their indices, and return how many they are. One place more is written to: each
-    element of a run with others than zeros is, and the next one goes over it if it is zero."""
+    """Write the non-zero elements and their indices, and return their number. To avoid a branch, zeros in a run that is not all
+    zeros are written too, and the next element overwrites them. So the arrays need room for one element more."""
     cdef Py_ssize_t k = 0, i, count = 0
     cdef uint64_t bits, word
     while k < inputs:
@@ -195,11 +195,12 @@ cdef Py_ssize_t compress_row(const number *x, Py_ssize_t inputs, uint16_t *indic
 
 
 cdef inline bint is_sparse(Py_ssize_t filled, Py_ssize_t rows, Py_ssize_t inputs) noexcept nogil:
+    """Whether rows with ``filled`` non-zero elements are faster sparse than dense."""
     return 100 * <int64_t> filled <= MOST_FILLED * <int64_t> rows * inputs and inputs <= MOST_COMPRESSED
 
 
 def compress(const number[:, ::1] x):
-    """The rows of ``x`` as (starts, indices, values): sparse, if so many elements are zero that it pays."""
+    """The rows of ``x`` as (starts, indices, values). They are sparse if enough elements are 0 for this to pay."""
     import numpy
     cdef Py_ssize_t n = x.shape[0], inputs = x.shape[1], s, k, count
     starts_array = numpy.empty(n + 1, numpy.int64)
@@ -224,9 +225,9 @@ def compress(const number[:, ::1] x):
 
 
 def enumerate_values(const real[::1] values, uint8_t[::1] positions, double[::1] palette):
-    """Write the different values into ``palette`` and the position there of each into ``positions``; return how many they are,
-    or 0 if there are more than 256, and then what was written is of no use."""
-    cdef real known[1024]               # an open hash table
+    """Write the distinct values into ``palette`` and each value's position there into ``positions``. Returns the number of
+    distinct values, or 0 if there are more than 256; the contents of both arrays are then meaningless."""
+    cdef real known[1024]               # a hash table with open addressing
     cdef int16_t position_of[1024]
     cdef real value
     cdef uint64_t bits = 0
