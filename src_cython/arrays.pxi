@@ -1,9 +1,9 @@
-"""What Python calls with arrays and no network: shuffles, functions of elements, costs, classes, random words."""
+"""Functions for Python that take arrays, not networks: shuffles, elementwise functions, costs, classes, random words."""
 
 
 cdef enum:
-    TWISTED = 624               # words of the Mersenne Twister's state
-    NEXT = 397                  # a new word's distance from the old one that it is made of, beside its neighbour's bits
+    TWISTED = 624               # words of state of the Mersenne Twister
+    NEXT = 397                  # word i is made from the words i, i + 1 and i + NEXT
 
 
 cdef inline uint32_t twisted(uint32_t upper, uint32_t lower, uint32_t other) noexcept nogil:
@@ -19,7 +19,7 @@ cdef inline uint32_t tempered(uint32_t word) noexcept nogil:
 
 
 def twist(uint32_t[::1] state, uint32_t[::1] draws):
-    """The Mersenne Twister's next draws. ``state`` has its words, and how many of them have been drawn."""
+    """Write the Mersenne Twister's next draws. ``state`` holds its words, then the number of words already drawn."""
     cdef Py_ssize_t count = draws.shape[0], drawn = state[TWISTED], done = 0, part, i
     with nogil:
         while done < count:
@@ -38,11 +38,11 @@ def twist(uint32_t[::1] state, uint32_t[::1] draws):
 
 
 def shuffle(int64_t[::1] order, Py_ssize_t remaining, const uint32_t[::1] draws, bint as_numpy):
-    """Go on with ``random.shuffle`` or ``numpy.random.RandomState.shuffle``: swap the element at ``remaining`` with one drawn
-    from those up to it, and so on down, as far as the 32-bit ``draws`` reach; return what remains.
+    """Continue ``random.shuffle`` or ``numpy.random.RandomState.shuffle`` until the 32-bit ``draws`` are used up.
 
-    Python takes a draw's highest bits, as many as ``remaining + 1`` has, NumPy the lowest, as many as ``remaining`` has. Both
-    pass over a draw that is too large."""
+    Each step swaps the element at ``remaining`` with one drawn from the elements up to it, and decrements ``remaining``. Python
+    takes the highest bits of a draw, as many as ``remaining + 1`` has. NumPy takes the lowest, as many as ``remaining`` has.
+    Both skip a draw that is too large. Returns the new ``remaining``."""
     cdef Py_ssize_t d, j, taken
     cdef int shift = 0
     with nogil:
@@ -51,14 +51,14 @@ def shuffle(int64_t[::1] order, Py_ssize_t remaining, const uint32_t[::1] draws,
                 shift += 1
             j = <Py_ssize_t> (draws[d] & <uint32_t> 0xFFFFFFFF >> shift if as_numpy else draws[d] >> shift)
             taken = j <= remaining
-            j = j if taken else remaining       # a swap with itself costs less than a branch that nobody can foretell
+            j = j if taken else remaining       # a swap with itself is cheaper than a branch misprediction
             order[remaining], order[j] = order[j], order[remaining]
             remaining -= taken
     return remaining
 
 
 def activations(Activation kind, const real[::1] z, real[::1] a):
-    """a = f(z), element by element; not for softmax."""
+    """a = f(z), element by element, for all activations but softmax."""
     cdef Py_ssize_t n = z.shape[0]
     if n:
         with nogil:
@@ -80,7 +80,7 @@ def log(const double[::1] x, double[::1] y):
 
 
 def costs(Cost cost, const real[:, ::1] a, const real[:, ::1] y, double[::1] totals, double least):
-    """Each sample's cost: the sum over its outputs, in their order. ``cost_of`` has ``least``."""
+    """Each sample's cost: the sum over its outputs, in their order. See ``cost_of`` for ``least``."""
     cdef double parts[256]
     cdef Py_ssize_t outputs = a.shape[1], size = a.shape[0] * outputs, at = 0, s = 0, k = 0, i, count
     if size:
@@ -99,7 +99,7 @@ def costs(Cost cost, const real[:, ::1] a, const real[:, ::1] y, double[::1] tot
 
 
 def largest(const real[:, ::1] outputs, int64_t[::1] places):
-    """Where each row's largest element stands: the first of them, or, as NumPy has it, the first NaN."""
+    """The index of each row's first largest element or, as in NumPy, of its first NaN."""
     cdef Py_ssize_t s, k, last = outputs.shape[1] - 1, place
     cdef real most
     cdef bint odd
@@ -113,12 +113,12 @@ def largest(const real[:, ::1] outputs, int64_t[::1] places):
                 for k in range(last, -1, -1):
                     place = k if outputs[s, k] != outputs[s, k] else place
             else:
-                for k in range(last, -1, -1):   # all of them: nobody can foretell which it is
+                for k in range(last, -1, -1):   # no early end, which would be a branch misprediction
                     place = k if outputs[s, k] == most else place
             places[s] = place
 
 
 def random_words(uint64_t seed, const uint32_t[::1] counter, uint32_t[::1] words):
-    """The generator's four words for a counter of four."""
+    """Write the four random words of dropout's generator for a counter of four words."""
     memcpy(&words[0], &counter[0], 16)
     philox(&words[0], <uint32_t> seed, <uint32_t> (seed >> 32))

@@ -1,11 +1,11 @@
-"""What this processor can do, asked before any kernel that needs it is loaded."""
+"""Detects the instruction set of the processor, before any kernel that needs it is loaded."""
 
 cdef extern from *:
     """
     #if defined(_MSC_VER) && defined(_M_X64)
     #include <immintrin.h>
     #include <intrin.h>
-    /* The instructions, and an operating system that saves the registers they use. */
+    /* The processor must have the instructions, and the operating system must save the registers that they use. */
     static int nndl_ext_x86_64_level(void) {
         int leaf[4];
         __cpuid(leaf, 0);
@@ -33,6 +33,6 @@ cdef extern from *:
 
 
 def x86_64_level():
-    """The version of x86-64 whose instructions can be used, as far as the kernels have a use for them: 4 with AVX-512, 3 with
-    AVX2 and FMA, else 1; on other processors 0."""
+    """The highest x86-64 level whose instructions the kernels can use: 4 with AVX-512, 3 with AVX2 and FMA, else 1. It is 0 on
+    other processors. Only instructions that the kernels need count."""
     return nndl_ext_x86_64_level()

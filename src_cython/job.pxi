@@ -1,4 +1,4 @@
-"""What describes a call's work: memory, threads and where they meet, the layers and samples at work."""
+"""A job describes the work of one call: its layers, current samples, memory and threads, and how the threads synchronise."""
 
 cdef extern from *:
     """
@@ -28,8 +28,9 @@ cdef extern from *:
     #endif
     #define NNDL_EXT_PREFETCH(p) __builtin_prefetch((p), 0, 2)
     #endif
-    /* Wait until all threads have come as often as this one: 1; or 0 if one never will, which abandoned the meeting. The sum
-       of arrivals only grows, so it needs no reset. Who abandons arrives nowhere after, hence the second look at the sum. */
+    /* Waits until every thread has arrived as often as this one, and returns 1. Returns 0 if a thread has abandoned the job and
+       will never arrive. The count of arrivals only grows, so nothing resets it. A thread may abandon the job after its arrival
+       here, so the count is read once more. */
     static int nndl_ext_meet(int64_t *meeting, int64_t threads) {
         int64_t *arrivals = meeting, *abandoned = meeting + 1;
         int64_t wanted = ((NNDL_EXT_ADD(arrivals, 1) - 1) / threads + 1) * threads;
@@ -44,41 +45,41 @@ cdef extern from *:
     void prefetch_line "NNDL_EXT_PREFETCH"(const void *p) noexcept nogil
 
 
-cdef struct Job:                # a call's work, as one of its threads sees it
+cdef struct Job:                # the work of a call, as one of its threads sees it
     const Layer *layers
     Py_ssize_t depth
     Inputs x
-    const int64_t *rows         # the samples at work: their places in the data set
+    const int64_t *rows         # indices of the current samples in the data set
     Py_ssize_t samples
-    Py_ssize_t block            # samples for which there is room below
+    Py_ssize_t block            # the largest number of samples that the arrays below can hold
     Py_ssize_t thread
     Py_ssize_t threads
-    int64_t *meeting            # see ``descend``; a single thread needs none
+    int64_t *meeting            # see ``descend``; not used by a single thread
     Masks masks
-    char *levels                # what positions in a palette stand for
-    char *inputs                # dense rows, gathered
+    char *levels                # the values of the palette
+    char *inputs                # the current samples' dense rows, one after the other
     char *activations           # of all layers, one after the other
-    char *deltas                # likewise
-    char *slopes                # the activations' derivatives, where they can't be found again from the activations
-    char *weighted              # the last layer's weighted inputs, for a cost that asks for them
-    char *transposed            # of two successive layers, a row per neuron
-    char *source                # the parameters before the mini-batch, if its blocks would move them
-    char *factors               # of each sample's error
-    char *costs                 # of each sample, float64
+    char *deltas                # of all layers, one after the other
+    char *slopes                # the activations' derivatives, if they cannot be computed from the activations
+    char *weighted              # the output layer's weighted inputs z, if the cost needs them
+    char *transposed            # transposed matrices of two successive layers: one row per neuron
+    char *source                # a copy of the parameters before the mini-batch, if its first blocks change them
+    char *factors               # by which each sample's error is multiplied
+    char *costs                 # of each sample: float64
     double least                # see ``cost_of``
-    double scale                # what a sparse first layer's weights are to be multiplied by: see ``add_gradient``
-    double scale_after          # and after the mini-batch
-    char *regrouped             # see ``regrouped_outer_product``; NULL where that does not pay
+    double scale                # the common factor of a sparse first layer's weights: see ``add_gradient``
+    double scale_after          # the same after the mini-batch
+    char *regrouped             # memory for ``regrouped_outer_product``; NULL if that does not pay
 
 
-cdef struct Part:               # of a matrix: what one thread does
+cdef struct Part:               # one thread's share of a matrix
     Py_ssize_t offset
     Py_ssize_t rows
     Py_ssize_t size             # elements of each row
     Py_ssize_t stride
 
 
-cdef enum:                      # what a job needs memory for
+cdef enum:                      # purposes for which a job needs memory
     FOR_DELTAS = 1
     FOR_SLOPES = 2
     FOR_WEIGHTED = 4
@@ -87,7 +88,7 @@ cdef enum:                      # what a job needs memory for
 
 
 cdef inline Py_ssize_t begin_of(const Job *job, Py_ssize_t count) noexcept nogil:
-    """Where this thread's share of ``count`` things begins. A division takes as long as a small layer."""
+    """Where this thread's share of ``count`` items begins. A single thread avoids the division, as slow as a small layer."""
     return 0 if job.threads == 1 else count * job.thread // job.threads
 
 
@@ -96,7 +97,7 @@ cdef inline Py_ssize_t end_of(const Job *job, Py_ssize_t count) noexcept nogil:
 
 
 cdef inline Part vectors_of(const Job *job, Py_ssize_t rows, Py_ssize_t stride, Py_ssize_t lanes) noexcept nogil:
-    """This thread's share of the vectors of each row."""
+    """This thread's share of a matrix by columns: whole vectors of each row."""
     cdef Py_ssize_t begin = begin_of(job, stride // lanes) * lanes, end = end_of(job, stride // lanes) * lanes
     cdef Part part
     part.offset, part.rows, part.size, part.stride = begin, rows, end - begin, stride
@@ -106,7 +107,7 @@ cdef inline Part vectors_of(const Job *job, Py_ssize_t rows, Py_ssize_t stride, 
 
 
 cdef inline Part rows_of(const Job *job, Py_ssize_t rows, Py_ssize_t stride) noexcept nogil:
-    """This thread's share of the rows."""
+    """This thread's share of a matrix by rows."""
     cdef Py_ssize_t begin = begin_of(job, rows)
     cdef Part part
     part.offset, part.rows, part.size, part.stride = begin * stride, 1, (end_of(job, rows) - begin) * stride, stride
@@ -114,12 +115,12 @@ cdef inline Part rows_of(const Job *job, Py_ssize_t rows, Py_ssize_t stride) noe
 
 
 cdef inline Py_ssize_t columns(const Job *job, Py_ssize_t itemsize) noexcept nogil:
-    """Elements of a row that has one for each sample, with padding."""
+    """Elements of a row that holds one element per sample, then padding to whole vectors."""
     return aligned(job.samples * itemsize) // itemsize
 
 
 cdef inline Py_ssize_t size_before(const Job *job, Py_ssize_t end) noexcept nogil:
-    """Elements of the activations of the layers before ``end``, the inputs left out."""
+    """Elements that the activations of the layers before ``end`` take. Layer 0 is the first after the inputs."""
     cdef Py_ssize_t i, total = 0
     for i in range(end):
         total += job.layers[i].stride
@@ -127,12 +128,12 @@ cdef inline Py_ssize_t size_before(const Job *job, Py_ssize_t end) noexcept nogi
 
 
 cdef inline Py_ssize_t number_of_parameters(const Layer *last) noexcept nogil:
-    """Elements of the flat array, of which this is the last layer."""
+    """Elements of the flat array of parameters, which ends with the weights of the last layer."""
     return last.weights + (last.neurons if last.across else last.inputs) * last.stride
 
 
 cdef Py_ssize_t lay_out(Job *job, char *memory, Py_ssize_t itemsize, int needs) noexcept nogil:
-    """Give each array its place in ``memory``, and return how many bytes they take; with NULL that is all that counts."""
+    """Place the job's arrays in ``memory`` and return the bytes that they need. Pass NULL first to learn how many these are."""
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef Py_ssize_t i, neighbours = 0, room = aligned(job.block * itemsize), size = size_before(job, job.depth - 1) * itemsize
     cdef char *end = memory
@@ -153,7 +154,7 @@ cdef Py_ssize_t lay_out(Job *job, char *memory, Py_ssize_t itemsize, int needs) 
 
 
 cdef int meet(const Job *job) except -1 nogil:
-    """Go on when all threads have come here."""
+    """Wait until all threads have reached this point."""
     if job.threads > 1 and not all_have_met(job.meeting, job.threads):
         with gil:
             raise RuntimeError("another thread of this job has ended before its time")

@@ -1,20 +1,20 @@
-"""The pairs (x, y) of a data set, as light as the book's lists of 50,000 of them need to be."""
+"""The pairs (x, y) of a data set. They take little memory, because the book's lists hold 50,000 of them."""
 
 from libc.stdint cimport int64_t
 
 
 cdef class Pair:
-    """A sample of a data set, in the place of the book's tuple (x, y): it unpacks and indexes as one.
+    """A sample of a data set. It replaces the book's tuple (x, y), and unpacks and indexes like one.
 
-    It knows the data set and its place there, and asks for the two arrays whenever it is looked at. So a list of pairs takes
-    little memory, may be shuffled, cut and put together as any list, and still tells the kernels where its numbers are.
+    It stores the data set and its index there, and gets the two arrays only when they are used. So a list of pairs takes
+    little memory and can be shuffled, sliced and concatenated like any list. The kernels still find its numbers.
 
     Parameters
     ----------
     data : Dataset
         The data set.
     index : int
-        The sample's place in it, from 0.
+        The sample's index in it, from 0.
     """
 
     cdef object data
@@ -41,7 +41,7 @@ cdef class Pair:
         import numpy
         return len(other) == 2 and all(map(numpy.array_equal, self, other))
 
-    __hash__ = None     # as a tuple of arrays has none
+    __hash__ = None     # like a tuple of arrays
 
     def __repr__(self):
         return repr(tuple(self))
@@ -51,8 +51,10 @@ cdef class Pair:
 
 
 def common_source(pairs, int64_t[::1] positions):
-    """The data set that all ``pairs`` come from, after their places in it have been written into ``positions``, which has room
-    for them; or None if they come from several, or some are no `Pair`."""
+    """Write the index of each pair into ``positions``, which has one element per pair, and return the data set of all pairs.
+
+    Returns None if the pairs come from several data sets, if one is not a `Pair`, or if their number is not that of
+    ``positions``."""
     cdef object source = None
     cdef Py_ssize_t i = 0
     cdef Pair pair
