@@ -1,9 +1,9 @@
-"""The networks' kernels: arrays in, arrays out, the GIL released inside.
+"""The kernels of the networks. They take and fill arrays, and release the GIL while they compute.
 
-They trust their caller: nothing here checks a shape, so nothing but ``nndl_ext._core`` and the tests should call them.
+They do not check shapes, so only ``nndl_ext._core`` and the tests should call them.
 
-``layout`` has a row for each layer after the first, the fields of ``Layer``; it says where that layer's biases and weights
-stand in the flat array ``parameters``, and what it computes (see ``nndl_ext._core.parameters``).
+``layout`` has one row for each layer after the inputs, with the fields of ``Layer``. It says where the layer's biases and
+weights are in the flat array ``parameters``, and what the layer computes (see ``nndl_ext._core.parameters``).
 """
 
 from cpython.buffer cimport PyBUF_RECORDS_RO, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer
@@ -26,23 +26,24 @@ include "passes.pxi"
 include "arrays.pxi"
 
 cdef enum:
-    BLOCK = 128                 # samples that go through the network together, at most
-    AHEAD = 16                  # samples between the one at work and the one asked for from memory,
-    NEAR = 524_288              # if their inputs take more bytes than these, which stay in a cache
-    BETWEEN_LOOKS = 50_000_000  # multiply-adds between two looks for signals: some hundredths of a second, at most
+    BLOCK = 128                 # the largest number of samples that go through the network together
+    AHEAD = 16                  # samples from the current one to the prefetched one
+    NEAR = 524_288              # bytes of inputs that stay in a cache: up to this size nothing is prefetched
+    BETWEEN_LOOKS = 50_000_000  # multiply-adds between two checks for signals: a few hundredths of a second at most
 
 
-cdef double LEAST_SCALE = 0.001  # of weights that shrink by a common factor, before each is multiplied by it
+cdef double LEAST_SCALE = 0.001  # once the common factor of a layer's weights is smaller, each weight is multiplied by it
 
 
 cdef inline void start(Job *job, const Layer *layers, Py_ssize_t depth, Py_ssize_t block) noexcept nogil:
-    """The job of a single thread."""
+    """Initialise a job for a single thread, without its data."""
     memset(job, 0, sizeof(Job))
     job.layers, job.depth, job.block, job.threads = layers, depth, block, 1
     job.scale = job.scale_after = 1
 
 
 cdef void copy_outputs(const Job *job, real *outputs) noexcept nogil:
+    """Copy the network's outputs without padding: one row per sample."""
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef const real *a = <const real *> job.activations + size_before(job, job.depth - 1)
     cdef Py_ssize_t s
@@ -56,9 +57,9 @@ cdef void copy_outputs(const Job *job, real *outputs) noexcept nogil:
 def feedforward(
     const int64_t[:, ::1] layout, const real[::1] parameters, Rows rows, Py_ssize_t first, real[:, ::1] outputs, functions,
 ):
-    """Write the network's output for the rows of the data set from ``first`` on into ``outputs``, of shape (samples, neurons).
+    """Write the network's outputs for the rows of the data set from ``first`` on into ``outputs``, of shape (samples, neurons).
 
-    ``functions`` is None, or an object that computes activations and errors that are the user's own (see ``descend``).
+    ``functions`` is None, or an object that computes the user's own activations (see ``Work``).
     """
     cdef Py_ssize_t n = outputs.shape[0], done = 0, s
     cdef Job job
@@ -79,7 +80,7 @@ def feedforward(
 
 
 cdef Py_ssize_t lay_out_rows(Job *job, char *memory, Py_ssize_t itemsize, char **pieces) noexcept nogil:
-    """``lay_out``, and places for the block's rows once they are sparse: their starts, indices and values."""
+    """``lay_out`` with four more arrays for a block of rows: starts, indices and values if sparse, and row numbers."""
     cdef Py_ssize_t size = job.block * job.x.inputs + 1
     cdef char *end = memory + lay_out(job, memory, itemsize, 0)
     pieces[0] = <char *> take(&end, (job.block + 1) * sizeof(int64_t))
@@ -92,7 +93,7 @@ cdef Py_ssize_t lay_out_rows(Job *job, char *memory, Py_ssize_t itemsize, char *
 cdef int feed_rows(
     Job *job, const real *parameters, const real *x, real *outputs, Py_ssize_t n, char *memory, functions,
 ) except -1 nogil:
-    """The network's outputs for inputs that stand one after the other, of which only now is seen whether they are sparse."""
+    """Compute the outputs for dense rows of inputs. Each block of them is compressed first if enough elements are 0."""
     cdef Py_ssize_t inputs = job.x.inputs, done = 0, s
     cdef char *pieces[4]
     cdef int64_t *starts
@@ -121,6 +122,7 @@ cdef int feed_rows(
 cdef inline void start_with_rows(
     Job *job, const Layer *layers, Py_ssize_t depth, Py_ssize_t n, Py_ssize_t itemsize,
 ) noexcept nogil:
+    """Initialise a job whose inputs are rows of the parameters' type."""
     start(job, layers, depth, min(n, <Py_ssize_t> BLOCK))
     job.x.inputs = layers[0].inputs
     job.x.kind = FLOATS if itemsize == sizeof(float) else DOUBLES
@@ -129,7 +131,7 @@ cdef inline void start_with_rows(
 def feedforward_rows(
     const int64_t[:, ::1] layout, const real[::1] parameters, const real[:, ::1] x, real[:, ::1] outputs, functions,
 ):
-    """``feedforward`` for inputs that are the rows of a matrix."""
+    """``feedforward`` for the rows of the matrix ``x``."""
     cdef Py_ssize_t n = outputs.shape[0]
     cdef char *pieces[4]
     cdef Job job
@@ -141,14 +143,15 @@ def feedforward_rows(
 
 
 def feedforward_column(layout, parameters, a, outputs):
-    """Write the network's output for one input into ``outputs``; or return False if the array ``a`` is not a contiguous column
-    of as many numbers, and of the same type, as the network takes. These are plain buffers, since four memoryviews take as long
-    as an image through a small network."""
+    """Write the network's output for the input ``a`` into ``outputs`` and return True.
+
+    Returns False if ``a`` is not a contiguous array of the length and type that the network takes. The arguments are plain
+    buffers, because four memoryviews take as long as a small network takes for an image."""
     cdef Py_buffer views[4]
     cdef Py_buffer *column = &views[0]
     cdef Py_buffer *flat = &views[1]
     cdef Py_buffer *table = &views[2]
-    cdef char enough[16384]     # for most networks; asking the system takes longer
+    cdef char enough[16384]     # suffices for most networks, and saves a call of malloc
     cdef char *memory = enough
     cdef char *pieces[4]
     cdef Scratch scratch
@@ -159,7 +162,7 @@ def feedforward_column(layout, parameters, a, outputs):
     try:
         try:
             PyObject_GetBuffer(a, column, PyBUF_RECORDS_RO)
-        except ValueError:      # of dates, for example, there are no buffers
+        except ValueError:      # some arrays, for example of dates, have no buffer
             return False
         held = 1
         for array in (parameters, layout, outputs):
@@ -189,37 +192,37 @@ def feedforward_column(layout, parameters, a, outputs):
 
 
 cdef class Work:
-    """What ``descend`` is to do, for all its threads.
+    """The work of ``descend``, shared by all its threads.
 
     Parameters
     ----------
     layout : of int64
-        See the module.
+        See the module's docstring.
     itemsize : int
         Bytes of a parameter.
     rows : Rows
         The inputs of all samples.
     order : of int64
-        The samples to take, mini-batch after mini-batch.
+        The indices of the samples, mini-batch after mini-batch.
     mini_batch_size : int
     cost : int
         A ``Cost``.
     keeps_source : bool
-        Whether parameters are changed while the mini-batch still needs them.
+        Whether a mini-batch of several blocks needs a copy of the parameters, because its first blocks change them.
     weights : of float64
-        Of each sample of the data set, or empty: all count alike.
+        The weight of each sample of the data set; empty for equal weights.
     rates, seed, epoch : of float64, int, int
-        Of dropout: the part of each layer's neurons to leave out, or empty; 64 bits; and what else the masks depend on.
+        Of dropout: the rate of each layer, or empty without dropout; a seed of 64 bits; and the epoch, which changes the masks.
     costs : of float64
-        Filled with the sum of each mini-batch's costs, times their weights; or empty.
+        Receives each mini-batch's sum of the samples' costs times their weights, unless empty.
     least : float
         See ``cost_of``.
     squares : of float64
-        Filled with the sum of the squares of the weights before each mini-batch; or empty.
+        Receives the sum of the squares of the network's weights before each mini-batch, unless empty.
     functions : object or None
-        Has the user's own activations and errors. ``activate(layer, z, slopes)`` puts a layer's activations in the place of its
-        weighted inputs, and fills their derivatives unless ``slopes`` is None. ``error(position, z, a, errors)`` fills the
-        output errors of the samples in ``order`` from a position on. Both for one thread only.
+        Computes the user's own activations and errors, on a single thread. ``activate(layer, z, slopes)`` replaces a layer's
+        weighted inputs by its activations, and writes their derivatives into ``slopes`` unless that is None.
+        ``error(position, z, a, errors)`` writes the output errors of the samples in ``order`` from ``position`` on.
     """
 
     cdef const int64_t[:, ::1] layout
@@ -260,7 +263,7 @@ cdef class Work:
 
 
 cdef Py_ssize_t look_for_signals(Py_ssize_t work) except -1 nogil:
-    """The work since the last look for signals such as Ctrl-C: 0 after a look, which is taken when enough has been done."""
+    """Check for signals such as Ctrl-C once enough work has been done since the last check. Returns the work since then."""
     if work < BETWEEN_LOOKS:
         return work
     with gil:
@@ -269,7 +272,7 @@ cdef Py_ssize_t look_for_signals(Py_ssize_t work) except -1 nogil:
 
 
 cdef double weight_of(const double *weights, const int64_t *rows, Py_ssize_t size) noexcept nogil:
-    """The sum of the samples' weights."""
+    """The sum of the samples' weights, which are 1 if ``weights`` is NULL."""
     cdef double total = 0
     cdef Py_ssize_t s
     if weights == NULL:
@@ -280,7 +283,7 @@ cdef double weight_of(const double *weights, const int64_t *rows, Py_ssize_t siz
 
 
 cdef void fill_factors(const Job *job, real *factors, double factor, const double *weights) noexcept nogil:
-    """What each sample's error is multiplied by; that of the padding is 0."""
+    """Write the factor of each sample's error: ``factor`` times its weight. The padding has no weights, so it gets 0 then."""
     cdef Py_ssize_t s
     if weights == NULL:
         for s in range(columns(job, sizeof(real))):
@@ -291,6 +294,7 @@ cdef void fill_factors(const Job *job, real *factors, double factor, const doubl
 
 
 cdef double cost_of_block(const Job *job, const double *weights) noexcept nogil:
+    """The sum of the samples' costs times their weights."""
     cdef double total = 0
     cdef Py_ssize_t s
     for s in range(job.samples):
@@ -302,15 +306,15 @@ def descend(
     Work work, real[::1] parameters, const real[:, ::1] y, real[::1] gradient, real[::1] moments, double[::1] step,
     Py_ssize_t thread, Py_ssize_t threads, int64_t[::1] meeting,
 ):
-    """For each mini-batch, one step of an optimiser by the mean gradient of its samples' cost.
+    """Take one step of an optimiser for each mini-batch, by the mean gradient of its samples' costs.
 
-    ``y`` holds the desired outputs of all samples. ``step`` has the fields of ``Step``; the powers in it grow. Plain descent
-    needs no ``gradient``, nor do it and the gradient alone need ``moments``; these are empty then. The gradient alone leaves
-    ``parameters`` as they are.
+    ``y`` holds the desired outputs of all samples. ``step`` has the fields of ``Step``; each step updates its powers. Plain
+    descent needs neither ``gradient`` nor ``moments``. The optimiser ``NONE`` needs no ``moments``: it only computes the
+    gradient and leaves ``parameters`` unchanged. Arrays that are not needed are empty.
 
-    All ``threads`` call this with the same arguments but ``thread``. No sum is split, so their number changes no bit.
-    ``meeting`` is two zeros; a 1 in place of the second makes all threads raise at their next meeting, if not all come to it.
-    Whatever exception ends this, parameters and moments are left as they were between two mini-batches.
+    Each of the ``threads`` threads calls this with the same arguments except ``thread``. Their number changes no bit, because
+    no sum is split. ``meeting`` holds two zeros. If the second becomes 1, all threads raise an exception at the next meeting
+    that not all of them reach. After any exception, parameters and moments are as they were between two mini-batches.
     """
     cdef Job job = work.job
     job.thread, job.threads, job.meeting = thread, threads, &meeting[0]
@@ -328,7 +332,7 @@ def descend(
     cdef Scratch regrouped
     cdef Py_ssize_t first = 0, last_of_batch, size, s, begin, end, phase = 0, done = 0, batch = 0, to_regroup
     cdef double weight, per, cost
-    cdef double share = own.eta if descending else 1    # of a gradient that is added to the target
+    cdef double share = own.eta if descending else 1    # factor of the gradient that is added to the target
     cdef bint far = n * layers[0].inputs > NEAR // <Py_ssize_t> sizeof(real)
     cdef bint regularised = own.l1 != 0 or own.l2 != 0
     cdef real l1 = 0, l2 = 0
@@ -382,7 +386,7 @@ def descend(
                         cost += cost_of_block(&job, weights)
                     if descending:
                         add_gradient(&job, target, l1, l2)
-                        l1 = l2 = 0     # they count once for a mini-batch
+                        l1 = l2 = 0     # the weights shrink once per mini-batch
                     else:
                         add_gradient(&job, target, <real> 0, <real> 0)
                     meet(&job)
