@@ -149,7 +149,7 @@ cdef inline real tanh_of(real z) noexcept nogil:
     """-t / (2 + t) for t = e**(-2 |z|) - 1, with z's sign. The last step corrects the rounding errors of t, the sum and the
     quotient."""
     cdef real one = 1, two = 2, n, p, power, t, lost, q
-    p = exp_minus_one(clamp(-two * magnitude(z), <real> 60), &n)      # tanh is 1 there, and 2**n still normal
+    p = exp_minus_one(clamp(-two * magnitude(z), <real> 60), &n)      # at 60, tanh rounds to 1 and 2**n is still normal
     power = power_of_two(n)
     t = fma(power, p, power - one)
     lost = fma(power, p, power - one - t)

@@ -1,4 +1,4 @@
-"""The costs of a sample's outputs a for desired outputs y, and their derivatives by a or z.
+"""The costs of a sample's outputs a for desired outputs y, and their derivatives dC/da or dC/dz.
 
 A new cost needs a name in ``Cost`` and in ``COSTS``, a line in ``cost_of``, a branch in ``errors`` if its derivative is not
 a - y, a line in ``nndl_ext/reference.py``, and a digest in ``tests/test_engine.py``. A cost for a single activation follows
@@ -6,10 +6,10 @@ a - y, a line in ``nndl_ext/reference.py``, and a digest in ``tests/test_engine.
 """
 
 cdef enum Cost:
-    DELTA_BY_PYTHON = -2        # the user's own function gives the derivative by z
-    DERIVATIVE_BY_PYTHON = -1   # the user's own function gives the derivative by a
+    DELTA_BY_PYTHON = -2        # the user's own function gives dC/dz
+    DERIVATIVE_BY_PYTHON = -1   # the user's own function gives dC/da
     QUADRATIC, ABSOLUTE, HUBER
-    # Each of these costs matches one activation: with it, the derivative by z is a - y.
+    # Each of these costs matches one activation: with it, dC/dz is a - y.
     CROSS_ENTROPY, LOG_LIKELIHOOD, POISSON
 
 COSTS = {"quadratic": QUADRATIC, "absolute": ABSOLUTE, "huber": HUBER, "cross-entropy": CROSS_ENTROPY,
@@ -17,7 +17,7 @@ COSTS = {"quadratic": QUADRATIC, "absolute": ABSOLUTE, "huber": HUBER, "cross-en
 
 
 cdef inline bint is_matched(Cost cost) noexcept nogil:
-    """Whether the error is given as the derivative by z, which already includes the activation's derivative."""
+    """Whether the error is given as dC/dz, which already includes the activation's derivative."""
     return cost >= CROSS_ENTROPY or cost == DELTA_BY_PYTHON
 
 
@@ -61,7 +61,7 @@ cdef void costs_of(Cost cost, double *costs, const real *a, const real *y, Py_ss
 
 
 cdef void errors(Cost cost, real *deltas, const real *a, Py_ssize_t count) noexcept nogil:
-    """Replace the desired outputs y in ``deltas`` by the cost's derivatives by a, or by z if the cost matches an activation."""
+    """Replace the desired outputs y in ``deltas`` by dC/da, or by dC/dz if the cost matches an activation."""
     cdef Py_ssize_t i
     if cost == ABSOLUTE:
         for i in range(count):

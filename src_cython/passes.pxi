@@ -260,7 +260,7 @@ cdef void times_slopes(const Job *job, Py_ssize_t i, real *deltas, const real *a
 
 
 cdef int backward(const Job *job, const real *parameters) except -1 nogil:
-    """The errors delta of all layers but the last, computed from the last layer's back (BP2)."""
+    """The errors delta of all layers but the last, computed backwards from those of the last (BP2)."""
     cdef const Layer *layer
     cdef const real *weights
     cdef Py_ssize_t i, begin, end, stride, neurons, row = columns(job, sizeof(real)), lanes = VECTOR // sizeof(real)
@@ -309,8 +309,8 @@ cdef void add_gradient(const Job *job, real *target, real l1, real l2) noexcept 
     """target += the block's gradient: each layer's errors (BP3) and its inputs times its errors (BP4), sample after sample. For
     descent, ``l1`` and ``l2`` first shrink each layer's weights.
 
-    A mini-batch adds 0 to most weights of a sparse first layer, so shrinking them all would take longer than anything else. L2
-    multiplies all of them by the same factor, if it is constant and without L1; ``scale_after`` then collects these factors."""
+    A mini-batch adds 0 to most weights of a sparse first layer, so shrinking them all would take longer than anything else.
+    Without L1, L2 multiplies all of them by one factor. If it is the same for every mini-batch, ``scale_after`` collects it."""
     cdef const Layer *layer
     cdef const real *inputs = <const real *> job.inputs
     cdef const real *a = <const real *> job.activations

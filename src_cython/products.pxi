@@ -180,8 +180,8 @@ cdef inline void gathering_part(
     real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x, const index *indices,
     const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """``sparse_product`` for a constant number of vectors of columns. One row has few sums if these are 1 or 2, and each
-    addition waits for the previous one; so two rows are computed at once."""
+    """``sparse_product`` for a constant number of vectors of columns. For 1 or 2 vectors, a row has few independent sums,
+    and each addition waits for the previous one. So two rows are computed at once."""
     cdef Py_ssize_t s = 0
     while vectors <= 2 and s + 2 <= x.count:
         gathering_rows(c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, vectors, s, 2)
