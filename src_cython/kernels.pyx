@@ -325,6 +325,7 @@ def descend(
     cdef int optimiser = <int> own.optimiser
     cdef bint descending = optimiser == DESCENT
     cdef bint kept = job.source != NULL
+    cdef bint whole = False     # whether the source holds all parameters, as they were before the mini-batch
     cdef real *target = &parameters[0] if descending else &gradient[0]
     cdef real *source = <real *> job.source if kept else &parameters[0]
     cdef real *own_moments = &moments[0] if moments.shape[0] else NULL
@@ -366,6 +367,7 @@ def descend(
                     begin, end = begin_of(&job, size_of_all), end_of(&job, size_of_all)
                     memcpy(source + begin, &parameters[begin], (end - begin) * sizeof(real))
                     meet(&job)
+                    whole = True
                 while first < last_of_batch:
                     job.rows = &work.order[first]
                     job.samples = min(job.block, last_of_batch - first)
@@ -391,6 +393,7 @@ def descend(
                         add_gradient(&job, target, <real> 0, <real> 0)
                     meet(&job)
                     first += job.samples
+                whole = False
                 job.scale = job.scale_after
                 if job.scale < LEAST_SCALE:
                     apply_scale(&job, target)
@@ -409,7 +412,7 @@ def descend(
                 apply_scale(&job, target)
     except BaseException:
         if thread == 0:
-            if kept:
+            if whole:
                 memcpy(&parameters[0], source, parameters.shape[0] * sizeof(real))
             if scaling:
                 job.threads = 1

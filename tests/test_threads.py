@@ -7,10 +7,11 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
-from nndl_ext import Network
-from nndl_ext._core import threads
+from nndl_ext import Dataset, Network
+from nndl_ext._core import model, threads
 
 LARGE = 1e12
 
@@ -136,7 +137,7 @@ AT_THE_END = """
 import atexit, sys, threading, time
 import numpy as np
 from nndl_ext import Dataset, Network
-from nndl_ext._core import threads
+from nndl_ext._core import model, threads
 
 threads.processors = lambda: 2
 x = np.arange(500 * 60.0).reshape(500, 60) % 7 - 3
@@ -248,3 +249,13 @@ def test_settings_are_checked_before_anything_changes(monkeypatch):
     with pytest.raises(ValueError, match="NNDL_EXT_NUM_THREADS must be at least 1, not 0"):
         net.SGD([([0.0, 1.0], 1)] * 3, 2, 1, 0.5)
     assert (net._own_generator.getstate(), net.weights[0].tobytes()) == before
+
+
+def test_threads_that_do_not_all_begin_change_nothing(monkeypatch):
+    """The others have ended before the first synchronisation. Mini-batches of several blocks keep a copy of the parameters."""
+    monkeypatch.setattr(model, "run", lambda job, _: job(0, 2, np.array([0, 1])))
+    net = Network([20, 10, 2], seed=0)
+    before = net.weights[0].tobytes(), net.biases[0].tobytes()
+    with pytest.raises(RuntimeError, match="has ended before its time"):
+        net.SGD(Dataset(np.ones((300, 20)), np.zeros(300, int)), 1, 300, 1.0)
+    assert (net.weights[0].tobytes(), net.biases[0].tobytes()) == before
