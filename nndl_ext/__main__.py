@@ -159,15 +159,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--halve-after", type=int, metavar="N", help="halve eta after N epochs without a better accuracy; stop at eta / 128")
     train.set_defaults(run=_train, error=train.error)
 
-    show = commands.add_parser("show", help="describe a saved network or run", description=_show.__doc__)
-    show.add_argument("file", type=_path, metavar="FILE", help="file written by 'train --save' or Network.save")
+    show = commands.add_parser("show", help="describe and compare saved networks and runs", description=_show.__doc__)
+    show.add_argument("files", type=_path, nargs="+", metavar="FILE", help="files written by 'train --save' or Network.save")
     show.add_argument(
         "--out",
         type=_path,
         metavar="FOLDER",
-        help="write pictures here: weights, learning curve, confusion matrix, misclassified test images",
+        help="write pictures here: weights, learning curve, confusion matrix, misclassified test images; of several files, "
+        "one picture of all learning curves",
     )
-    show.add_argument("--data", type=_path, metavar="PATH", help="test images for the pictures, as for 'train'")
+    show.add_argument("--data", type=_path, metavar="PATH", help="test images for the pictures of one FILE, as for 'train'")
     show.set_defaults(run=_show, error=show.error)
 
     draw = commands.add_parser("draw", help="write a page to draw digits on, and open it", description=_draw.__doc__)
@@ -310,13 +311,13 @@ def _progress(done: int, epochs: int) -> Iterator[Callable[[], object]]:
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    """Describe a saved network: its sizes, its neurons and a digest of its bits. For a run, also show its options and learning
-    curve."""
-    if arguments.data and not arguments.out:
-        arguments.error("--data needs --out")
+    """Describe saved networks: their sizes, their neurons and a digest of their bits. For a run, also show its options and
+    learning curve. For several files, say which settings differ."""
+    if arguments.data and not (arguments.out and len(arguments.files) == 1):
+        arguments.error("--data needs --out and a single FILE")
     from nndl_ext._commands import show
 
-    show.main(arguments.file, arguments.out, arguments.data, sys.stdout.encoding or "ascii")
+    show.main(arguments.files, arguments.out, arguments.data, sys.stdout.encoding or "ascii")
 
 
 def _draw(arguments: argparse.Namespace) -> None:

@@ -108,6 +108,57 @@ def test_pictures_of_a_run(run, tmp_path, capsys):
     assert sorted(capsys.readouterr().out.splitlines()[-4:]) == [f"wrote {tmp_path / 'out' / name}" for name in names]
 
 
+def test_several_files_are_compared(run, tmp_path, capsys):
+    other, net = tmp_path / "other.npz", tmp_path / "net.npz"
+    assert main([*QUICK, "--epochs", "2", "--eta", "0.5", "--save", str(other)]) == 0
+    load(run).save(net)
+    capsys.readouterr()
+    shown = []
+    for path in (run, other, net):
+        assert main(["show", str(path)]) == 0
+        shown.append(capsys.readouterr().out)
+    assert main(["show", str(run), str(other)]) == 0
+    output = capsys.readouterr().out
+    assert output == (
+        shown[0] + shown[1] + f"\nDifferent settings:\n  eta: 3 in {run}, 0.5 in {other}\n"
+        f"  epochs: 3 in {run}, 2 in {other}\nThe weights and biases are different.\n"
+    )
+    assert main(["show", str(run), str(net)]) == 0
+    output = capsys.readouterr().out
+    assert f"  eta: 3 in {run}, none in {net}\n" in output
+    assert "  sizes:" not in output
+    assert output.endswith("The weights and biases are the same bits.\n")
+
+
+def test_a_file_s_copy_has_the_same_settings(run, tmp_path, capsys):
+    copy = tmp_path / "copy.npz"
+    copy.write_bytes(run.read_bytes())
+    assert main(["show", str(run), str(copy)]) == 0
+    assert capsys.readouterr().out.endswith("Different settings:\n  none\nThe weights and biases are the same bits.\n")
+
+
+def test_several_learning_curves_are_one_picture(run, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    from nndl_ext import plot
+
+    copy, net, out, drawn = tmp_path / "copy.npz", tmp_path / "net.npz", tmp_path / "out", []
+    copy.write_bytes(run.read_bytes())
+    Network([784, 10], seed=0).save(net)
+    draw = plot.learning_curves
+    monkeypatch.setattr(plot, "learning_curves", lambda curves: drawn.append(curves) or draw(curves))
+    assert main(["show", str(run), str(copy), str(net), "--out", str(out)]) == 0
+    accuracies = show.runs.read(str(run))[0].accuracies
+    assert drawn == [{str(run): accuracies, str(copy): accuracies}]
+    assert [picture.name for picture in out.iterdir()] == ["curve.png"]
+    other = tmp_path / "other.npz"
+    Network([3, 2], seed=0).save(other)
+    capsys.readouterr()
+    assert main(["show", str(net), str(other), "--out", str(out)]) == 1
+    output, error = capsys.readouterr()
+    assert output == ""
+    assert "must hold a run with a learning curve" in error
+
+
 def test_pictures_of_what_fits(tmp_path, capsys):
     pytest.importorskip("matplotlib")
     path, out = str(tmp_path / "net.npz"), tmp_path / "out"
@@ -177,7 +228,14 @@ def test_what_can_not_be_shown_is_a_line(run, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["train", "--plot", "curve.txt"], ["train", "--plot", "png"], ["show"], ["show", ""], ["show", "a", "--data", "b"]],
+    [
+        ["train", "--plot", "curve.txt"],
+        ["train", "--plot", "png"],
+        ["show"],
+        ["show", ""],
+        ["show", "a", "--data", "b"],
+        ["show", "a", "b", "--data", "c", "--out", "d"],
+    ],
 )
 def test_what_is_misspelled_is_a_usage_error(arguments, capsys):
     with pytest.raises(SystemExit) as exit_:

@@ -1,4 +1,4 @@
-"""The command ``show``: describe a saved network."""
+"""The command ``show``: describe saved networks and compare them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,46 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 
 _ROWS, _COLUMNS = 8, 60  # size of the curve in characters
 
+_Saved = tuple[BookNetwork, runs.Run | None, dict[str, Any]]
 
-def main(path: str, out: str | None, data: str | None, encoding: str) -> None:
-    """Describe a saved network, and draw pictures of it if a folder is given.
+
+def main(paths: Sequence[str], out: str | None, data: str | None, encoding: str) -> None:
+    """Describe saved networks, say in which settings they differ, and draw pictures if a folder is given.
 
     Parameters
     ----------
-    path : str
-        The file of a network or of a run. A run also has a learning curve.
+    paths : sequence of str
+        The files of networks or of runs. A run also has a learning curve.
     out : str, optional
-        The folder for the pictures. It is created if necessary.
+        The folder for the pictures. It is created if necessary. Several files have one picture, of all learning curves.
     data : str, optional
-        The data set whose test images the pictures show; by default the MNIST in this package.
+        The data set whose test images the pictures of one file show; by default the MNIST in this package.
     encoding : str
         The output's encoding. If it has no block characters, the curve is drawn in ASCII.
     """
-    run = runs.read(path)[0] if "run" in saving.read(path).notes else None
-    net = run.net if run else network.load(path)
+    saved = {path: _read(path) for path in paths}
+    curves = {path: run.accuracies for path, (_, run, _) in saved.items() if run and run.curve}
+    if out and len(saved) > 1 and not curves:
+        raise ValueError(f"one of the files must hold a run with a learning curve, not only networks: {', '.join(saved)}")
+    for path, (net, run, _) in saved.items():
+        _describe(path, net, run, _printable(BLOCKS, encoding))
+    if len(saved) > 1:
+        _compare(saved)
+    if out:
+        _draw(curves if len(saved) > 1 else next(iter(curves.values()), []), saved[paths[0]][0], out, data)
+
+
+def _read(path: str) -> _Saved:
+    """The network in a file; its run, if it has one; and its settings by name."""
+    if "run" not in saving.read(path).notes:
+        net = network.load(path)
+        return net, None, {"sizes": list(net.sizes), "dtype": net.dtype.name}
+    run, checksum = runs.read(path)
+    return run.net, run, run.options | {"data": f"checksum {checksum:08x}"}
+
+
+def _describe(path: str, net: BookNetwork, run: runs.Run | None, blocks: bool) -> None:
+    """Print what a file holds."""
     parameters = sum(array.size for array in net.biases + net.weights)
     lines = {
         "sizes": f"{'-'.join(map(str, net.sizes))}, {parameters:,} parameters in {net.dtype}",
@@ -50,10 +73,31 @@ def main(path: str, out: str | None, data: str | None, encoding: str) -> None:
         print(f"  {name:9}{text}")
     if run and run.curve:
         print()
-        for line in curve(run.accuracies, _printable(BLOCKS, encoding)):
+        for line in curve(run.accuracies, blocks):
             print(f"  {line}")
-    if out:
-        _draw(net, run.accuracies if run else [], out, data)
+
+
+def _compare(saved: dict[str, _Saved]) -> None:
+    """Print each setting that is not the same in all files, and whether the networks are equal."""
+    names = list(dict.fromkeys(name for _, _, settings in saved.values() for name in settings))
+    print("\nDifferent settings:")
+    different = False
+    for name in names:
+        values = {path: _text(settings.get(name)) for path, (_, _, settings) in saved.items()}
+        if len({*values.values()}) > 1:
+            different = True
+            print(f"  {name.replace('_', ' ')}: {', '.join(f'{value} in {path}' for path, value in values.items())}")
+    if not different:
+        print("  none")
+    same = len({digest(net) for net, _, _ in saved.values()}) == 1
+    print(f"The weights and biases are {'the same bits' if same else 'different'}.")
+
+
+def _text(value: Any) -> str:
+    """A setting as the command line takes it. A file that lacks a setting has none."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value is None else ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def digest(net: BookNetwork) -> str:
@@ -98,19 +142,19 @@ def _printable(text: str, encoding: str) -> bool:
     return True
 
 
-def _draw(net: BookNetwork, accuracies: Sequence[float], out: str, data: str | None) -> None:
-    """Write the pictures that suit the network into a folder."""
+def _draw(curves: Any, net: BookNetwork, out: str, data: str | None) -> None:
+    """Write pictures into a folder: all learning curves of several runs, or those pictures that suit one network."""
     from nndl_ext import plot
 
-    pictures: dict[str, tuple[Any, ...]] = {"weights": (plot.weights, net)}
-    if accuracies:
-        pictures["curve"] = plot.learning_curves, accuracies
-    if data or (net.sizes[0], net.sizes[-1]) == (784, 10):
-        test_data = mnist_loader.load_data_wrapper(data)[2]
-        pictures |= {
-            "confusion": (plot.confusion_matrix, net, test_data),
-            "misclassified": (plot.misclassified, net, test_data),
-        }
+    pictures: dict[str, tuple[Any, ...]] = {}
+    if curves:
+        pictures["curve"] = plot.learning_curves, curves
+    if not isinstance(curves, dict):
+        pictures["weights"] = plot.weights, net
+        if data or (net.sizes[0], net.sizes[-1]) == (784, 10):
+            test_data = mnist_loader.load_data_wrapper(data)[2]
+            pictures["confusion"] = plot.confusion_matrix, net, test_data
+            pictures["misclassified"] = plot.misclassified, net, test_data
     os.makedirs(out, exist_ok=True)
     for name, (draw, *arguments) in pictures.items():
         path = os.path.join(out, f"{name}.png")
