@@ -19,27 +19,22 @@ with redirect_stdout(io.StringIO()):
     net.SGD(training_data, 8, 10, 3.0, test_data=test_data)
 
 # %%
-# The pictures are drawn into matplotlib axes, so one figure can hold them all.
+# Without ``ax``, each picture is a figure of its own.
 
-figure, axes = plt.subplots(
-    3, 2, figsize=(12, 12), layout="constrained", height_ratios=[1, 1.6, 1]
-)
-plot.digits(test_data[:50], ax=axes[0, 0])
-plot.misclassified(net, test_data, ax=axes[0, 1])
-plot.learning_curves(net.history, evaluation_size=10_000, ax=axes[1, 0])
-plot.confusion_matrix(net, test_data, ax=axes[1, 1])
-plot.weights(net, ax=axes[2, 0])
-plot.activation("sigmoid", ax=axes[2, 1])
-names = "digits misclassified learning_curves confusion_matrix weights activation"
-for name, ax in zip(names.split(), axes.flat, strict=True):
-    ax.set_title(name)
+plot.digits(test_data[:50])
+plot.misclassified(net, test_data)
+plot.learning_curves(net.history, evaluation_size=10_000)
+plot.confusion_matrix(net, test_data)
+plot.weights(net)
 
 # %%
 # The activations
 # ---------------
-# The kernels know these activations. The dashed lines are the derivatives.
+# The kernels know these activations. The dashed lines are the derivatives. The pictures
+# are drawn into matplotlib axes, so one figure can hold them all.
 
 names = ["sigmoid", "tanh", "relu", "softplus", "identity", "softmax"]
-figure, axes = plt.subplots(2, 3, figsize=(11, 6), layout="constrained")
+figure, axes = plt.subplots(3, 2, figsize=(9, 9.5), layout="constrained")
+figure.get_layout_engine().set(hspace=0.06)
 for name, ax in zip(names, axes.flat, strict=True):
     plot.activation(name, ax=ax)
