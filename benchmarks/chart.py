@@ -28,7 +28,7 @@ def draw(results, path):
     rows = [len(members) for members in groups.values()]
     figure, panels = pyplot.subplots(
         len(groups),
-        figsize=(10.5, 0.24 * sum(rows) + 0.5 * len(groups) + 1),
+        figsize=(9, 0.24 * sum(rows) + 0.5 * len(groups) + 1),
         height_ratios=[count + 1 for count in rows],
         sharex=True,
         squeeze=False,
@@ -45,16 +45,16 @@ def draw(results, path):
         axes.grid(axis="x", which="both", alpha=0.2)
         axes.spines[["top", "right"]].set_visible(False)
     axes.set_xscale("log")
-    axes.set_xlim(0.4, 500)
+    axes.set_xlim(0.4, 700)
     ticks = [0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500]
     axes.set_xticks(ticks, map(str, ticks))
-    axes.set_xlabel("time, in multiples of nndl-ext's (medians, logarithmic): right of the red line is slower than nndl-ext")
+    axes.set_xlabel("time in multiples of nndl-ext's (medians, logarithmic):\nright of the red line is slower than nndl-ext")
     for name, (colour, marker) in STYLES.items():
         if any(name in result["seconds"] for result in results):
             axes.plot([], [], marker, color=colour, label=name)
     axes.plot([], [], "|", color="black", markersize=9, label="goal for JAX")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=5, fontsize=8, frameon=False)
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=150)
     pyplot.close(figure)
 
 
