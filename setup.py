@@ -55,11 +55,13 @@ DIRECTIVES = {
     "freethreading_compatible": True,
 }
 
-# Builds that detect memory errors and data races, chosen by NNDL_EXT_BUILD. tools/sanitize.sh runs the tests on them.
+# Builds that detect memory errors and data races, or count the lines that run, chosen by NNDL_EXT_BUILD. tools/sanitize.sh and
+# tools/coverage.sh run the tests on them.
 TEST_BUILDS = {
     "checked": {"directives": {"boundscheck": True, "initializedcheck": True}, "options": []},
     "asan": {"directives": {}, "options": ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]},
     "tsan": {"directives": {}, "options": ["-g", "-O1", "-fsanitize=thread"]},
+    "coverage": {"directives": {}, "options": ["-O1", "--coverage", "-fprofile-update=atomic"]},
 }
 TEST_BUILD = os.environ.get("NNDL_EXT_BUILD")
 if TEST_BUILD:
