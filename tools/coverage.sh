@@ -24,7 +24,6 @@ NNDL_EXT_BUILD=coverage .venv/bin/python setup.py -q build_ext --inplace --force
 # This build is too slow for the tests that interrupt a training after a certain time.
 failed=0
 .venv/bin/coverage run -m pytest --best-variant -k "not ends_soon and not so_do" "$@" || failed=$?
-.venv/bin/coverage combine -q
 .venv/bin/coverage report
 variant=$(.venv/bin/python -c 'from nndl_ext import _kernels; print(_kernels.available[0].replace("-", "_"))')
 .venv/bin/python tools/cython_lines.py build/temp cpu pairs "$variant"
