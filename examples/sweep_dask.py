@@ -4,7 +4,6 @@
 
 Each network trains on one thread of a worker. Kill a worker if you like: Dask starts another and repeats the lost work. The
 last line is a digest of all weights, the same for any number of workers, killed or not, and the same as in ``sweep_ray.py``.
-To use a cluster of several machines, call ``Client("the scheduler's address")``.
 """
 
 import argparse
@@ -48,11 +47,12 @@ if __name__ == "__main__":
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     sweep = list(ParameterSampler(CHOICES, options.count, random_state=0))
-    with Client(n_workers=options.workers, threads_per_worker=1, dashboard_address=None) as client:
+    with Client(n_workers=options.workers, threads_per_worker=1, dashboard_address=None) as client:  # or a scheduler's address
         data = client.submit(load, options.images)  # on a worker: if it is lost, Dask loads them again
         futures, results = client.map(fit, sweep, data=data, epochs=options.epochs), {}
         for future, result in as_completed(futures, with_results=True):
             results[future.key] = result
+            future.release()  # else Dask would train the network again if its worker is killed later
             best, process = max(results.values())[0], result[2]
             print(f"{len(results)} / {len(sweep)}, best {best:.2%}, last by process {process}", file=sys.stderr, end="  \r")
         accuracies, digests, _ = zip(*(results[future.key] for future in futures), strict=True)
