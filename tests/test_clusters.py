@@ -74,9 +74,14 @@ def test_a_sweep_loses_nothing_with_workers_that_are_killed(alone, tmp_path):
 # A separate process, since Ray changes joblib's classes and the signal handlers.
 SEARCH = """
 import contextlib, os, sys, warnings
-import joblib
+import joblib, numpy as np
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.ensemble import BaggingClassifier
+from sklearn.experimental import enable_halving_search_cv
+from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, cross_val_score, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 from nndl_ext._core import threads
 from nndl_ext.sklearn import MLPClassifier
 
@@ -96,15 +101,26 @@ def cluster(library):
 def where(*_):
     return {"threads": threads.limit(), "process": os.getpid()}
 
+def results(small, x, y):
+    grid = {"mlpclassifier__alpha": [1e-4, 1.0], "mlpclassifier__solver": ["sgd", "adam"]}
+    yield GridSearchCV(make_pipeline(MinMaxScaler(), small), grid, cv=3).fit(x, y).cv_results_["mean_test_score"]
+    choices = {"alpha": [1e-4, 1e-2, 1.0], "solver": ["sgd", "adam"]}
+    yield HalvingRandomSearchCV(small, choices, random_state=0, cv=3).fit(x, y).cv_results_["mean_test_score"]
+    yield cross_val_score(small, x, y, cv=3)
+    for net in BaggingClassifier(small, n_estimators=4, random_state=0).fit(x, y).estimators_:
+        yield net.coefs_[0]
+    for part in CalibratedClassifierCV(small, cv=3).fit(x, y).calibrated_classifiers_:
+        yield part.estimator.coefs_[0]
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     x, y = (part[:400] for part in load_digits(return_X_y=True))
     small = MLPClassifier(20, max_iter=5, random_state=0)
-    search = GridSearchCV(small, {"alpha": [1e-4, 1.0], "solver": ["sgd", "adam"]}, cv=3)
-    alone = search.fit(x, y).cv_results_["mean_test_score"]
+    alone = list(results(small, x, y))
     assert threads.limit() > 1 or threads.processors() == 1
     with cluster(sys.argv[1]), joblib.parallel_config(sys.argv[1], n_jobs=2):
-        assert (search.fit(x, y).cv_results_["mean_test_score"] == alone).all()
+        for expected, given in zip(alone, results(small, x, y), strict=True):
+            np.testing.assert_array_equal(given, expected)
         told = cross_validate(small, x, y, scoring=where, cv=8)
     assert os.getpid() not in told["test_process"]
     assert set(told["test_threads"]) == {1}, told
@@ -112,7 +128,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("library", ["dask", "ray"])
-def test_searches_by_joblib_run_each_fit_on_one_thread_of_a_worker(library, tmp_path):
+def test_searches_and_ensembles_by_joblib_run_each_fit_on_one_thread_of_a_worker(library, tmp_path):
     pytest.importorskip(PACKAGES[library])
     program = tmp_path / "search.py"
     program.write_text(SEARCH)
