@@ -86,7 +86,7 @@ def draw_ratios(axes, results):
 def main():
     results = json.loads((FOLDER / "results" / "results.json").read_text())
     of_float32 = {result["label"]: result for result in results if result.get("group") == "sigmoid and descent, float32"}
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10.7, 4), width_ratios=[4, 7], layout="constrained")
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10.7, 4.6), width_ratios=[4, 7], layout="constrained")
     figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)
     draw_curve(left)
     draw_ratios(right, of_float32)

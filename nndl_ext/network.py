@@ -6,30 +6,29 @@ numbers refer to that book.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Sized
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nndl_ext import network2, perceptron
-from nndl_ext._core import overrides, threads
+from nndl_ext._core import overrides
 from nndl_ext._core.book import Data, right_of
-from nndl_ext._core.chapter1 import FirstNetwork
+from nndl_ext._core.chapter1 import TrainedNetwork
 from nndl_ext._core.functions import CostDerivative, sigmoid, sigmoid_prime
 from nndl_ext._core.model import Batches, DivergenceError, Gradient
 from nndl_ext._core.optimisers import Descent
-from nndl_ext._core.training import Training
 from nndl_ext._core.validation import finite_number, integer
 from nndl_ext._files import saving
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from nndl_ext import network2, perceptron
+
 __all__ = ["DivergenceError", "Network", "load", "sigmoid", "sigmoid_prime"]
 
 
-class Network(FirstNetwork):
+class Network(TrainedNetwork):
     """A feedforward network of sigmoid neurons.
 
     Parameters
@@ -91,7 +90,6 @@ class Network(FirstNetwork):
     """
 
     _neuron = "sigmoid"
-    history: Sequence[int] = ()
 
     def feedforward(self, a: ArrayLike) -> np.ndarray:
         """The network's output for an input (equation 22, layer after layer).
@@ -239,48 +237,6 @@ class Network(FirstNetwork):
             raise overrides.replaced("network.sigmoid")
         return super()._outputs(data)
 
-    def _epochs(
-        self, training_data: Data, epochs: range, mini_batch_size: int, eta: float, test_data: Data | None, order: Any = None
-    ) -> Iterator[int | None]:
-        """Do the work of `SGD`; yield the number of correct test samples, or None, after each epoch.
-
-        ``order`` holds the samples' order in the previous epoch. It is shuffled in place.
-        """
-        data = self._checked(training_data, "training_data")
-        mini_batch_size = min(integer(mini_batch_size, "mini_batch_size", least=1), len(data))
-        eta = finite_number(eta, "eta")
-        test: Any = test_data
-        if test_data is None or (isinstance(test_data, Sized) and not len(test_data)):
-            test = None
-        elif not self._overrides("evaluate"):  # an override may accept data that the book's method does not
-            test = self._checked(test_data, "test_data")
-        elif not isinstance(test_data, Sized):
-            test = [*test_data]
-        self._model.parameters.finite()
-        threads.limit()  # an invalid environment variable is reported before the training, not during it
-        samples: Any = training_data if type(training_data) is list else data  # overrides get the user's own arrays
-
-        def go_through(training: Training) -> None:
-            if self._overrides("update_mini_batch") or self._overrides("backprop"):
-                overrides.go_through(training, training.order, samples, lambda batch: self.update_mini_batch(batch, eta))
-            elif derivative := self._cost_derivative():
-                for places in training.mini_batches(training.order):  # the method may read the current weights
-                    training.descend(places, derivative=derivative)
-            else:
-                training.descend(training.order)
-
-        def lines(training: Training) -> Iterator[int | None]:
-            history = self.history = []
-            for epoch in training.epochs(epochs):
-                right = None if test is None else self.evaluate(test)
-                if right is not None:
-                    history.append(right)
-                print(f"Epoch {epoch} complete" if test is None else f"Epoch {epoch}: {right} / {len(test)}", flush=True)
-                yield right
-
-        places = np.arange(len(data)) if order is None else order
-        return lines(Training(self._model, data, mini_batch_size, Descent(eta), self._shuffle, places, go_through=go_through))
-
     def _cost_derivative(self) -> CostDerivative | None:
         """The user's cost_derivative, or None if it is the book's, which the kernels compute themselves."""
         if sigmoid is not _SIGMOID or sigmoid_prime is not _SIGMOID_PRIME:
@@ -317,6 +273,8 @@ def load(path: str | PathLike[str]) -> Network | perceptron.Network | network2.N
     >>> load("net.npz").sizes
     [784, 30, 10]
     """
+    from nndl_ext import network2, perceptron  # here, to keep the package quick to import
+
     saved = saving.read(path)
     if saved.neuron == "chosen":
         return network2.made_of(saved, path)
