@@ -192,7 +192,9 @@ class Network2(_Layers):
         self, sizes: Sequence[int], cost: Any = CrossEntropyCost, *, dtype: DTypeLike = np.float64, seed: int | None = None
     ) -> None:
         super().__init__(sizes[:1], dtype=dtype, seed=seed)  # draws nothing: it gets no layer after the inputs
-        self.sizes, self.num_layers, self.cost = list(sizes), len(sizes), cost
+        self.sizes: list[int] = list(sizes)
+        self.num_layers: int = len(sizes)
+        self.cost = cost
         self.default_weight_initializer()
 
     def default_weight_initializer(self) -> None:

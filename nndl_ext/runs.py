@@ -32,11 +32,11 @@ OF_NETWORK2: dict[str, Any] = {
 }  # fmt: skip
 _DEFAULTS2 = DEFAULTS | {"eta": 0.5} | OF_NETWORK2
 
-COSTS = {
+COSTS: dict[str, Any] = {
     "cross-entropy": network2.CrossEntropyCost, "quadratic": network2.QuadraticCost,
     "log-likelihood": network2.LogLikelihoodCost,
 }  # fmt: skip
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, Any] = {
     "descent": None, "momentum": network2.Momentum(), "nesterov": network2.Momentum(nesterov=True), "adam": network2.Adam(),
 }  # fmt: skip
 

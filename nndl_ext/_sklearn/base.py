@@ -67,6 +67,11 @@ class Perceptron(CallbackSupportMixin, Networked):
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
     }
 
+    n_outputs_: int
+    n_layers_: int
+    n_iter_: int
+    t_: int
+
     def _keep(self, arguments: dict[str, Any]) -> None:
         """Store the arguments of ``__init__`` unchanged, as scikit-learn requires."""
         self.__dict__.update((name, value) for name, value in arguments.items() if name != "self")

@@ -127,6 +127,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):
 
     loss = "log_loss"
 
+    classes_: Any
+
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),

@@ -11,8 +11,8 @@ titles and sizes. Colour-blind people can tell the colours apart. In grey print,
 
 try:
     import matplotlib as _  # noqa: F401
-except ImportError as error:
-    raise ImportError("to draw pictures, install matplotlib: pip install 'nndl-ext[plot]'") from error
+except ImportError as _error:
+    raise ImportError("to draw pictures, install matplotlib: pip install 'nndl-ext[plot]'") from _error
 
 from nndl_ext.plot.curves import activation, learning_curves
 from nndl_ext.plot.images import digits, misclassified, weights
