@@ -200,6 +200,14 @@ cdef inline real normal_or_zero(real x) noexcept nogil:
         return 0 if magnitude(x) < 2.2250738585072014e-308 else x
 
 
+cdef inline real squarable(real x) noexcept nogil:
+    """x, or 0 if a thousandth of its square would be subnormal."""
+    if real is float:
+        return 0 if magnitude(x) < 3.469446951953614e-18 else x         # 2**-58
+    else:
+        return 0 if magnitude(x) < 4.7733380679681323e-153 else x        # 2**-506
+
+
 cdef inline real softplus_of(real z) noexcept nogil:
     """ln(1 + e**z) = max(z, 0) + ln(1 + e) for e = e**-|z|, in float64 for both types. ln(1 + e) is ln(u) of the rounded sum u,
     plus the sum's rounding error divided by u."""

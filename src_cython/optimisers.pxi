@@ -55,7 +55,9 @@ cdef void add_squares(double *sums, const real *w, Py_ssize_t count) noexcept no
 
 
 cdef inline real regularised(real g, real w, real l1, real l2) noexcept nogil:
-    return fma(l2, w, fma(l1, sign(w), g))
+    """The gradient with that of L1 and L2. For L2, a tiny weight counts as 0: L2 drives the weights of an input that is always
+    0 so close to 0 that all their arithmetic would be subnormal."""
+    return fma(l2, squarable(w), fma(l1, sign(w), g))
 
 
 cdef void advance(
@@ -82,7 +84,7 @@ cdef void advance(
     else:
         eta = <real> (step.eta * sqrt64(1 - step.second_power) / (1 - step.first_power))
         for i in range(count):
-            gradient, g[i] = regularised(g[i], w[i], l1, l2), 0
+            gradient, g[i] = squarable(regularised(g[i], w[i], l1, l2)), 0
             moments[i] = normal_or_zero(fma(first, moments[i], rest_of_first * gradient))
             squares[i] = normal_or_zero(fma(second, squares[i], rest_of_second * (gradient * gradient)))
             w[i] = fma(-eta, moments[i] / (root(squares[i]) + epsilon), w[i])

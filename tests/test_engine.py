@@ -3,6 +3,7 @@ central differences, and with each other."""
 
 import contextlib
 import copy
+import dataclasses
 import hashlib
 import pickle
 import random
@@ -241,6 +242,20 @@ def test_costs_of_mini_batches_are_refused_where_they_are_not_known():
     model = Model([9, 12, 3], np.float64, None, activations=["tanh", "sigmoid"], cost=CrossEntropy())
     with pytest.raises(ValueError, match="costs of mini-batches can't be recorded for a cost in Python"):
         model.descend(data, Batches(np.arange(30), 30, costs=np.zeros(1)), Descent(0.1))
+
+
+@pytest.mark.parametrize(("dtype", "tiny"), [("f4", 1e-20), ("f8", 1e-160)])
+@pytest.mark.parametrize("optimiser", [Momentum(0.1), Momentum(0.1, nesterov=True), Adam()])
+def test_l2_leaves_tiny_weights_alone(optimiser, dtype, tiny):
+    """Else they would come ever closer to 0, and arithmetic with subnormal numbers is slow."""
+    model = Model([2, 1], np.dtype(dtype), None, activations=["identity"], cost="quadratic")
+    model.parameters.replace([np.ones((1, 1), dtype)], [np.array([[tiny, 0.5]], dtype)])
+    data = Dataset(np.array([[0, 1]], dtype), np.zeros((1, 1), dtype))
+    model.descend(
+        data, Batches(np.zeros(1, np.int64), 1), dataclasses.replace(optimiser, regularisation=Regularisation(l2=0.5))
+    )
+    assert model.parameters.weights[0][0, 0] == np.dtype(dtype).type(tiny)
+    assert model.parameters.weights[0][0, 1] < 0.5
 
 
 def test_callbacks_follow_each_epoch_and_end_the_training():
