@@ -53,14 +53,16 @@ class FirstNetwork(BookNetwork):
 
 
 class TrainedNetwork(FirstNetwork):
-    """The part of `nndl_ext.network.Network` that goes through the epochs."""
+    """The loop of `nndl_ext.network.Network.SGD`. `Network` supplies the two methods that it calls."""
 
     history: Sequence[int] = ()
 
     def update_mini_batch(self, mini_batch: Data, eta: float) -> None:
+        """Take one step of gradient descent."""
         raise NotImplementedError
 
     def evaluate(self, test_data: Data) -> int:
+        """The number of samples that the network classifies correctly."""
         raise NotImplementedError
 
     def _epochs(
