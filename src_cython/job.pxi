@@ -69,7 +69,6 @@ cdef struct Job:                # the work of a call, as one of its threads sees
     double least                # see ``cost_of``
     double scale                # the common factor of a sparse first layer's weights: see ``add_gradient``
     double scale_after          # the same after the mini-batch
-    char *regrouped             # memory for ``regrouped_outer_product``; NULL if that does not pay
 
 
 cdef struct Part:               # one thread's share of a matrix

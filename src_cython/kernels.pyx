@@ -330,8 +330,7 @@ def descend(
     cdef real *source = <real *> job.source if kept else &parameters[0]
     cdef real *own_moments = &moments[0] if moments.shape[0] else NULL
     cdef real *factors = <real *> job.factors
-    cdef Scratch regrouped
-    cdef Py_ssize_t first = 0, last_of_batch, size, s, begin, end, phase = 0, done = 0, batch = 0, to_regroup
+    cdef Py_ssize_t first = 0, last_of_batch, size, s, begin, end, phase = 0, done = 0, batch = 0
     cdef double weight, per, cost
     cdef double share = own.eta if descending else 1    # factor of the gradient that is added to the target
     cdef bint far = n * layers[0].inputs > NEAR // <Py_ssize_t> sizeof(real)
@@ -339,11 +338,6 @@ def descend(
     cdef real l1 = 0, l2 = 0
     cdef double kept_by_l2 = 1 - share * own.l2 / own.per if own.per > 0 else 0
     cdef bint scaling = descending and job.x.starts != NULL and own.l1 == 0 and 0.5 <= kept_by_l2 < 1
-    to_regroup = memory_to_regroup(layers[0].inputs, job.block, sizeof(double))
-    if (job.x.starts != NULL and job.block >= ENOUGH_SAMPLES and to_regroup <= MOST_REGROUPED
-            and layers[0].stride * <Py_ssize_t> sizeof(real) >= ENOUGH_VECTORS * VECTOR * threads):
-        regrouped = Scratch(to_regroup)
-        job.regrouped = regrouped.memory
     try:
         with nogil:
             if thread == 0:

@@ -4,12 +4,6 @@ Each thread computes its share of every layer's neurons in all three. The thread
 results of others. Most weights that a thread reads are weights that it has changed itself.
 """
 
-cdef enum:
-    ENOUGH_SAMPLES = 32     # regrouping the inputs of a block pays from this number of samples on,
-    ENOUGH_VECTORS = 12     # from this number of vectors of neurons for each thread on,
-    MOST_REGROUPED = 16_777_216     # and up to this number of bytes
-
-
 cdef object of_samples(const Job *job, Py_ssize_t i, real *matrix):
     """A layer's matrix as a view for Python, of shape (samples, neurons)."""
     cdef const Layer *layer = &job.layers[i]
@@ -89,15 +83,13 @@ cdef void weighted_inputs(
                 z[k * row + s] = biases[k]
         dense_product(z + begin, row, z + begin, row, weights, layer.stride, 1, transposed + begin, row, layer.neurons,
                       layer.inputs, (end - begin) // lanes)
-    elif i == 0 and job.x.starts != NULL and job.scale == 1:
-        product_of_inputs(z + begin, biases + begin, 0, &job.x, <const real *> job.levels, job.rows, job.samples,
-                          weights + begin, layer.stride, (end - begin) // lanes)
     elif i == 0 and job.x.starts != NULL:
         for s in range(job.samples):
-            memset(z + s * layer.stride + begin, 0, (end - begin) * sizeof(real))
-        product_of_inputs(z + begin, z + begin, layer.stride, &job.x, <const real *> job.levels, job.rows, job.samples,
-                          weights + begin, layer.stride, (end - begin) // lanes)
-        for s in range(job.samples):
+            for k in range(begin, end):
+                z[s * layer.stride + k] = biases[k] if job.scale == 1 else 0
+        product_of_inputs(z + begin, &job.x, <const real *> job.levels, job.rows, job.samples, weights + begin, layer.stride,
+                          (end - begin) // lanes)
+        for s in range(job.samples if job.scale != 1 else 0):
             for k in range(begin, end):
                 z[s * layer.stride + k] = fma(<real> job.scale, z[s * layer.stride + k], biases[k])
     else:
@@ -343,7 +335,7 @@ cdef void add_gradient(const Job *job, real *target, real l1, real l2) noexcept 
                     for k in range(layer.inputs):
                         shrink(weights + k * layer.stride + begin, end - begin, l1, l2)
                 outer_product_of_inputs(weights + begin, &job.x, <const real *> job.levels, job.rows, job.samples,
-                                        deltas + begin, layer.stride, (end - begin) // lanes, job.regrouped)
+                                        deltas + begin, layer.stride, (end - begin) // lanes)
             else:
                 begin, end = begin_of(job, layer.inputs), end_of(job, layer.inputs)
                 if shrinking:

@@ -16,6 +16,10 @@ ctypedef fused index:       # types of an element's column in a sparse row
 cdef enum:
     DEPTH = 256     # a block of r has DEPTH rows and ACROSS vectors: its 256 kB stay in the second-level cache while all rows
     ACROSS = 16     # of l are multiplied by it
+    NEAREST = 65_536    # bytes of r or c that mostly stay in the first-level cache while a group of sparse rows uses them
+    GROUP = 128         # rows in such a group
+    FEW_ROWS = 4        # Below so many rows, or so many elements of a row for these bytes, the group would take longer than it
+    FEW_ELEMENTS = 16   # gains.
 
 
 cdef extern from *:
@@ -31,8 +35,9 @@ cdef extern from *:
 
 
 cdef struct Sparse:             # a selection of rows, of which only the non-zero elements are stored
-    const int64_t *rows         # indices of the selected rows; NULL for all
+    const int64_t *rows         # indices of the selected rows
     Py_ssize_t count            # of selected rows
+    Py_ssize_t width            # columns of the matrix
     const int64_t *begins       # where the elements of each row begin and end
     const int64_t *ends
 
@@ -122,7 +127,7 @@ cdef inline real value_at(const number *values, Py_ssize_t i, const real *levels
         return <real> values[i]
 
 
-cdef inline void gather_row(
+cdef inline void gather_elements(
     real *sums, const index *indices, const number *values, const real *levels, const real *r, Py_ssize_t r_stride,
     Py_ssize_t vectors, Py_ssize_t begin, Py_ssize_t end,
 ) noexcept nogil:
@@ -137,121 +142,154 @@ cdef inline void gather_row(
             sums[q] = fma(factor, row[q], sums[q])
 
 
-cdef inline void gathering_rows(
-    real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x, const index *indices,
-    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors, Py_ssize_t first,
-    Py_ssize_t rows,
+cdef inline void gather_two_rows(
+    real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values, const real *levels,
+    const real *r, Py_ssize_t r_stride, Py_ssize_t vectors, Py_ssize_t first,
 ) noexcept nogil:
-    """``sparse_product`` for 1 or 2 rows from ``first`` on. ``rows`` and ``vectors`` are constants, so the sums stay in
-    registers. Two rows alternate, element by element, until the shorter one ends."""
-    cdef Py_ssize_t size = vectors * <Py_ssize_t> (VECTOR // sizeof(real))
-    cdef real sums[112]
-    cdef real others[112]
+    """``sparse_product`` for the rows ``first`` and ``first`` + 1 and a constant number of vectors. The rows alternate, element
+    by element, until the shorter one ends."""
+    cdef Py_ssize_t size = vectors * <Py_ssize_t> (VECTOR // sizeof(real)), i, q
+    cdef Py_ssize_t begin = x.begins[x.rows[first]], end = x.ends[x.rows[first]]
+    cdef Py_ssize_t other_begin = x.begins[x.rows[first + 1]], other_end = x.ends[x.rows[first + 1]]
+    cdef Py_ssize_t common = min(end - begin, other_end - other_begin)
+    cdef real sums[32]
+    cdef real others[32]
     cdef real factor
     cdef const real *row
-    cdef Py_ssize_t i, q, at = x.rows[first] if x.rows else first, begin = x.begins[at], end = x.ends[at]
-    cdef Py_ssize_t other_begin = 0, other_end = 0, common = 0
     for q in range(size):
-        sums[q] = init[first * init_stride + q]
-    if rows == 2:
-        at = x.rows[first + 1] if x.rows else first + 1
-        other_begin, other_end = x.begins[at], x.ends[at]
+        sums[q] = c[first * c_stride + q]
+    for q in range(size):
+        others[q] = c[(first + 1) * c_stride + q]
+    for i in range(common):
+        factor = value_at(values, begin + i, levels)
+        row = r + indices[begin + i] * r_stride
         for q in range(size):
-            others[q] = init[(first + 1) * init_stride + q]
-        common = min(end - begin, other_end - other_begin)
-        for i in range(common):
-            factor = value_at(values, begin + i, levels)
-            row = r + indices[begin + i] * r_stride
-            for q in range(size):
-                sums[q] = fma(factor, row[q], sums[q])
-            factor = value_at(values, other_begin + i, levels)
-            row = r + indices[other_begin + i] * r_stride
-            for q in range(size):
-                others[q] = fma(factor, row[q], others[q])
-        gather_row(&others[0], indices, values, levels, r, r_stride, vectors, other_begin + common, other_end)
+            sums[q] = fma(factor, row[q], sums[q])
+        factor = value_at(values, other_begin + i, levels)
+        row = r + indices[other_begin + i] * r_stride
         for q in range(size):
-            c[(first + 1) * c_stride + q] = others[q]
-    gather_row(&sums[0], indices, values, levels, r, r_stride, vectors, begin + common, end)
+            others[q] = fma(factor, row[q], others[q])
+    gather_elements(&sums[0], indices, values, levels, r, r_stride, vectors, begin + common, end)
+    gather_elements(&others[0], indices, values, levels, r, r_stride, vectors, other_begin + common, other_end)
     for q in range(size):
         c[first * c_stride + q] = sums[q]
+    for q in range(size):
+        c[(first + 1) * c_stride + q] = others[q]
 
 
-cdef inline void gathering_part(
-    real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x, const index *indices,
-    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+cdef inline void narrow_part(
+    bint scattering, real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values,
+    const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """``sparse_product`` for a constant number of vectors of columns. For 1 or 2 vectors, a row has few independent sums,
-    and each addition waits for the previous one. So two rows are computed at once."""
-    cdef Py_ssize_t s = 0
-    while vectors <= 2 and s + 2 <= x.count:
-        gathering_rows(c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, vectors, s, 2)
+    """One of the sparse products for 1 or 2 vectors of columns. A row has few independent sums then, and each addition waits
+    for the previous one. So two rows are gathered at once."""
+    cdef Py_ssize_t size = vectors * <Py_ssize_t> (VECTOR // sizeof(real)), s = 0, i, q
+    cdef real terms[32]
+    cdef real factor
+    cdef real *row
+    while not scattering and s + 2 <= x.count:
+        gather_two_rows(c, c_stride, x, indices, values, levels, r, r_stride, vectors, s)
         s += 2
     while s < x.count:
-        gathering_rows(c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, vectors, s, 1)
+        for q in range(size):
+            terms[q] = r[s * r_stride + q] if scattering else c[s * c_stride + q]
+        if scattering:
+            for i in range(x.begins[x.rows[s]], x.ends[x.rows[s]]):
+                factor = value_at(values, i, levels)
+                row = c + indices[i] * c_stride
+                for q in range(size):
+                    row[q] = fma(factor, terms[q], row[q])
+        else:
+            gather_elements(&terms[0], indices, values, levels, r, r_stride, vectors, x.begins[x.rows[s]], x.ends[x.rows[s]])
+            for q in range(size):
+                c[s * c_stride + q] = terms[q]
         s += 1
 
 
-cdef inline void scattering_part(
-    real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values, const real *levels,
-    const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+cdef inline void wide_part(
+    bint scattering, real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values,
+    const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """``sparse_outer_product`` for a constant number of vectors of columns, so that a row of r stays in registers."""
-    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
-    cdef real terms[7][16]
+    """One of the sparse products for 4 or 7 vectors of columns. It uses as many rows of r or c as stay in the first-level cache
+    for a group of rows of x, then the next ones."""
+    cdef Py_ssize_t size = vectors * <Py_ssize_t> (VECTOR // sizeof(real)), near = NEAREST // (vectors * VECTOR)
+    cdef Py_ssize_t elements = 0, first = 0, last, limit, s, i, q, end
+    cdef int64_t places[GROUP]      # of each row's next element
+    cdef real terms[112]
     cdef real factor
     cdef real *row
-    cdef Py_ssize_t i, v, q, s
     for s in range(x.count):
-        for v in range(vectors):
-            for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
-                terms[v][q] = r[s * r_stride + v * lanes + q]
-        for i in range(x.begins[x.rows[s]], x.ends[x.rows[s]]):
-            factor = value_at(values, i, levels)
-            row = c + indices[i] * c_stride
-            for v in range(vectors):
-                for q in range(<Py_ssize_t> (VECTOR // sizeof(real))):
-                    row[v * lanes + q] = fma(factor, terms[v][q], row[v * lanes + q])
+        elements += x.ends[x.rows[s]] - x.begins[x.rows[s]]
+    if x.count < FEW_ROWS or elements * near < FEW_ELEMENTS * x.count * x.width:
+        near = x.width
+    while first < x.count:
+        last = min(first + GROUP, x.count)
+        for s in range(first, last):
+            places[s - first] = x.begins[x.rows[s]]
+        limit = 0
+        while limit < x.width:
+            limit += near
+            for s in range(first, last):
+                i, end = places[s - first], x.ends[x.rows[s]]
+                if i == end or indices[i] >= limit:
+                    continue
+                for q in range(size):
+                    terms[q] = r[s * r_stride + q] if scattering else c[s * c_stride + q]
+                while True:     # the check at the end, without which GCC would count in the loop whether it ran
+                    factor = value_at(values, i, levels)
+                    if scattering:
+                        row = c + indices[i] * c_stride
+                        for q in range(size):
+                            row[q] = fma(factor, terms[q], row[q])
+                    else:
+                        for q in range(size):
+                            terms[q] = fma(factor, r[indices[i] * r_stride + q], terms[q])
+                    i += 1
+                    if i == end or indices[i] >= limit:
+                        break
+                for q in range(0 if scattering else size):
+                    c[s * c_stride + q] = terms[q]
+                places[s - first] = i
+        first = last
+
+
+cdef void narrow_rest(
+    bint scattering, real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values,
+    const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+) noexcept nogil:
+    """One of the sparse products for less than 4 vectors of columns."""
+    cdef Py_ssize_t size = 2 * (VECTOR // sizeof(real))
+    if vectors >= 2:
+        narrow_part(scattering, c, c_stride, x, indices, values, levels, r, r_stride, 2)
+        c, r = c + size, r + size
+    if vectors % 2:
+        narrow_part(scattering, c, c_stride, x, indices, values, levels, r, r_stride, 1)
 
 
 cdef inline void by_parts(
-    bint scattering, real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x,
-    const index *indices, const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+    bint scattering, real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values,
+    const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """Compute one of the sparse products in parts of a few columns. These columns of a large r then stay in a near cache for
-    all rows. Parts of 7 vectors pay for the outer product, which reads and writes a row of c for each element."""
-    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
-    cdef Py_ssize_t part
-    while vectors > 0:
-        if scattering and vectors >= 7:
-            part = 7
-            scattering_part(c, c_stride, x, indices, values, levels, r, r_stride, 7)
-        elif vectors >= 4:
-            part = 4
-            if scattering:
-                scattering_part(c, c_stride, x, indices, values, levels, r, r_stride, 4)
-            else:
-                gathering_part(c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, 4)
-        elif vectors >= 2:
-            part = 2
-            if scattering:
-                scattering_part(c, c_stride, x, indices, values, levels, r, r_stride, 2)
-            else:
-                gathering_part(c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, 2)
+    """Compute one of the sparse products in parts of a few columns of c and r, whose number is a constant, so that a row of one
+    of them stays in registers."""
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real), part
+    while vectors >= 4:
+        part = 7 if vectors >= 7 else 4
+        if part == 7:
+            wide_part(scattering, c, c_stride, x, indices, values, levels, r, r_stride, 7)
         else:
-            part = 1
-            if scattering:
-                scattering_part(c, c_stride, x, indices, values, levels, r, r_stride, 1)
-            else:
-                gathering_part(c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, 1)
-        c, init, r, vectors = c + part * lanes, init + part * lanes, r + part * lanes, vectors - part
+            wide_part(scattering, c, c_stride, x, indices, values, levels, r, r_stride, 4)
+        c, r, vectors = c + part * lanes, r + part * lanes, vectors - part
+    if vectors:
+        narrow_rest(scattering, c, c_stride, x, indices, values, levels, r, r_stride, vectors)
 
 
 cdef void sparse_product(
-    real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const Sparse *x, const index *indices,
-    const number *values, const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+    real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values, const real *levels,
+    const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """c[s, q] = init[s, q] + sum over i of x[s, i] * r[i, q]."""
-    by_parts(False, c, c_stride, init, init_stride, x, indices, values, levels, r, r_stride, vectors)
+    """c[s, q] += sum over i of x[s, i] * r[i, q]."""
+    by_parts(False, c, c_stride, x, indices, values, levels, r, r_stride, vectors)
 
 
 cdef void sparse_outer_product(
@@ -259,34 +297,4 @@ cdef void sparse_outer_product(
     const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
     """c[i, q] += sum over s of x[s, i] * r[s, q]."""
-    by_parts(True, c, c_stride, c, c_stride, x, indices, values, levels, r, r_stride, vectors)
-
-
-cdef Py_ssize_t memory_to_regroup(Py_ssize_t inputs, Py_ssize_t samples, Py_ssize_t itemsize) noexcept nogil:
-    """Bytes of memory that ``regrouped_outer_product`` needs."""
-    return inputs * (samples * (itemsize + sizeof(uint16_t)) + 2 * sizeof(int64_t)) + 4 * VECTOR
-
-
-cdef void regrouped_outer_product(
-    real *c, Py_ssize_t c_stride, Py_ssize_t inputs, const Sparse *x, const index *indices, const number *values,
-    const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors, char *memory,
-) noexcept nogil:
-    """``sparse_outer_product`` as a ``sparse_product`` with x transposed. It adds all samples' terms to one row of c before the
-    next row, which pays for many samples and columns. The memory has room for one element per input and sample."""
-    cdef number *new_values = <number *> take(&memory, inputs * x.count * sizeof(number))
-    cdef uint16_t *new_indices = <uint16_t *> take(&memory, inputs * x.count * sizeof(uint16_t))
-    cdef int64_t *begins = <int64_t *> take(&memory, inputs * sizeof(int64_t))
-    cdef int64_t *ends = <int64_t *> take(&memory, inputs * sizeof(int64_t))
-    cdef Sparse transposed
-    cdef Py_ssize_t i, s, place
-    for i in range(inputs):
-        begins[i] = ends[i] = i * x.count
-    for s in range(x.count):
-        for i in range(x.begins[x.rows[s]], x.ends[x.rows[s]]):
-            place = ends[indices[i]]
-            ends[indices[i]] = place + 1
-            new_indices[place] = <uint16_t> s
-            new_values[place] = values[i]
-    transposed.rows, transposed.count, transposed.begins, transposed.ends = NULL, inputs, begins, ends
-    sparse_product(c, c_stride, c, c_stride, &transposed, <const uint16_t *> new_indices, new_values, levels, r, r_stride,
-                   vectors)
+    by_parts(True, c, c_stride, x, indices, values, levels, r, r_stride, vectors)

@@ -87,72 +87,57 @@ cdef void gather(real *inputs, const Inputs *x, const real *levels, const int64_
 
 cdef inline Sparse sparse_rows(const Inputs *x, const int64_t *rows, Py_ssize_t samples) noexcept nogil:
     cdef Sparse sparse
-    sparse.rows, sparse.count = rows, samples
+    sparse.rows, sparse.count, sparse.width = rows, samples, x.inputs
     sparse.begins, sparse.ends = x.starts, x.starts + 1
     return sparse
 
 
 cdef inline void product_of_values(
-    real *z, const real *init, Py_ssize_t init_stride, const Inputs *x, const number *values, const real *levels,
-    const int64_t *rows, Py_ssize_t samples, const real *weights, Py_ssize_t stride, Py_ssize_t vectors,
+    real *z, const Inputs *x, const number *values, const real *levels, const int64_t *rows, Py_ssize_t samples,
+    const real *weights, Py_ssize_t stride, Py_ssize_t vectors,
 ) noexcept nogil:
     cdef Sparse sparse = sparse_rows(x, rows, samples)
     if x.wide:
-        sparse_product(z, stride, init, init_stride, &sparse, <const uint32_t *> x.indices, values, levels, weights, stride,
-                       vectors)
+        sparse_product(z, stride, &sparse, <const uint32_t *> x.indices, values, levels, weights, stride, vectors)
     else:
-        sparse_product(z, stride, init, init_stride, &sparse, <const uint16_t *> x.indices, values, levels, weights, stride,
-                       vectors)
+        sparse_product(z, stride, &sparse, <const uint16_t *> x.indices, values, levels, weights, stride, vectors)
 
 
 cdef void product_of_inputs(
-    real *z, const real *init, Py_ssize_t init_stride, const Inputs *x, const real *levels, const int64_t *rows,
-    Py_ssize_t samples, const real *weights, Py_ssize_t stride, Py_ssize_t vectors,
+    real *z, const Inputs *x, const real *levels, const int64_t *rows, Py_ssize_t samples, const real *weights,
+    Py_ssize_t stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """z = init + x w for sparse inputs."""
+    """z += x w for sparse inputs."""
     if x.kind == FLOATS:
-        product_of_values(z, init, init_stride, x, <const float *> x.values, levels, rows, samples, weights, stride,
-                          vectors)
+        product_of_values(z, x, <const float *> x.values, levels, rows, samples, weights, stride, vectors)
     elif x.kind == DOUBLES:
-        product_of_values(z, init, init_stride, x, <const double *> x.values, levels, rows, samples, weights, stride,
-                          vectors)
+        product_of_values(z, x, <const double *> x.values, levels, rows, samples, weights, stride, vectors)
     else:
-        product_of_values(z, init, init_stride, x, <const uint8_t *> x.values, levels, rows, samples, weights, stride,
-                          vectors)
+        product_of_values(z, x, <const uint8_t *> x.values, levels, rows, samples, weights, stride, vectors)
 
 
-cdef inline void add_outer_product(
-    real *w, const Inputs *x, const index *indices, const number *values, const real *levels, const int64_t *rows,
-    Py_ssize_t samples, const real *deltas, Py_ssize_t stride, Py_ssize_t vectors, char *memory,
+cdef inline void outer_product_of_values(
+    real *w, const Inputs *x, const number *values, const real *levels, const int64_t *rows, Py_ssize_t samples,
+    const real *deltas, Py_ssize_t stride, Py_ssize_t vectors,
 ) noexcept nogil:
     cdef Sparse sparse = sparse_rows(x, rows, samples)
-    if memory != NULL:
-        regrouped_outer_product(w, stride, x.inputs, &sparse, indices, values, levels, deltas, stride, vectors, memory)
-    else:
-        sparse_outer_product(w, stride, &sparse, indices, values, levels, deltas, stride, vectors)
-
-
-cdef inline void add_outer_product_of_values(
-    real *w, const Inputs *x, const number *values, const real *levels, const int64_t *rows, Py_ssize_t samples,
-    const real *deltas, Py_ssize_t stride, Py_ssize_t vectors, char *memory,
-) noexcept nogil:
     if x.wide:
-        add_outer_product(w, x, <const uint32_t *> x.indices, values, levels, rows, samples, deltas, stride, vectors, memory)
+        sparse_outer_product(w, stride, &sparse, <const uint32_t *> x.indices, values, levels, deltas, stride, vectors)
     else:
-        add_outer_product(w, x, <const uint16_t *> x.indices, values, levels, rows, samples, deltas, stride, vectors, memory)
+        sparse_outer_product(w, stride, &sparse, <const uint16_t *> x.indices, values, levels, deltas, stride, vectors)
 
 
 cdef void outer_product_of_inputs(
     real *w, const Inputs *x, const real *levels, const int64_t *rows, Py_ssize_t samples, const real *deltas,
-    Py_ssize_t stride, Py_ssize_t vectors, char *memory,
+    Py_ssize_t stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """w += x delta for sparse inputs. ``memory`` is for regrouping them; it is NULL if that does not pay."""
+    """w += x delta for sparse inputs."""
     if x.kind == FLOATS:
-        add_outer_product_of_values(w, x, <const float *> x.values, levels, rows, samples, deltas, stride, vectors, memory)
+        outer_product_of_values(w, x, <const float *> x.values, levels, rows, samples, deltas, stride, vectors)
     elif x.kind == DOUBLES:
-        add_outer_product_of_values(w, x, <const double *> x.values, levels, rows, samples, deltas, stride, vectors, memory)
+        outer_product_of_values(w, x, <const double *> x.values, levels, rows, samples, deltas, stride, vectors)
     else:
-        add_outer_product_of_values(w, x, <const uint8_t *> x.values, levels, rows, samples, deltas, stride, vectors, memory)
+        outer_product_of_values(w, x, <const uint8_t *> x.values, levels, rows, samples, deltas, stride, vectors)
 
 
 cdef inline void prefetch(const void *p, Py_ssize_t size) noexcept nogil:
