@@ -26,7 +26,7 @@ include "passes.pxi"
 include "arrays.pxi"
 
 cdef enum:
-    BLOCK = 128                 # the largest number of samples that go through the network together
+    BLOCK = 136                 # the largest number of samples that go through the network together
     AHEAD = 16                  # samples from the current one to the prefetched one
     NEAR = 524_288              # bytes of inputs that stay in a cache: up to this size nothing is prefetched
     BETWEEN_LOOKS = 50_000_000  # multiply-adds between two checks for signals: a few hundredths of a second at most

@@ -2,6 +2,8 @@
 
 cdef enum:
     VECTOR = 64     # bytes: 16 float32 or 8 float64
+    APART = 320     # bytes between two pieces. If they were a multiple of 4,096 apart, a processor would take a load from one
+    #                 for a load of what it has just stored in the other, and wait.
 
 
 cdef inline Py_ssize_t aligned(Py_ssize_t size) noexcept nogil:
@@ -23,7 +25,7 @@ cdef class Scratch:
 
 
 cdef inline void *take(char **memory, Py_ssize_t size) noexcept nogil:
-    """Take the next aligned piece of the memory. The alignment takes up to VECTOR bytes more for each piece."""
+    """Take the next aligned piece of the memory."""
     cdef char *piece = memory[0] + (-<Py_ssize_t> memory[0] & (VECTOR - 1))
-    memory[0] = piece + size
+    memory[0] = piece + size + APART
     return piece

@@ -255,7 +255,7 @@ cdef int backward(const Job *job, const real *parameters) except -1 nogil:
     """The errors delta of all layers but the last, computed backwards from those of the last (BP2)."""
     cdef const Layer *layer
     cdef const real *weights
-    cdef Py_ssize_t i, begin, end, stride, neurons, row = columns(job, sizeof(real)), lanes = VECTOR // sizeof(real)
+    cdef Py_ssize_t i, k, begin, end, stride, neurons, row = columns(job, sizeof(real)), lanes = VECTOR // sizeof(real)
     cdef Py_ssize_t at = size_before(job, job.depth - 1)
     cdef real *transposed = <real *> job.transposed
     cdef real *sums
@@ -272,6 +272,15 @@ cdef int backward(const Job *job, const real *parameters) except -1 nogil:
         if layer.across:
             begin, end = begin_of(job, stride // lanes) * lanes, end_of(job, stride // lanes) * lanes
             errors_before_few(previous + begin, stride, deltas, row, weights + begin, layer, job.samples, end - begin)
+        elif (layer.neurons + 1) * stride <= job.samples * (layer.neurons + stride):
+            # Transposing the weights takes less time than transposing the errors. A row of zeros follows them.
+            begin, end = begin_of(job, stride // lanes) * lanes, end_of(job, stride // lanes) * lanes
+            neurons = max(<Py_ssize_t> 0, min(end, <Py_ssize_t> layer.inputs) - begin)      # the rest is padding
+            for k in range(layer.neurons + 1):
+                memset(transposed + k * stride + begin, 0, (end - begin) * sizeof(real))
+            transpose(transposed + begin, stride, weights + begin * layer.stride, layer.stride, neurons, layer.neurons)
+            dense_product(previous + begin, stride, transposed + layer.neurons * stride + begin, 0, deltas, layer.stride, 1,
+                          transposed + begin, stride, job.samples, layer.neurons, (end - begin) // lanes)
         else:
             # Vector lanes hold samples here.
             begin, end = begin_of(job, layer.neurons), end_of(job, layer.neurons)

@@ -17,7 +17,7 @@ cdef enum:
     DEPTH = 256     # a block of r has DEPTH rows and ACROSS vectors: its 256 kB stay in the second-level cache while all rows
     ACROSS = 16     # of l are multiplied by it
     NEAREST = 65_536    # bytes of r or c that mostly stay in the first-level cache while a group of sparse rows uses them
-    GROUP = 128         # rows in such a group
+    GROUP = 136         # rows in such a group
     FEW_ROWS = 4        # Below so many rows, or so many elements of a row for these bytes, the group would take longer than it
     FEW_ELEMENTS = 16   # gains.
 
@@ -48,7 +48,7 @@ cdef inline void product_tile(
 ) noexcept nogil:
     """``dense_product`` for one register tile. ``rows`` and ``vectors`` are constants, so the sums stay in registers."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
-    cdef real sums[6][64]
+    cdef real sums[12][64]
     cdef real factor
     cdef Py_ssize_t i, p, q
     for p in range(rows):
@@ -75,14 +75,39 @@ cdef inline void product_tiles(
         product_tile(c + v * lanes, c_stride, init + v * lanes, init_stride, l, l_stride, l_step, r + v * lanes, r_stride, rows,
                      depth, 4)
         v += 4
-    while TILE > 1 and v + TILE <= vectors:
+    while TILE > 1 and v + TILE <= vectors and vectors - v != 3:
         product_tile(c + v * lanes, c_stride, init + v * lanes, init_stride, l, l_stride, l_step, r + v * lanes, r_stride, rows,
                      depth, TILE)
         v += TILE
+    if TILE > 1 and vectors - v == 3:           # 2 + 1 would have too few sums in the end
+        product_tile(c + v * lanes, c_stride, init + v * lanes, init_stride, l, l_stride, l_step, r + v * lanes, r_stride, rows,
+                     depth, 3)
+        v += 3
     while v < vectors:
         product_tile(c + v * lanes, c_stride, init + v * lanes, init_stride, l, l_stride, l_step, r + v * lanes, r_stride, rows,
                      depth, 1)
         v += 1
+
+
+cdef void narrow_product(
+    real *c, Py_ssize_t c_stride, const real *init, Py_ssize_t init_stride, const real *l, Py_ssize_t l_stride,
+    Py_ssize_t l_step, const real *r, Py_ssize_t r_stride, Py_ssize_t rows, Py_ssize_t depth,
+) noexcept nogil:
+    """``dense_product`` for a single vector of columns."""
+    while TILE > 1 and rows >= 12:
+        product_tile(c, c_stride, init, init_stride, l, l_stride, l_step, r, r_stride, 12, depth, 1)
+        c, init, l, rows = c + 12 * c_stride, init + 12 * init_stride, l + 12 * l_stride, rows - 12
+    while rows >= 6:
+        product_tile(c, c_stride, init, init_stride, l, l_stride, l_step, r, r_stride, 6, depth, 1)
+        c, init, l, rows = c + 6 * c_stride, init + 6 * init_stride, l + 6 * l_stride, rows - 6
+    if rows >= 4:
+        product_tile(c, c_stride, init, init_stride, l, l_stride, l_step, r, r_stride, 4, depth, 1)
+        c, init, l, rows = c + 4 * c_stride, init + 4 * init_stride, l + 4 * l_stride, rows - 4
+    if rows >= 2:
+        product_tile(c, c_stride, init, init_stride, l, l_stride, l_step, r, r_stride, 2, depth, 1)
+        c, init, l, rows = c + 2 * c_stride, init + 2 * init_stride, l + 2 * l_stride, rows - 2
+    if rows == 1:
+        product_tile(c, c_stride, init, init_stride, l, l_stride, l_step, r, r_stride, 1, depth, 1)
 
 
 cdef void dense_product(
@@ -97,6 +122,9 @@ cdef void dense_product(
     cdef const real *start
     cdef const real *left
     cdef const real *right
+    if vectors == 1:
+        narrow_product(c, c_stride, init, init_stride, l, l_stride, l_step, r, r_stride, rows, depth)
+        return
     while i < depth:
         terms = min(<Py_ssize_t> DEPTH, depth - i)
         j = 0
