@@ -363,16 +363,23 @@ cdef void apply_scale(Job *job, real *parameters) noexcept nogil:
 
 
 cdef double squares_of_weights(const Job *job, const real *parameters) noexcept nogil:
-    """The sum of the squares of all weights, layer after layer, without padding, which may hold any values."""
+    """The sum of the squares of all weights, layer after layer, without padding. That of a last layer across and of the layer
+    before it may hold any values; other padding is 0."""
     cdef const Layer *layer
     cdef double sums[SUMS]
     cdef double total = 0, scale = job.scale, of_layer
-    cdef Py_ssize_t i, k
+    cdef Py_ssize_t i, k, rows, count
     for i in range(job.depth):
         layer = &job.layers[i]
+        if layer.across:
+            rows, count = layer.neurons, layer.inputs
+        elif layer.stride % SUMS or job.layers[min(i + 1, job.depth - 1)].across:
+            rows, count = layer.inputs, layer.neurons
+        else:
+            rows, count = 1, layer.inputs * layer.stride    # the same sums
         memset(sums, 0, sizeof(sums))
-        for k in range(layer.neurons if layer.across else layer.inputs):
-            add_squares(sums, parameters + layer.weights + k * layer.stride, layer.inputs if layer.across else layer.neurons)
+        for k in range(rows):
+            add_squares(sums, parameters + layer.weights + k * layer.stride, count)
         of_layer = 0
         for k in range(<Py_ssize_t> SUMS):
             of_layer += sums[k]

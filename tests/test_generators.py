@@ -47,11 +47,13 @@ def test_a_twister_is_a_random_generator(seed, spent):
 @given(n=st.one_of(st.integers(0, 300), st.integers(2400, 9000)), seed=st.integers(0, 2**32 - 1))
 def test_shuffle_as_numpy(n, seed):
     ours, theirs = np.random.RandomState(seed), np.random.RandomState(seed)
-    order, expected = np.arange(n), np.arange(n)
-    generators.shuffle_as_numpy(order, ours)
+    twister = generators.Twister.of_numpy(ours)
+    order, other, expected = np.arange(n), np.arange(n), np.arange(n)
     theirs.shuffle(expected)
-    assert order.tolist() == expected.tolist()
-    assert ours.randint(0, 2**32) == theirs.randint(0, 2**32)
+    generators.shuffle_as_numpy(order, ours)
+    generators.shuffle_as_numpy(other, twister)
+    assert order.tolist() == other.tolist() == expected.tolist()
+    assert ours.randint(0, 2**32) == twister.draw(1)[0] == theirs.randint(0, 2**32)
 
 
 def test_shuffle_takes_the_module_s_own_generator():

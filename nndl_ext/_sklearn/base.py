@@ -162,11 +162,12 @@ class Perceptron(CallbackSupportMixin, Networked):
         if model.dropout:
             model.seed = int(random_state.randint(2**31))
 
+        # Nobody else sees the generator of a seed, so a faster one may take its place.
+        generator = generators.Twister.of_numpy(random_state) if isinstance(self.random_state, Integral) else random_state
+
         def shuffle(order: np.ndarray) -> None:
             if self.shuffle:
-                places = np.arange(len(order))
-                generators.shuffle_as_numpy(places, random_state)  # what sklearn.utils.shuffle draws
-                order[:] = order[places]
+                generators.shuffle_as_numpy(order, generator)  # what sklearn.utils.shuffle draws
 
         epochs.run(self._optimizer, shuffle)
 
