@@ -10,7 +10,8 @@ Results below the smallest normal number are 0. Other results of exp and log are
 of sigmoid, tanh and softplus within 2.
 """
 
-from libc.math cimport INFINITY, copysign, copysignf, fabs, fabsf, fma as fma64, fmaf as fma32, sqrt as sqrt64, sqrtf as sqrt32
+from libc.math cimport INFINITY, NAN, copysign, copysignf, fabs, fabsf
+from libc.math cimport fma as fma64, fmaf as fma32, sqrt as sqrt64, sqrtf as sqrt32
 
 ctypedef fused real:        # what the network computes in
     float

@@ -8,7 +8,7 @@ weights are in the flat array ``parameters``, and what the layer computes (see `
 
 from cpython.buffer cimport PyBUF_RECORDS_RO, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset, strcmp
 
@@ -27,6 +27,8 @@ include "arrays.pxi"
 
 cdef enum:
     BLOCK = 136                 # the largest number of samples that go through the network together
+    SHORT_BLOCK = 72            # Larger mini-batches go in shorter blocks, which stay near, through a network whose
+    SMALL = 65_536              # parameters take at most so many bytes.
     AHEAD = 16                  # samples from the current one to the prefetched one
     NEAR = 524_288              # bytes of inputs that stay in a cache: up to this size nothing is prefetched
     BETWEEN_LOOKS = 50_000_000  # multiply-adds between two checks for signals: a few hundredths of a second at most
@@ -107,7 +109,7 @@ cdef int feed_rows(
             places[s] = s
             starts[s + 1] = starts[s] + compress_row(x + s * inputs, inputs, <uint16_t *> pieces[1] + starts[s],
                                                      <real *> pieces[2] + starts[s])
-        if is_sparse(starts[job.samples], job.samples, inputs):
+        if starts[job.samples] <= most_filled(job.samples, inputs):
             job.x.starts, job.x.values = starts, pieces[2]
         else:
             job.x.starts, job.x.values = NULL, x
@@ -242,11 +244,14 @@ cdef class Work:
         self, layout, Py_ssize_t itemsize, Rows rows, order, Py_ssize_t mini_batch_size, Cost cost, bint keeps_source, *,
         weights, rates, uint64_t seed, uint32_t epoch, costs, double least, squares, functions,
     ):
-        cdef Py_ssize_t block = mini_batch_size if functions is not None else min(mini_batch_size, <Py_ssize_t> BLOCK)
+        cdef Py_ssize_t block = mini_batch_size, size
         cdef int needs = FOR_DELTAS
         self.layout, self.rows, self.order, self.weights, self.rates, self.costs = layout, rows, order, weights, rates, costs
         self.squares = squares
         self.cost, self.mini_batch_size, self.functions = cost, mini_batch_size, functions
+        if functions is None and block > BLOCK:
+            size = itemsize * number_of_parameters(<const Layer *> &self.layout[self.layout.shape[0] - 1, 0])
+            block = SHORT_BLOCK if size <= SMALL else BLOCK
         start(&self.job, <const Layer *> &self.layout[0, 0], self.layout.shape[0], block)
         self.job.x = rows.x
         if self.rates.shape[0]:

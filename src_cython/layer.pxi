@@ -104,14 +104,37 @@ cdef void pad_with_zeros(real *matrix, Py_ssize_t stride, Py_ssize_t rows, Py_ss
             memset(matrix + i * stride + used, 0, (stride - used) * sizeof(real))
 
 
+cdef inline void add_rows(
+    real *biases, const real *deltas, Py_ssize_t stride, Py_ssize_t samples, Py_ssize_t vectors,
+) noexcept nogil:
+    """``add_to_biases`` for a constant number of vectors, so that the sums stay in registers."""
+    cdef Py_ssize_t size = vectors * <Py_ssize_t> (VECTOR // sizeof(real)), s, j
+    cdef real sums[112]
+    for j in range(size):
+        sums[j] = biases[j]
+    for s in range(samples):
+        for j in range(size):
+            sums[j] += deltas[s * stride + j]
+    for j in range(size):
+        biases[j] = sums[j]
+
+
 cdef void add_to_biases(
-    real *biases, const real *deltas, Py_ssize_t stride, Py_ssize_t neurons, Py_ssize_t samples,
+    real *biases, const real *deltas, Py_ssize_t stride, Py_ssize_t samples, Py_ssize_t vectors,
 ) noexcept nogil:
     """b += scaled delta, sample after sample (BP3)."""
-    cdef Py_ssize_t s, j
-    for s in range(samples):
-        for j in range(neurons):
-            biases[j] += deltas[s * stride + j]
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
+    while vectors >= 7:
+        add_rows(biases, deltas, stride, samples, 7)
+        biases, deltas, vectors = biases + 7 * lanes, deltas + 7 * lanes, vectors - 7
+    if vectors >= 4:
+        add_rows(biases, deltas, stride, samples, 4)
+        biases, deltas, vectors = biases + 4 * lanes, deltas + 4 * lanes, vectors - 4
+    if vectors >= 2:
+        add_rows(biases, deltas, stride, samples, 2)
+        biases, deltas, vectors = biases + 2 * lanes, deltas + 2 * lanes, vectors - 2
+    if vectors:
+        add_rows(biases, deltas, stride, samples, 1)
 
 
 cdef inline void errors_before(

@@ -336,7 +336,7 @@ cdef void add_gradient(const Job *job, real *target, real l1, real l2) noexcept 
             dense_product(weights + begin, layer.stride, weights + begin, layer.stride, deltas, row, 1, inputs + begin, stride,
                           layer.neurons, job.samples, (end - begin) // lanes)
         else:
-            add_to_biases(biases + begin, deltas + begin, layer.stride, end - begin, job.samples)
+            add_to_biases(biases + begin, deltas + begin, layer.stride, job.samples, (end - begin) // lanes)
             if i == 0 and job.x.starts != NULL:
                 if job.scale_after != 1:
                     multiply(deltas + begin, layer.stride, job.samples, end - begin, <real> (1 / job.scale_after))

@@ -4,6 +4,7 @@ cdef enum:
     MOST_COMPRESSED = 65536     # most inputs of a row that is compressed here, with 16-bit indices; a caller's may have 32 bits
     RUN = 8                     # elements of a row that are skipped together if all are zero
     LINE = 64                   # bytes of a cache line
+    PLACES = 4096               # in a hash table of values: 2**12
 
 
 cdef extern from *:
@@ -159,81 +160,89 @@ cdef inline void prefetch_row(const Inputs *x, int64_t row) noexcept nogil:
         prefetch(<const char *> x.values + x.starts[row] * size, (x.starts[row + 1] - x.starts[row]) * size)
 
 
-cdef Py_ssize_t compress_row(const number *x, Py_ssize_t inputs, uint16_t *indices, number *values) noexcept nogil:
-    """Write the non-zero elements and their indices, and return their number. To avoid a branch, zeros in a run that is not all
-    zeros are written too, and the next element overwrites them. So the arrays need room for one element more."""
-    cdef Py_ssize_t k = 0, i, count = 0
-    cdef uint64_t bits, word
-    while k < inputs:
-        bits = inputs - k < RUN
-        if not bits:
-            for i in range(<Py_ssize_t> (RUN * sizeof(number) // 8)):
-                memcpy(&word, <const char *> (x + k) + 8 * i, 8)
-                bits |= word
-        if bits:
-            for i in range(k, min(k + <Py_ssize_t> RUN, inputs)):
-                indices[count] = <uint16_t> i
-                values[count] = x[i]
-                count += x[i] != 0
-        k += RUN
+cdef inline Py_ssize_t compress_run(
+    const number *x, Py_ssize_t first, Py_ssize_t size, uint16_t *indices, number *values, Py_ssize_t count,
+) noexcept nogil:
+    """``compress_row`` for some elements of a row of which ``count`` are written. To avoid a branch, zeros are written too, and
+    the next element overwrites them."""
+    cdef Py_ssize_t i
+    for i in range(first, first + size):
+        indices[count] = <uint16_t> i
+        values[count] = x[i]
+        count += x[i] != 0
     return count
 
 
-cdef inline bint is_sparse(Py_ssize_t filled, Py_ssize_t rows, Py_ssize_t inputs) noexcept nogil:
-    """Whether rows with ``filled`` non-zero elements are faster sparse than dense."""
-    return 100 * <int64_t> filled <= MOST_FILLED * <int64_t> rows * inputs and inputs <= MOST_COMPRESSED
+cdef Py_ssize_t compress_row(const number *x, Py_ssize_t inputs, uint16_t *indices, number *values) noexcept nogil:
+    """Write the non-zero elements and their indices, and return their number. The arrays need room for one element more."""
+    cdef Py_ssize_t k = 0, i, count = 0
+    cdef uint64_t bits, word
+    while k + RUN <= inputs:
+        bits = 0
+        for i in range(<Py_ssize_t> (RUN * sizeof(number) // 8)):
+            memcpy(&word, <const char *> (x + k) + 8 * i, 8)
+            bits |= word
+        if bits:
+            count = compress_run(x, k, RUN, indices, values, count)
+        k += RUN
+    return compress_run(x, k, inputs - k, indices, values, count)
+
+
+cdef inline int64_t most_filled(Py_ssize_t rows, Py_ssize_t inputs) noexcept nogil:
+    """The most non-zero elements with which rows are faster sparse than dense; -1 if they can't be sparse."""
+    return MOST_FILLED * <int64_t> rows * inputs // 100 if inputs <= MOST_COMPRESSED else -1
 
 
 def compress(const number[:, ::1] x):
     """The rows of ``x`` as (starts, indices, values). They are sparse if enough elements are 0 for this to pay."""
     import numpy
-    cdef Py_ssize_t n = x.shape[0], inputs = x.shape[1], s, k, count
-    starts_array = numpy.empty(n + 1, numpy.int64)
+    cdef Py_ssize_t n = x.shape[0], inputs = x.shape[1], s
+    cdef int64_t most = most_filled(n, inputs)
+    starts_array = numpy.zeros(n + 1, numpy.int64)
+    indices_array = numpy.empty(most + inputs + 1, numpy.uint16)    # written where needed, and only there in memory
+    values_array = numpy.empty(most + inputs + 1, numpy.asarray(x).dtype)
     cdef int64_t[::1] starts = starts_array
-    with nogil:
-        starts[0] = 0
-        for s in range(n):
-            count = 0
-            for k in range(inputs):
-                count += x[s, k] != 0
-            starts[s + 1] = starts[s] + count
-    if not is_sparse(starts[n], n, inputs):
-        return starts_array[:0], numpy.empty(0, numpy.uint16), numpy.asarray(x).reshape(-1)
-    indices_array = numpy.empty(starts[n] + 1, numpy.uint16)
-    values_array = numpy.empty(starts[n] + 1, numpy.asarray(x).dtype)
     cdef uint16_t[::1] indices = indices_array
     cdef number[::1] values = values_array
     with nogil:
         for s in range(n):
-            compress_row(&x[s, 0], inputs, &indices[starts[s]], &values[starts[s]])
-    return starts_array, indices_array[:starts[n]], values_array[:starts[n]]
+            if starts[s] > most:
+                break
+            starts[s + 1] = starts[s] + compress_row(&x[s, 0], inputs, &indices[starts[s]], &values[starts[s]])
+    count = starts_array.max()
+    if count > most:
+        return starts_array[:0], numpy.empty(0, numpy.uint16), numpy.asarray(x).reshape(-1)
+    indices_array.resize(count, refcheck=False)
+    values_array.resize(count, refcheck=False)
+    return starts_array, indices_array, values_array
 
 
 def enumerate_values(const real[::1] values, uint8_t[::1] positions, double[::1] palette):
     """Write the distinct values into ``palette`` and each value's position there into ``positions``. Returns the number of
-    distinct values, or 0 if there are more than 256; the contents of both arrays are then meaningless."""
-    cdef real known[1024]               # a hash table with open addressing
-    cdef int16_t position_of[1024]
+    distinct values, or 0 if there are more than 256; the contents of both arrays are then meaningless. No value may be NaN."""
+    cdef real known[PLACES]             # a hash table with open addressing; NaN where it is empty
+    cdef uint8_t position_of[PLACES]
     cdef real value
     cdef uint64_t bits = 0
-    cdef Py_ssize_t i, slot
-    cdef int16_t count = 0
+    cdef Py_ssize_t i, place
+    cdef int count = 0
     with nogil:
-        for slot in range(1024):
-            position_of[slot] = -1
+        for place in range(<Py_ssize_t> PLACES):
+            known[place] = NAN
         for i in range(values.shape[0]):
             value = values[i]
             memcpy(&bits, &value, sizeof(real))
-            slot = <Py_ssize_t> (bits * <uint64_t> 0x9E3779B97F4A7C15 >> 54)
-            while position_of[slot] >= 0 and known[slot] != value:
-                slot = (slot + 1) % 1024
-            if position_of[slot] < 0:
-                if count == 256:
-                    count = 0
-                    break
-                known[slot] = value
-                position_of[slot] = count
-                palette[count] = value
-                count += 1
-            positions[i] = <uint8_t> position_of[slot]
+            place = <Py_ssize_t> (bits * <uint64_t> 0x9E3779B97F4A7C15 >> 64 - 12)
+            while known[place] != value:
+                if known[place] != known[place]:
+                    if count == 256:
+                        break
+                    known[place], palette[count], position_of[place] = value, value, <uint8_t> count
+                    count += 1
+                else:
+                    place = (place + 1) % PLACES
+            if known[place] != value:
+                count = 0
+                break
+            positions[i] = position_of[place]
     return count
