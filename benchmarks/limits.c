@@ -30,11 +30,11 @@ void multiply_add(int64_t times) {
     for (int v = 0; v < SUMS; v++) __asm__ volatile("" : : "x"(sums[v]));
 }
 
-/* Some columns of z = w x for one sample or two at once: rows of weights come in, the sums stay in registers. */
-static inline __attribute__((always_inline)) void forward_part(
+/* One or two vectors of z = w x for one sample or two at once: a single sample's sums would wait for each other. */
+static inline __attribute__((always_inline)) void narrow_part(
     int rows, int vectors, const int64_t *starts, const uint16_t *indices, const uint8_t *values, const real *levels,
     const real *weights, real *z) {
-    vector sums[2][4];
+    vector sums[2][2];
     int64_t length[2], common;
     for (int k = 0; k < rows; k++) {
         length[k] = starts[k + 1] - starts[k];
@@ -56,35 +56,66 @@ static inline __attribute__((always_inline)) void forward_part(
         for (int v = 0; v < vectors; v++) at(z + k * WIDTH + v * LANES) = sums[k][v];
 }
 
-#define FORWARD_PART(vectors, at_once) \
-    for (int64_t s = 0; s < batch; s += at_once) \
-        if (s + at_once <= batch) \
-            forward_part(at_once, vectors, starts + s, indices, values, levels, weights + column, z + s * WIDTH + column); \
-        else \
-            forward_part(1, vectors, starts + s, indices, values, levels, weights + column, z + s * WIDTH + column)
-
-/* z = w x for mini-batches: some columns after the other, for all samples, so that these weights stay near. */
-void forward(int64_t n, int64_t batch, const int64_t *starts, const uint16_t *indices, const uint8_t *values,
-             const real *levels, real *weights, real *z) {
-    for (; n >= batch; n -= batch, starts += batch) {
-        int column = 0;
-        for (; column + 4 * LANES <= WIDTH; column += 4 * LANES) FORWARD_PART(4, 1);
-        for (; column + 2 * LANES <= WIDTH; column += 2 * LANES) FORWARD_PART(2, 2);
-        for (; column < WIDTH; column += LANES) FORWARD_PART(1, 2);
+/* Some columns of z = w x, or of w += x delta, for a mini-batch. A sample's sums or deltas stay in registers. If there are many
+   columns, as many rows of weights as fit into the first cache are used for all samples before the next ones. */
+static inline __attribute__((always_inline)) void part(
+    int updating, int vectors, int64_t batch, const int64_t *starts, const uint16_t *indices, const uint8_t *values,
+    const real *levels, real *weights, real *rows) {
+    int64_t places[batch], tile = vectors < 4 || batch < 4 ? 65536 : 65536 / (vectors * BYTES);
+    for (int64_t s = 0; s < batch; s++) places[s] = starts[s];
+    for (int64_t end = tile, left = 1; left; end += tile) {
+        left = 0;
+        for (int64_t s = 0; s < batch; s++) {
+            int64_t i = places[s], last = starts[s + 1];
+            vector own[7];
+            if (i == last || indices[i] >= end) {
+                left |= i < last;
+                continue;
+            }
+            for (int v = 0; v < vectors; v++) own[v] = at(rows + s * WIDTH + v * LANES);
+            do {
+                real x = levels[values[i]], *row = weights + indices[i] * WIDTH;
+                for (int v = 0; v < vectors; v++)
+                    if (updating) at(row + v * LANES) += x * own[v];
+                    else own[v] += x * at(row + v * LANES);
+            } while (++i < last && indices[i] < end);
+            if (!updating) for (int v = 0; v < vectors; v++) at(rows + s * WIDTH + v * LANES) = own[v];
+            places[s] = i;
+            left |= i < last;
+        }
     }
 }
 
-/* w += x delta for each sample: the deltas stay in registers, rows of weights come in and go out. */
+#define PARTS(updating, vectors) \
+    for (; column + vectors * LANES <= WIDTH; column += vectors * LANES) \
+        part(updating, vectors, batch, starts, indices, values, levels, weights + column, rows + column)
+#define NARROW_PARTS(vectors) \
+    for (; column + vectors * LANES <= WIDTH; column += vectors * LANES) \
+        for (int64_t s = 0; s < batch; s += 2) \
+            narrow_part(s + 2 <= batch ? 2 : 1, vectors, starts + s, indices, values, levels, weights + column, \
+                        rows + s * WIDTH + column)
+
+/* z = w x for mini-batches. */
+void forward(int64_t n, int64_t batch, const int64_t *starts, const uint16_t *indices, const uint8_t *values,
+             const real *levels, real *weights, real *rows) {
+    for (; n >= batch; n -= batch, starts += batch) {
+        int column = 0;
+        PARTS(0, 7);
+        PARTS(0, 4);
+        NARROW_PARTS(2);
+        NARROW_PARTS(1);
+    }
+}
+
+/* w += x delta for mini-batches. */
 void update(int64_t n, int64_t batch, const int64_t *starts, const uint16_t *indices, const uint8_t *values,
-            const real *levels, real *weights, const real *batch_deltas) {
-    for (int64_t s = 0; s < n; s++) {
-        const real *deltas = batch_deltas + s % batch * WIDTH;
-        vector delta[VECTORS];
-        for (int v = 0; v < VECTORS; v++) delta[v] = at(deltas + v * LANES);
-        for (int64_t i = starts[s]; i < starts[s + 1]; i++) {
-            real x = levels[values[i]], *row = weights + indices[i] * WIDTH;
-            for (int v = 0; v < VECTORS; v++) at(row + v * LANES) += x * delta[v];
-        }
+            const real *levels, real *weights, real *rows) {
+    for (; n >= batch; n -= batch, starts += batch) {
+        int column = 0;
+        PARTS(1, 7);
+        PARTS(1, 4);
+        PARTS(1, 2);
+        PARTS(1, 1);
     }
 }
 

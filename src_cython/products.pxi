@@ -97,10 +97,10 @@ cdef void narrow_product(
     while TILE > 1 and rows >= 12:
         product_tile(c, c_stride, init, init_stride, l, l_stride, l_step, r, r_stride, 12, depth, 1)
         c, init, l, rows = c + 12 * c_stride, init + 12 * init_stride, l + 12 * l_stride, rows - 12
-    while rows >= 6:
+    while rows >= 6 and rows != 8:
         product_tile(c, c_stride, init, init_stride, l, l_stride, l_step, r, r_stride, 6, depth, 1)
         c, init, l, rows = c + 6 * c_stride, init + 6 * init_stride, l + 6 * l_stride, rows - 6
-    if rows >= 4:
+    while rows >= 4:
         product_tile(c, c_stride, init, init_stride, l, l_stride, l_step, r, r_stride, 4, depth, 1)
         c, init, l, rows = c + 4 * c_stride, init + 4 * init_stride, l + 4 * l_stride, rows - 4
     if rows >= 2:
@@ -248,7 +248,7 @@ cdef inline void wide_part(
     cdef real *row
     for s in range(x.count):
         elements += x.ends[x.rows[s]] - x.begins[x.rows[s]]
-    if x.count < FEW_ROWS or elements * near < FEW_ELEMENTS * x.count * x.width:
+    if x.count < FEW_ROWS or <int64_t> elements * near < <int64_t> FEW_ELEMENTS * x.count * x.width:
         near = x.width
     while first < x.count:
         last = min(first + GROUP, x.count)
@@ -285,7 +285,8 @@ cdef void narrow_rest(
     bint scattering, real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values,
     const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """One of the sparse products for less than 4 vectors of columns."""
+    """One of the sparse products for less than 4 vectors of columns. Their loops need all registers, which GCC gives them only
+    in a function of their own."""
     cdef Py_ssize_t size = 2 * (VECTOR // sizeof(real))
     if vectors >= 2:
         narrow_part(scattering, c, c_stride, x, indices, values, levels, r, r_stride, 2)
@@ -300,14 +301,13 @@ cdef inline void by_parts(
 ) noexcept nogil:
     """Compute one of the sparse products in parts of a few columns of c and r, whose number is a constant, so that a row of one
     of them stays in registers."""
-    cdef Py_ssize_t lanes = VECTOR // sizeof(real), part
-    while vectors >= 4:
-        part = 7 if vectors >= 7 else 4
-        if part == 7:
-            wide_part(scattering, c, c_stride, x, indices, values, levels, r, r_stride, 7)
-        else:
-            wide_part(scattering, c, c_stride, x, indices, values, levels, r, r_stride, 4)
-        c, r, vectors = c + part * lanes, r + part * lanes, vectors - part
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
+    while vectors >= 7:
+        wide_part(scattering, c, c_stride, x, indices, values, levels, r, r_stride, 7)
+        c, r, vectors = c + 7 * lanes, r + 7 * lanes, vectors - 7
+    if vectors >= 4:
+        wide_part(scattering, c, c_stride, x, indices, values, levels, r, r_stride, 4)
+        c, r, vectors = c + 4 * lanes, r + 4 * lanes, vectors - 4
     if vectors:
         narrow_rest(scattering, c, c_stride, x, indices, values, levels, r, r_stride, vectors)
 
