@@ -204,10 +204,11 @@ def test_weights_that_shrink_stand_for_themselves_when_a_call_is_interrupted():
 
 
 @pytest.mark.parametrize("density", [0.2, 1.0])
+@pytest.mark.parametrize("sizes", [[20, 40, 13, 3], [20, 30, 9, 6], [20, 30, 27, 2]])
 @pytest.mark.parametrize("name", OPTIMISERS)
-def test_squares_of_the_weights_before_each_mini_batch(name, density):
-    model, _, data = task([20, 40, 13, 3], ["sigmoid", "sigmoid", "identity"], "quadratic", n=40, density=density)
-    again, _, _ = task([20, 40, 13, 3], ["sigmoid", "sigmoid", "identity"], "quadratic", n=40, density=density)
+def test_squares_of_the_weights_before_each_mini_batch(name, sizes, density):
+    model, _, data = task(sizes, ["sigmoid", "sigmoid", "identity"], "quadratic", n=40, density=density)
+    again, _, _ = task(sizes, ["sigmoid", "sigmoid", "identity"], "quadratic", n=40, density=density)
     optimisers = [OPTIMISERS[name](regularisation=Regularisation(0.0, 6.0, 40.0)) for _ in range(2)]
     squares, expected = np.zeros(6), []
     model.descend(data, Batches(np.arange(40), 7, squares=squares), optimisers[0])

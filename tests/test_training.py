@@ -80,7 +80,9 @@ def test_the_number_of_threads_does_not_matter(mnist, dtype, threads):
         assert together.evaluate(data) == alone.evaluate(data)
 
 
-def test_sparse_and_dense_rows_give_the_same_bits(mnist, variant, monkeypatch):
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("neurons", [30, 120])
+def test_sparse_and_dense_rows_give_the_same_bits(mnist, variant, monkeypatch, dtype, neurons):
     x, data = mnist[0].x[:100], mnist[0][:100]
     starts, indices, values = variant.compress(x)
     assert len(starts) == 101
@@ -92,9 +94,9 @@ def test_sparse_and_dense_rows_give_the_same_bits(mnist, variant, monkeypatch):
         (starts, indices, positions, palette),
         (starts[:0], indices[:0], np.ascontiguousarray(x).ravel(), palette[:0]),
     ):
-        net = Network([784, 30, 10], seed=1)
+        net = Network([784, neurons, 10], seed=1, dtype=dtype)
         monkeypatch.setattr(Dataset, "rows", Rows(*rows))
-        net._model.descend(data, Batches(np.arange(100), 10), Descent(3.0))
+        net._model.descend(data, Batches(np.arange(100), 12), Descent(3.0))
         results.append(digest(net))
     assert len(set(results)) == 1
 
