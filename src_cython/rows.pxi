@@ -196,25 +196,29 @@ cdef inline int64_t most_filled(Py_ssize_t rows, Py_ssize_t inputs) noexcept nog
 def compress(const number[:, ::1] x):
     """The rows of ``x`` as (starts, indices, values). They are sparse if enough elements are 0 for this to pay."""
     import numpy
-    cdef Py_ssize_t n = x.shape[0], inputs = x.shape[1], s
-    cdef int64_t most = most_filled(n, inputs)
+    cdef Py_ssize_t n = x.shape[0], inputs = x.shape[1], s, k, count
+    cdef int64_t filled = 0, most = most_filled(n, inputs)
     starts_array = numpy.zeros(n + 1, numpy.int64)
-    indices_array = numpy.empty(most + inputs + 1, numpy.uint16)    # written where needed, and only there in memory
-    values_array = numpy.empty(most + inputs + 1, numpy.asarray(x).dtype)
     cdef int64_t[::1] starts = starts_array
+    with nogil:
+        for s in range(n):
+            if filled > most:
+                break
+            count = 0
+            for k in range(inputs):
+                count += x[s, k] != 0
+            filled += count
+            starts[s + 1] = filled
+    if filled > most:
+        return starts_array[:0], numpy.empty(0, numpy.uint16), numpy.asarray(x).reshape(-1)
+    indices_array = numpy.empty(filled + 1, numpy.uint16)
+    values_array = numpy.empty(filled + 1, numpy.asarray(x).dtype)
     cdef uint16_t[::1] indices = indices_array
     cdef number[::1] values = values_array
     with nogil:
         for s in range(n):
-            if starts[s] > most:
-                break
-            starts[s + 1] = starts[s] + compress_row(&x[s, 0], inputs, &indices[starts[s]], &values[starts[s]])
-    count = starts_array.max()
-    if count > most:
-        return starts_array[:0], numpy.empty(0, numpy.uint16), numpy.asarray(x).reshape(-1)
-    indices_array.resize(count, refcheck=False)
-    values_array.resize(count, refcheck=False)
-    return starts_array, indices_array, values_array
+            compress_row(&x[s, 0], inputs, &indices[starts[s]], &values[starts[s]])
+    return starts_array, indices_array[:filled], values_array[:filled]
 
 
 def enumerate_values(const real[::1] values, uint8_t[::1] positions, double[::1] palette):
