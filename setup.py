@@ -17,7 +17,7 @@ FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 # No option may change a result: no part of -ffast-math that does so, and no contraction except the written-out fma. GCC gets
 # -O2 with chosen options, because -O3 unrolls loops before it vectorises them. Without -fno-tree-loop-distribute-patterns, GCC
 # copies small arrays by memcpy instead of in registers; without -fgcse-las and -fgcse-sm, the sums of a product go through the
-# stack. Where its functions begin takes up to a tenth of a small network's time, so they are aligned. Clang keeps sums in
+# stack. A badly placed function costs a small network up to a tenth of its time, so functions are aligned. Clang keeps sums in
 # registers only if it unrolls the loops over them (before version 16, it does this badly).
 GCC_AND_CLANG = ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 INLINE = "inline __attribute__((always_inline))"

@@ -15,7 +15,7 @@ typedef double real;
 #define BYTES 16
 #endif
 typedef real vector __attribute__((vector_size(BYTES)));
-enum { LANES = BYTES / SIZE, VECTORS = WIDTH / LANES, SUMS = 12 };
+enum { LANES = BYTES / SIZE, SUMS = 12 };
 const int multiply_adds_at_a_time = LANES * SUMS;
 #define at(p) (*(vector *)(p))
 
@@ -30,7 +30,7 @@ void multiply_add(int64_t times) {
     for (int v = 0; v < SUMS; v++) __asm__ volatile("" : : "x"(sums[v]));
 }
 
-/* One or two vectors of z = w x for one sample or two at once: a single sample's sums would wait for each other. */
+/* One or two vectors of z = w x for one sample or two at once: with few sums, each addition waits for the one before. */
 static inline __attribute__((always_inline)) void narrow_part(
     int rows, int vectors, const int64_t *starts, const uint16_t *indices, const uint8_t *values, const real *levels,
     const real *weights, real *z) {

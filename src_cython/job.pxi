@@ -62,7 +62,7 @@ cdef struct Job:                # the work of a call, as one of its threads sees
     char *deltas                # of all layers, one after the other
     char *slopes                # the activations' derivatives, if they cannot be computed from the activations
     char *weighted              # the output layer's weighted inputs z, if the cost needs them
-    char *transposed            # transposed matrices of two successive layers: one row per neuron
+    char *transposed            # transposed matrices of two successive layers: one row per neuron. Or a layer's weights
     char *source                # a copy of the parameters before the mini-batch, if its first blocks change them
     char *factors               # by which each sample's error is multiplied
     char *costs                 # of each sample: float64

@@ -27,8 +27,8 @@ include "arrays.pxi"
 
 cdef enum:
     BLOCK = 136                 # the largest number of samples that go through the network together
-    SHORT_BLOCK = 72            # Larger mini-batches go in shorter blocks, which stay near, through a network whose
-    SMALL = 65_536              # parameters take at most so many bytes.
+    SHORT_BLOCK = 72            # the same for larger mini-batches in a small network, so that a block stays near
+    SMALL = 65_536              # bytes of parameters that a small network has at most
     AHEAD = 16                  # samples from the current one to the prefetched one
     NEAR = 524_288              # bytes of inputs that stay in a cache: up to this size nothing is prefetched
     BETWEEN_LOOKS = 50_000_000  # multiply-adds between two checks for signals: a few hundredths of a second at most
@@ -153,7 +153,7 @@ def feedforward_column(layout, parameters, a, outputs):
     cdef Py_buffer *column = &views[0]
     cdef Py_buffer *flat = &views[1]
     cdef Py_buffer *table = &views[2]
-    cdef char enough[16384]     # suffices for most networks, and saves a call of malloc
+    cdef char enough[20480]     # suffices for most networks, and saves a call of malloc
     cdef char *memory = enough
     cdef char *pieces[4]
     cdef Scratch scratch
@@ -298,9 +298,8 @@ cdef void fill_factors(const Job *job, real *factors, double factor, const doubl
             factors[s] = <real> (factor * weights[job.rows[s]]) if s < job.samples else 0
 
 
-cdef double cost_of_block(const Job *job, const double *weights) noexcept nogil:
-    """The sum of the samples' costs times their weights."""
-    cdef double total = 0
+cdef double with_costs(double total, const Job *job, const double *weights) noexcept nogil:
+    """Add the samples' costs, times their weights, to a total, one after the other: so the size of a block changes no bit."""
     cdef Py_ssize_t s
     for s in range(job.samples):
         total += (<double *> job.costs)[s] * (weights[job.rows[s]] if weights != NULL else 1)
@@ -384,7 +383,7 @@ def descend(
                     done = look_for_signals(done + phase)
                     meet(&job)
                     if job.costs != NULL:
-                        cost += cost_of_block(&job, weights)
+                        cost = with_costs(cost, &job, weights)
                     if descending:
                         add_gradient(&job, target, l1, l2)
                         l1 = l2 = 0     # the weights shrink once per mini-batch

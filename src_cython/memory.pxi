@@ -2,8 +2,8 @@
 
 cdef enum:
     VECTOR = 64     # bytes: 16 float32 or 8 float64
-    APART = 320     # bytes between two pieces. If they were a multiple of 4,096 apart, a processor would take a load from one
-    #                 for a load of what it has just stored in the other, and wait.
+    APART = 320     # bytes between two pieces, whose sizes are often multiples of 4,096. If they began such a multiple apart, a
+    #                 processor would take a load from one for a load of what it has just stored in the other, and wait.
 
 
 cdef inline Py_ssize_t aligned(Py_ssize_t size) noexcept nogil:

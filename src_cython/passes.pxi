@@ -273,7 +273,8 @@ cdef int backward(const Job *job, const real *parameters) except -1 nogil:
             begin, end = begin_of(job, stride // lanes) * lanes, end_of(job, stride // lanes) * lanes
             errors_before_few(previous + begin, stride, deltas, row, weights + begin, layer, job.samples, end - begin)
         elif (layer.neurons + 1) * stride <= job.samples * (layer.neurons + stride):
-            # Transposing the weights takes less time than transposing the errors. A row of zeros follows them.
+            # Transposing the weights takes less time than transposing the errors, and only then do they fit into the memory for
+            # these. A row of zeros follows them, from which every sum starts.
             begin, end = begin_of(job, stride // lanes) * lanes, end_of(job, stride // lanes) * lanes
             neurons = max(<Py_ssize_t> 0, min(end, <Py_ssize_t> layer.inputs) - begin)      # the rest is padding
             for k in range(layer.neurons + 1):
@@ -363,8 +364,8 @@ cdef void apply_scale(Job *job, real *parameters) noexcept nogil:
 
 
 cdef double squares_of_weights(const Job *job, const real *parameters) noexcept nogil:
-    """The sum of the squares of all weights, layer after layer, without padding. That of a last layer across and of the layer
-    before it may hold any values; other padding is 0."""
+    """The sum of the squares of all weights, layer after layer. The padding of a last layer across, and of the layer before it,
+    may hold any values, so it is left out. Other padding is 0 unless the training has diverged."""
     cdef const Layer *layer
     cdef double sums[SUMS]
     cdef double total = 0, scale = job.scale, of_layer
@@ -376,7 +377,7 @@ cdef double squares_of_weights(const Job *job, const real *parameters) noexcept 
         elif layer.stride % SUMS or job.layers[min(i + 1, job.depth - 1)].across:
             rows, count = layer.inputs, layer.neurons
         else:
-            rows, count = 1, layer.inputs * layer.stride    # the same sums
+            rows, count = 1, layer.inputs * layer.stride    # a whole row adds to all sums, as above
         memset(sums, 0, sizeof(sums))
         for k in range(rows):
             add_squares(sums, parameters + layer.weights + k * layer.stride, count)

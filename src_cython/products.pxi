@@ -17,9 +17,9 @@ cdef enum:
     DEPTH = 256     # a block of r has DEPTH rows and ACROSS vectors: its 256 kB stay in the second-level cache while all rows
     ACROSS = 16     # of l are multiplied by it
     NEAREST = 65_536    # bytes of r or c that mostly stay in the first-level cache while a group of sparse rows uses them
-    GROUP = 136         # rows in such a group
-    FEW_ROWS = 4        # Below so many rows, or so many elements of a row for these bytes, the group would take longer than it
-    FEW_ELEMENTS = 16   # gains.
+    GROUP = 136         # rows in such a group: as many as in a block
+    FEW_ROWS = 4        # with fewer rows, tiles take longer than they gain
+    FEW_ELEMENTS = 16   # the same with fewer elements of a row in a tile, on average
 
 
 cdef extern from *:
@@ -38,7 +38,7 @@ cdef struct Sparse:             # a selection of rows, of which only the non-zer
     const int64_t *rows         # indices of the selected rows
     Py_ssize_t count            # of selected rows
     Py_ssize_t width            # columns of the matrix
-    const int64_t *begins       # where the elements of each row begin and end
+    const int64_t *begins       # where the elements of each row begin and end: their indices ascend
     const int64_t *ends
 
 
@@ -238,8 +238,8 @@ cdef inline void wide_part(
     bint scattering, real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values,
     const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """One of the sparse products for 4 or 7 vectors of columns. It uses as many rows of r or c as stay in the first-level cache
-    for a group of rows of x, then the next ones."""
+    """One of the sparse products for 4 or 7 vectors of columns. It uses a tile, as many rows of r or c as stay in the
+    first-level cache, for a group of rows of x, then the next tile. No sum changes its order, because indices ascend."""
     cdef Py_ssize_t size = vectors * <Py_ssize_t> (VECTOR // sizeof(real)), near = NEAREST // (vectors * VECTOR)
     cdef Py_ssize_t elements = 0, first = 0, last, limit, s, i, q, end
     cdef int64_t places[GROUP]      # of each row's next element
@@ -285,7 +285,7 @@ cdef void narrow_rest(
     bint scattering, real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values,
     const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """One of the sparse products for less than 4 vectors of columns. Their loops need all registers, which GCC gives them only
+    """One of the sparse products for fewer than 4 vectors of columns. Their loops need all registers, which GCC gives them only
     in a function of their own."""
     cdef Py_ssize_t size = 2 * (VECTOR // sizeof(real))
     if vectors >= 2:
@@ -299,8 +299,8 @@ cdef inline void by_parts(
     bint scattering, real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values,
     const real *levels, const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    """Compute one of the sparse products in parts of a few columns of c and r, whose number is a constant, so that a row of one
-    of them stays in registers."""
+    """Compute one of the sparse products, some columns after the others. Each part has a constant number of vectors, so that a
+    row of c or r stays in registers."""
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
     while vectors >= 7:
         wide_part(scattering, c, c_stride, x, indices, values, levels, r, r_stride, 7)

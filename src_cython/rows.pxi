@@ -223,7 +223,7 @@ def compress(const number[:, ::1] x):
 
 def enumerate_values(const real[::1] values, uint8_t[::1] positions, double[::1] palette):
     """Write the distinct values into ``palette`` and each value's position there into ``positions``. Returns the number of
-    distinct values, or 0 if there are more than 256; the contents of both arrays are then meaningless. No value may be NaN."""
+    distinct values, or 0 if there are more than 256 or NaN; the contents of both arrays are then meaningless."""
     cdef real known[PLACES]             # a hash table with open addressing; NaN where it is empty
     cdef uint8_t position_of[PLACES]
     cdef real value
@@ -236,7 +236,7 @@ def enumerate_values(const real[::1] values, uint8_t[::1] positions, double[::1]
         for i in range(values.shape[0]):
             value = values[i]
             memcpy(&bits, &value, sizeof(real))
-            place = <Py_ssize_t> (bits * <uint64_t> 0x9E3779B97F4A7C15 >> 64 - 12)
+            place = <Py_ssize_t> (bits * <uint64_t> 0x9E3779B97F4A7C15 >> 64 - 12)     # 12 bits
             while known[place] != value:
                 if known[place] != known[place]:
                     if count == 256:
