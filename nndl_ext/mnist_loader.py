@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nndl_ext._core.dataset import Dataset, Sample
+from nndl_ext._core.inputs import Levels, locked, numbers_of
 from nndl_ext._core.validation import integer
 from nndl_ext._files import folders, idx
 from nndl_ext._files.contents import Announced, Content
@@ -37,7 +38,7 @@ _NPZ_NAMES = (
 )
 
 # The pixel value for each grey level in an image file.
-_SHADES = np.arange(256, dtype=np.float32) / 256
+_SHADES = locked(np.arange(256, dtype=np.float32) / 256)
 
 
 def load_data(path: AnyPath | None = None) -> tuple[Arrays, Arrays, Arrays]:
@@ -111,7 +112,7 @@ def load_data_wrapper(path: AnyPath | None = None) -> tuple[list[Sample], list[S
     desired_outputs = np.zeros((len(digits), classes))
     desired_outputs[np.arange(len(digits)), digits] = 1.0
     training, validation, test = (
-        list(Dataset(images, y, palette=_SHADES if images.dtype == np.uint8 else None))
+        list(Dataset.of(Levels(locked(images), _SHADES) if images.dtype == np.uint8 else numbers_of(locked(images)), locked(y)))
         for images, y in ((x, desired_outputs), *others)
     )
     return training, validation, test

@@ -67,7 +67,7 @@ cdef struct Job:                # the work of a call, as one of its threads sees
     char *factors               # by which each sample's error is multiplied
     char *costs                 # of each sample: float64
     double least                # see ``cost_of``
-    double scale                # the common factor of a sparse first layer's weights: see ``add_gradient``
+    double scale                # the common factor of the first layer's weights: see ``scales``
     double scale_after          # the same after the mini-batch
 
 

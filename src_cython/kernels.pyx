@@ -6,9 +6,11 @@ They do not check shapes, so only ``nndl_ext._core`` and the tests should call t
 weights are in the flat array ``parameters``, and what the layer computes (see ``nndl_ext._core.parameters``).
 """
 
-from cpython.buffer cimport PyBUF_RECORDS_RO, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport (
+    PyBUF_RECORDS_RO, PyBuffer_FillInfo, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer,
+)
 from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset, strcmp
 
@@ -45,15 +47,18 @@ cdef inline void start(Job *job, const Layer *layers, Py_ssize_t depth, Py_ssize
 
 
 cdef void copy_outputs(const Job *job, real *outputs) noexcept nogil:
-    """Copy the network's outputs without padding: one row per sample."""
+    """Copy the network's outputs without padding, one row per sample. -0 becomes 0: whether a sum of zeros is -0 depends on
+    whether it has terms for inputs of 0, and so on the form of the rows."""
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef const real *a = <const real *> job.activations + size_before(job, job.depth - 1)
-    cdef Py_ssize_t s
+    cdef Py_ssize_t s, k
     if last.across:
         transpose(outputs, last.neurons, a, columns(job, sizeof(real)), last.neurons, job.samples)
     else:
         for s in range(job.samples):
             memcpy(outputs + s * last.neurons, a + s * last.stride, last.neurons * sizeof(real))
+    for k in range(job.samples * last.neurons):
+        outputs[k] = outputs[k] + 0
 
 
 def feedforward(
@@ -222,9 +227,9 @@ cdef class Work:
     squares : of float64
         Receives the sum of the squares of the network's weights before each mini-batch, unless empty.
     functions : object or None
-        Computes the user's own activations and errors, on a single thread. ``activate(layer, z, slopes)`` replaces a layer's
-        weighted inputs by its activations, and writes their derivatives into ``slopes`` unless that is None.
-        ``error(position, z, a, errors)`` writes the output errors of the samples in ``order`` from ``position`` on.
+        Computes the user's own activations and errors, on a single thread. ``activate(layer, z, with_slopes)`` returns
+        the activations for a layer's weighted inputs, and their derivatives if asked for. ``error(position, z, a)`` returns the
+        output errors of the samples in ``order`` from ``position`` on. They get copies.
     """
 
     cdef const int64_t[:, ::1] layout
@@ -306,6 +311,21 @@ cdef double with_costs(double total, const Job *job, const double *weights) noex
     return total
 
 
+cdef inline bint scales(double kept_by_l2, const Layer *layers, Py_ssize_t mini_batch_size) noexcept nogil:
+    """Whether plain descent with L2 keeps a common factor of the first layer's weights, which shrinks with each mini-batch,
+    instead of multiplying each weight. The weighted sums are multiplied by the factor, and the errors are divided by it. This
+    takes less time if there are more inputs than samples in a mini-batch, and far less if most inputs are 0. It rounds
+    differently, so only the settings decide, never the form of the inputs."""
+    return 0.5 <= kept_by_l2 < 1 and layers[0].inputs > mini_batch_size
+
+
+cdef void make_zeros_positive(const Job *job, real *numbers, Py_ssize_t size) noexcept nogil:
+    """Replace -0 by 0 in this thread's share of an array; see ``copy_outputs``."""
+    cdef Py_ssize_t i
+    for i in range(begin_of(job, size), end_of(job, size)):
+        numbers[i] = numbers[i] + 0
+
+
 def descend(
     Work work, real[::1] parameters, const real[:, ::1] y, real[::1] gradient, real[::1] moments, double[::1] step,
     Py_ssize_t thread, Py_ssize_t threads, int64_t[::1] meeting,
@@ -341,7 +361,7 @@ def descend(
     cdef bint regularised = own.l1 != 0 or own.l2 != 0
     cdef real l1 = 0, l2 = 0
     cdef double kept_by_l2 = 1 - share * own.l2 / own.per if own.per > 0 else 0
-    cdef bint scaling = descending and job.x.starts != NULL and own.l1 == 0 and 0.5 <= kept_by_l2 < 1
+    cdef bint scaling = descending and own.l1 == 0 and scales(kept_by_l2, layers, work.mini_batch_size)
     try:
         with nogil:
             if thread == 0:
@@ -408,6 +428,10 @@ def descend(
                     meet(&job)
             if scaling:
                 apply_scale(&job, target)
+            meet(&job)
+            make_zeros_positive(&job, &parameters[0], size_of_all)
+            make_zeros_positive(&job, own_moments, moments.shape[0])
+            make_zeros_positive(&job, target, size_of_all if optimiser == NONE else 0)
     except BaseException:
         if thread == 0:
             if whole:

@@ -12,6 +12,19 @@ cdef object of_samples(const Job *job, Py_ssize_t i, real *matrix):
     return (<real[:job.samples, :layer.stride]> matrix)[:, :layer.neurons]
 
 
+cdef object copy_of(const Job *job, Py_ssize_t i, real *matrix):
+    """A copy of a layer's matrix, without -0, for the user's own functions. They may keep it, as a traceback does."""
+    import numpy
+    return numpy.add(of_samples(job, i, matrix), 0)
+
+
+cdef int set_from(const Job *job, Py_ssize_t i, real *matrix, given) except -1:
+    """Fill a layer's matrix with an array of shape (samples, neurons)."""
+    import numpy
+    numpy.asarray(of_samples(job, i, matrix))[...] = given
+    return 0
+
+
 cdef void pad(const Job *job, Py_ssize_t i, real *matrix) noexcept nogil:
     """Fill the padding of a layer's matrix with zeros."""
     cdef const Layer *layer = &job.layers[i]
@@ -47,6 +60,16 @@ cdef void activate_part(const Job *job, Py_ssize_t i, real *a, real *slopes, Par
         mask(job, i, a, slopes)
 
 
+cdef int activate_by_python(const Job *job, Py_ssize_t i, real *a, real *slopes, functions) except -1:
+    """``activate_part`` for the user's own activation and a whole layer."""
+    values, derivatives = functions.activate(i, copy_of(job, i, a), slopes != NULL)
+    set_from(job, i, a, values)
+    if slopes != NULL:
+        pad(job, i, slopes)
+        set_from(job, i, slopes, derivatives)
+    return 0
+
+
 cdef int softmax(const Job *job, real *z) except -1 nogil:
     """Softmax of the output layer, in place. It needs all weighted inputs of a sample, so the threads synchronise first."""
     cdef const Layer *last = &job.layers[job.depth - 1]
@@ -68,8 +91,10 @@ cdef void weighted_inputs(
     cdef const Layer *layer = &job.layers[i]
     cdef const real *biases = parameters + layer.biases
     cdef const real *weights = parameters + layer.weights
+    cdef const real *sums = biases      # where the sums start: a row for each sample, or one for all
     cdef real *transposed = <real *> job.transposed
     cdef Py_ssize_t lanes = VECTOR // sizeof(real), begin, end, first, last, row = columns(job, sizeof(real)), k, s
+    cdef bint sparse = i == 0 and job.x.starts != NULL, scaled = i == 0 and job.scale != 1
     begin = begin_of(job, (row if layer.across else layer.stride) // lanes) * lanes
     end = end_of(job, (row if layer.across else layer.stride) // lanes) * lanes
     if layer.across:
@@ -83,18 +108,22 @@ cdef void weighted_inputs(
                 z[k * row + s] = biases[k]
         dense_product(z + begin, row, z + begin, row, weights, layer.stride, 1, transposed + begin, row, layer.neurons,
                       layer.inputs, (end - begin) // lanes)
-    elif i == 0 and job.x.starts != NULL:
+        return
+    if sparse or scaled:
+        sums = z
         for s in range(job.samples):
             for k in range(begin, end):
-                z[s * layer.stride + k] = biases[k] if job.scale == 1 else 0
+                z[s * layer.stride + k] = 0 if scaled else biases[k]
+    if sparse:
         product_of_inputs(z + begin, &job.x, <const real *> job.levels, job.rows, job.samples, weights + begin, layer.stride,
                           (end - begin) // lanes)
-        for s in range(job.samples if job.scale != 1 else 0):
+    else:
+        dense_product(z + begin, layer.stride, sums + begin, layer.stride if scaled else 0, inputs, stride, 1, weights + begin,
+                      layer.stride, job.samples, layer.inputs, (end - begin) // lanes)
+    if scaled:
+        for s in range(job.samples):
             for k in range(begin, end):
                 z[s * layer.stride + k] = fma(<real> job.scale, z[s * layer.stride + k], biases[k])
-    else:
-        dense_product(z + begin, layer.stride, biases + begin, 0, inputs, stride, 1, weights + begin, layer.stride, job.samples,
-                      layer.inputs, (end - begin) // lanes)
 
 
 cdef int forward(const Job *job, const real *parameters, functions) except -1 nogil:
@@ -115,10 +144,8 @@ cdef int forward(const Job *job, const real *parameters, functions) except -1 no
         if job.weighted != NULL and i == job.depth - 1:
             memcpy(job.weighted, a, (layer.neurons * row if layer.across else job.samples * layer.stride) * sizeof(real))
         if layer.activation == BY_PYTHON:
-            if slopes != NULL:
-                pad(job, i, slopes)
             with gil:
-                functions.activate(i, of_samples(job, i, a), of_samples(job, i, slopes) if slopes != NULL else None)
+                activate_by_python(job, i, a, slopes, functions)
             if drops(job, i):
                 mask(job, i, a, slopes)
         elif layer.activation == SOFTMAX:
@@ -209,10 +236,10 @@ cdef int output_errors(const Job *job, Cost cost, const real *y, Py_ssize_t posi
         part = rows_of(job, job.samples, last.stride)
     if cost < 0:
         with gil:
-            functions.error(
-                position, of_samples(job, job.depth - 1, <real *> job.weighted) if job.weighted != NULL else None,
-                of_samples(job, job.depth - 1, a), of_samples(job, job.depth - 1, deltas),
-            )
+            set_from(job, job.depth - 1, deltas, functions.error(
+                position, copy_of(job, job.depth - 1, <real *> job.weighted) if job.weighted != NULL else None,
+                copy_of(job, job.depth - 1, a),
+            ))
         pad(job, job.depth - 1, deltas)
     else:
         take_desired_outputs(job, deltas, a, y)
@@ -307,12 +334,12 @@ cdef void multiply(real *x, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t size,
             x[i * stride + k] = normal_or_zero(factor * x[i * stride + k])
 
 
-cdef void add_gradient(const Job *job, real *target, real l1, real l2) noexcept nogil:
+cdef int add_gradient(const Job *job, real *target, real l1, real l2) except -1 nogil:
     """target += the block's gradient: each layer's errors (BP3) and its inputs times its errors (BP4), sample after sample. For
     descent, ``l1`` and ``l2`` first shrink each layer's weights.
 
     A mini-batch adds 0 to most weights of a sparse first layer, so shrinking them all would take longer than anything else.
-    Without L1, L2 multiplies all of them by one factor. If it is the same for every mini-batch, ``scale_after`` collects it."""
+    ``scale_after`` may do it instead: see ``scales``."""
     cdef const Layer *layer
     cdef const real *inputs = <const real *> job.inputs
     cdef const real *a = <const real *> job.activations
@@ -320,11 +347,13 @@ cdef void add_gradient(const Job *job, real *target, real l1, real l2) noexcept 
     cdef real *biases
     cdef real *weights
     cdef Py_ssize_t i, begin, end, k, s, row = columns(job, sizeof(real)), stride = job.x.inputs, lanes = VECTOR // sizeof(real)
-    cdef bint shrinking = l1 != 0 or l2 != 0
+    cdef bint scaled, shrinking
     for i in range(job.depth):
         layer = &job.layers[i]
         biases = target + layer.biases
         weights = target + layer.weights
+        scaled = i == 0 and job.scale_after != 1
+        shrinking = not scaled and (l1 != 0 or l2 != 0)
         begin, end = begin_of(job, layer.stride // lanes) * lanes, end_of(job, layer.stride // lanes) * lanes
         if layer.across:
             if job.thread == 0:
@@ -338,25 +367,28 @@ cdef void add_gradient(const Job *job, real *target, real l1, real l2) noexcept 
                           layer.neurons, job.samples, (end - begin) // lanes)
         else:
             add_to_biases(biases + begin, deltas + begin, layer.stride, job.samples, (end - begin) // lanes)
+            if scaled:
+                multiply(deltas + begin, layer.stride, job.samples, end - begin, <real> (1 / job.scale_after))
             if i == 0 and job.x.starts != NULL:
-                if job.scale_after != 1:
-                    multiply(deltas + begin, layer.stride, job.samples, end - begin, <real> (1 / job.scale_after))
-                elif shrinking:
+                if shrinking:
                     for k in range(layer.inputs):
                         shrink(weights + k * layer.stride + begin, end - begin, l1, l2)
                 outer_product_of_inputs(weights + begin, &job.x, <const real *> job.levels, job.rows, job.samples,
                                         deltas + begin, layer.stride, (end - begin) // lanes)
             else:
+                if scaled:
+                    meet(job)       # other threads have multiplied their columns of the errors
                 begin, end = begin_of(job, layer.inputs), end_of(job, layer.inputs)
                 if shrinking:
                     shrink(weights + begin * layer.stride, (end - begin) * layer.stride, l1, l2)
                 dense_product(weights + begin * layer.stride, layer.stride, weights + begin * layer.stride, layer.stride,
                               inputs + begin, 1, stride, deltas, layer.stride, end - begin, job.samples, layer.stride // lanes)
         inputs, stride, a, deltas = a, layer.stride, a + job.block * layer.stride, deltas + job.block * layer.stride
+    return 0
 
 
 cdef void apply_scale(Job *job, real *parameters) noexcept nogil:
-    """Multiply this thread's share of a sparse first layer's weights by their common factor, which becomes 1."""
+    """Multiply this thread's share of the first layer's weights by their common factor, which becomes 1."""
     cdef const Layer *layer = &job.layers[0]
     cdef Part part = vectors_of(job, layer.inputs, layer.stride, VECTOR // sizeof(real))
     multiply(parameters + layer.weights + part.offset, part.stride, part.rows, part.size, <real> job.scale)

@@ -5,11 +5,12 @@ cdef enum:
     RUN = 8                     # elements of a row that are skipped together if all are zero
     LINE = 64                   # bytes of a cache line
     PLACES = 4096               # in a hash table of values: 2**12
+    LEVELS_AT_MOST = 256        # in a palette, whose positions are bytes
 
 
 cdef extern from *:
     """
-    /* The largest percentage of non-zero elements for which skipping the zeros pays. */
+    /* The largest percentage of non-zero elements for which skipping the zeros pays. It changes no bit. */
     #ifdef __AVX512F__
     #define NNDL_EXT_MOST_FILLED 40
     #else
@@ -62,9 +63,12 @@ cdef class Rows:
 
 
 cdef void convert(real *levels, const double[::1] palette) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(palette.shape[0]):
+    """Fill the table of levels, with zeros beyond the palette, so that every byte is a position in it."""
+    cdef Py_ssize_t size = min(<Py_ssize_t> LEVELS_AT_MOST, palette.shape[0]), i
+    for i in range(size):
         levels[i] = <real> palette[i]
+    for i in range(size, <Py_ssize_t> LEVELS_AT_MOST if size else 0):
+        levels[i] = 0
 
 
 cdef inline void gather_values(
@@ -193,8 +197,63 @@ cdef inline int64_t most_filled(Py_ssize_t rows, Py_ssize_t inputs) noexcept nog
     return MOST_FILLED * <int64_t> rows * inputs // 100 if inputs <= MOST_COMPRESSED else -1
 
 
+ctypedef fused any_index:       # types of SciPy's indices, and of our own
+    uint16_t
+    uint32_t
+    int32_t
+    int64_t
+
+
+def first_wrong_row(const int64_t[::1] starts, const any_index[::1] indices, int64_t inputs):
+    """The first sparse row whose indices are not from 0 to ``inputs`` - 1 and strictly ascending, or -1."""
+    cdef Py_ssize_t s, i, wrong = -1
+    cdef int64_t before
+    cdef bint right
+    with nogil:
+        for s in range(starts.shape[0] - 1):
+            before, right = -1, True
+            for i in range(<Py_ssize_t> starts[s], <Py_ssize_t> starts[s + 1]):
+                right &= before < <int64_t> indices[i]
+                before = <int64_t> indices[i]
+            if not right or before >= inputs:
+                wrong = s
+                break
+    return wrong
+
+
+cdef class Sealed:
+    """The memory of a contiguous array, read-only. Unlike a view's base, it does not lead to the array."""
+
+    cdef Py_buffer memory
+
+    def __cinit__(self, array):
+        PyObject_GetBuffer(array, &self.memory, PyBUF_RECORDS_RO)
+
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        PyBuffer_FillInfo(view, self, self.memory.buf, self.memory.len, True, flags)
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.memory)
+
+
+cdef int append_rows(
+    const number[:, ::1] x, const int64_t *starts, uint16_t *indices, number *values, uint16_t *row_indices, number *row_values,
+) except -1 nogil:
+    """Compress each row by itself and append it. The counts in ``starts`` were made before, so a row that another thread or
+    process has changed since may no longer fit."""
+    cdef Py_ssize_t s, count
+    for s in range(x.shape[0]):
+        count = compress_row(&x[s, 0], x.shape[1], row_indices, row_values)
+        if count != starts[s + 1] - starts[s]:
+            raise RuntimeError(f"row {s} of the inputs was changed by another thread or process while it was being read")
+        memcpy(indices + starts[s], row_indices, count * sizeof(uint16_t))
+        memcpy(values + starts[s], row_values, count * sizeof(number))
+    return 0
+
+
 def compress(const number[:, ::1] x):
-    """The rows of ``x`` as (starts, indices, values). They are sparse if enough elements are 0 for this to pay."""
+    """The rows of ``x`` as (starts, indices, values). They are sparse if enough elements are 0 for this to pay. Else ``starts``
+    and ``indices`` are empty, and ``values`` is a view of ``x``."""
     import numpy
     cdef Py_ssize_t n = x.shape[0], inputs = x.shape[1], s, k, count
     cdef int64_t filled = 0, most = most_filled(n, inputs)
@@ -211,14 +270,16 @@ def compress(const number[:, ::1] x):
             starts[s + 1] = filled
     if filled > most:
         return starts_array[:0], numpy.empty(0, numpy.uint16), numpy.asarray(x).reshape(-1)
-    indices_array = numpy.empty(filled + 1, numpy.uint16)
-    values_array = numpy.empty(filled + 1, numpy.asarray(x).dtype)
+    indices_array = numpy.empty(filled, numpy.uint16)
+    values_array = numpy.empty(filled, numpy.asarray(x).dtype)
     cdef uint16_t[::1] indices = indices_array
     cdef number[::1] values = values_array
-    with nogil:
-        for s in range(n):
-            compress_row(&x[s, 0], inputs, &indices[starts[s]], &values[starts[s]])
-    return starts_array, indices_array[:filled], values_array[:filled]
+    cdef Scratch row = Scratch((inputs + 1) * (sizeof(number) + sizeof(uint16_t)))
+    cdef number *row_values = <number *> row.memory
+    if filled:
+        with nogil:
+            append_rows(x, &starts[0], &indices[0], &values[0], <uint16_t *> (row_values + inputs + 1), row_values)
+    return starts_array, indices_array, values_array
 
 
 def enumerate_values(const real[::1] values, uint8_t[::1] positions, double[::1] palette):

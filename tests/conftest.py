@@ -1,5 +1,6 @@
 """Fixtures: every kernel variant, and MNIST."""
 
+from contextlib import contextmanager
 from importlib import import_module
 
 import numpy as np
@@ -24,13 +25,20 @@ def pytest_collection_modifyitems(config, items):
 OTHERS = _kernels.available[1:]
 
 
-@pytest.fixture(scope="module", params=_kernels.available)
-def variant(request):
-    """The package with one of the kernel variants. A module that uses this fixture runs once with each."""
-    kernels = import_module(f"nndl_ext._kernels.{request.param.replace('-', '_')}")
+@contextmanager
+def using(variant):
+    """The package with one of the kernel variants."""
+    kernels = import_module(f"nndl_ext._kernels.{variant.replace('-', '_')}")
     with pytest.MonkeyPatch.context() as patch:
         for module in (functions, generators, inputs, model):
             patch.setattr(module, "kernels", kernels)
+        yield kernels
+
+
+@pytest.fixture(scope="module", params=_kernels.available)
+def variant(request):
+    """The package with one of the kernel variants. A module that uses this fixture runs once with each."""
+    with using(request.param) as kernels:
         yield kernels
 
 

@@ -59,13 +59,21 @@ def test_nothing_changes_it():
         data[0][0][0] = 1
 
 
-def test_a_read_only_array_is_not_copied():
-    x = np.zeros((2, 3))
-    x.flags.writeable = False
-    assert Dataset(x, [0, 1]).x is x
-    view = np.zeros((2, 3))[:]
-    view.flags.writeable = False
-    assert Dataset(view, [0, 1]).x is not view
+@pytest.mark.parametrize("palette", [None, [0.0, 1.0]])
+def test_an_array_that_its_owner_makes_writable_again_is_not_the_data_set_s(palette):
+    x, y = np.zeros((2, 3), np.uint8 if palette else float), np.array([0, 1])
+    numbers = np.array(palette) if palette else None
+    arrays = [array for array in (x, y, numbers) if array is not None]
+    for array in arrays:
+        array.flags.writeable = False
+    data = Dataset(x, y, palette=numbers)
+    for array in arrays:
+        array.flags.writeable = True
+        array[:] = 255
+    assert not data.x.any()
+    assert data.y.tolist() == [0, 1]
+    net = Network([3, 2], seed=0)
+    assert net.misclassified(data)[1].max(initial=0) <= 1
 
 
 def test_memory_that_another_can_write_to_is_copied(tmp_path):

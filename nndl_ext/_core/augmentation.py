@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from nndl_ext._core.dataset import Dataset
+from nndl_ext._core.inputs import locked, numbers_of
 from nndl_ext._core.validation import integer, shaped
 
 # Samples made at once: some megabytes of images.
@@ -114,8 +115,7 @@ def parts(augment: Augmentation, data: Dataset, order: np.ndarray, size: int) ->
         for copy in np.unique(copies).tolist():
             chosen = copies == copy
             x[chosen] = shaped(augment.images(given[chosen], copy), given[chosen].shape, "what augment.images returns")
-        x.flags.writeable = False
-        yield Dataset(x, part.y)
+        yield Dataset.of(numbers_of(locked(x)), part.y)
 
 
 def copies_of(augment: Augmentation | None) -> int:

@@ -13,7 +13,7 @@ from nndl_ext._core import generators, overrides, parameters
 from nndl_ext._core.dataset import Dataset, Sample
 from nndl_ext._core.functions import CostDerivative, classes_of
 from nndl_ext._core.model import Gradient, Model
-from nndl_ext._core.threads import MOST_THREADS
+from nndl_ext._core.threads import requested
 from nndl_ext._core.validation import integer, layer_sizes
 from nndl_ext._files import saving
 
@@ -45,7 +45,7 @@ class BookNetwork:
 
     def _begin(self, model: Model, seed: int | None, threads: int | None) -> None:
         """Take a model, and make the generator for its first weights."""
-        model.threads = _checked_threads(threads)
+        model.threads = requested(threads, "threads")
         self._own_generator = None if seed is None else generators.seeded(integer(seed, "seed", least=0))
         self._model = model
 
@@ -79,7 +79,7 @@ class BookNetwork:
 
     @threads.setter
     def threads(self, threads: int | None) -> None:
-        self._model.threads = _checked_threads(threads)
+        self._model.threads = requested(threads, "threads")
 
     @property
     def biases(self) -> list[np.ndarray]:
@@ -278,7 +278,3 @@ class BookNetwork:
 def right_of(outputs: np.ndarray, data: Dataset, name: str) -> int:
     """The number of samples of a data set that these outputs classify correctly."""
     return int(np.count_nonzero(classes_of(outputs) == data.classes(outputs.shape[1], name)))
-
-
-def _checked_threads(threads: int | None) -> int | None:
-    return None if threads is None else integer(threads, "threads", least=1, most=MOST_THREADS)

@@ -58,6 +58,12 @@ class ChosenNetwork(BookNetwork):
         check_cost(self._model.cost, self._model.activations[-1])
         return self._model
 
+    def _checked(self, pairs: Data, name: str) -> Dataset:
+        data = super()._checked(pairs, name)
+        if self._current.cost == "log-likelihood":
+            data.require_distributions(self._model.sizes[-1], name)
+        return data
+
     def _draw(self, divisors: Sequence[float]) -> None:
         """Draw new biases and weights; divide the weights of each layer by its divisor."""
         biases = [self._normal((neurons, 1)) for neurons in self.sizes[1:]]

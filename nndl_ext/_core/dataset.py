@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 
-from nndl_ext._core.inputs import Rows, frozen, inputs_of, levels_of, locked
+from nndl_ext._core.inputs import Inputs, Rows, inputs_of, levels_of, locked, numbers_of, owned
 from nndl_ext._core.validation import finite, is_masked, real_array
 from nndl_ext._kernels.pairs import Pair, common_source
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Sequence.register(Pair)
 
 Sample = Pair | tuple[Any, Any]
+
+# How far from 1 the sum of probabilities may be that someone has rounded.
+_ROUNDED = 0.01
 
 
 class Dataset(Sequence[Sample]):
@@ -59,8 +62,8 @@ class Dataset(Sequence[Sample]):
 
     Notes
     -----
-    An array is copied if it is writable, or if another object owns its memory, such as a memory-mapped file. So nothing can
-    change a data set.
+    Nothing can change a data set: it copies every array whose memory someone could change, now or later. The memory of a
+    ``bytes`` object, as from ``numpy.frombuffer``, is not copied.
 
     Examples
     --------
@@ -194,9 +197,14 @@ class Dataset(Sequence[Sample]):
         return self._part(positions)
 
     def _part(self, places: Any) -> Dataset:
-        part = object.__new__(Dataset)
-        part._inputs, part._y, part._made = self._inputs.take(places), locked(self._y[places]), {}
-        return part
+        return Dataset.of(self._inputs.take(places), locked(self._y[places]))
+
+    @classmethod
+    def of(cls, inputs: Inputs, y: np.ndarray) -> Dataset:
+        """The data set of checked inputs, with desired outputs or labels that nobody else can change."""
+        data = object.__new__(cls)
+        data._inputs, data._y, data._made = inputs, y, {}
+        return data
 
     def require(self, inputs: int, outputs: int, dtype: np.dtype, name: str) -> None:
         """Check that the data fit a network. Slow checks are done once.
@@ -230,6 +238,31 @@ class Dataset(Sequence[Sample]):
                 )
         if dtype == np.float32 and self._largest > float(np.finfo(np.float32).max):
             raise ValueError(f"{name} must hold numbers that float32 can hold, not {self._largest}")
+
+    def require_distributions(self, outputs: int, name: str) -> None:
+        """Check that the desired outputs of each sample sum to 1, as the log-likelihood cost assumes. Unit vectors do.
+
+        Parameters
+        ----------
+        outputs : int
+            The network's number of outputs.
+        name : str
+            The name of the data in errors.
+
+        Raises
+        ------
+        ValueError
+            If they do not. The message starts with ``name``.
+        """
+        if ("sums", outputs) in self._made or (outputs > 1 and self._labels(outputs) is not None):
+            return
+        sums = self._y.reshape(len(self), -1).sum(axis=1)
+        if (np.abs(sums - 1) > _ROUNDED).any():
+            place = int(np.abs(sums - 1).argmax())
+            raise ValueError(
+                f"{name}: y must sum to 1 for the log-likelihood cost, but y of item {place} sums to {sums[place]}"
+            )
+        self._made["sums", outputs] = sums
 
     def classes(self, outputs: int, name: str) -> np.ndarray:
         """The class of each sample, for comparison with a network's answers: shape (n,).
@@ -321,14 +354,14 @@ def _restored(x: Any, palette: np.ndarray | None, y: np.ndarray) -> Dataset:
 
 def _checked_y(y: ArrayLike) -> np.ndarray:
     """Labels, int64 of shape (n,), or desired outputs, of shape (n, outputs)."""
-    array = finite(real_array(y, "y"), "y")
+    array = finite(owned(real_array(y, "y"), y), "y")
     if array.ndim == 1:
         array = _whole(array)
     if array.ndim != 2 and array.dtype != np.int64:
         raise ValueError(
             f"y must have shape (n, outputs), or (n,) for whole numbers as labels, not {array.shape} of {array.dtype}"
         )
-    return frozen(array)
+    return locked(array)
 
 
 def _whole(numbers: np.ndarray) -> np.ndarray:
@@ -355,7 +388,7 @@ def _of_any_pairs(samples: list[Any], name: str) -> Dataset:
     except ValueError:
         y = _stacked(_labels_as_unit_vectors(targets), "y")
     labels = y.ndim == 1 and y.dtype.kind in "fiub" and _whole(y).dtype == np.int64
-    return Dataset(x, y if labels else y.reshape(len(samples), -1))
+    return Dataset.of(numbers_of(real_array(x, "x")), _checked_y(y if labels else y.reshape(len(samples), -1)))
 
 
 def _labels_as_unit_vectors(targets: list[Any]) -> list[Any]:

@@ -114,7 +114,7 @@ def classes_of(outputs: np.ndarray) -> np.ndarray:
 def own_costs(cost: OwnCost, outputs: np.ndarray, desired: np.ndarray) -> np.ndarray:
     """`costs_of` for the user's own cost, called for one sample at a time, because it need not be a sum over samples."""
     costs = np.empty(len(outputs))
-    for sample, (a, y) in enumerate(zip(outputs, desired, strict=True)):
+    for sample, (a, y) in enumerate(zip(outputs.copy(), desired.copy(), strict=True)):  # the function may change its arguments
         value = real_array(cost.fn(a[:, np.newaxis], y[:, np.newaxis]), "what the cost's fn returns")
         if value.size != 1:
             raise ValueError(f"what the cost's fn returns must be one number, not an array of shape {value.shape}")
@@ -141,21 +141,19 @@ class InPython:
     ) -> None:
         self._activations, self._error, self._y = activations, error, y
 
-    def activate(self, layer: int, z: Any, slopes: Any) -> None:
-        """Replace the weighted inputs of a layer by activations, and write their derivatives to ``slopes``."""
+    def activate(self, layer: int, z: np.ndarray, with_slopes: bool) -> tuple[np.ndarray, np.ndarray | None]:
+        """The activations for a copy of a layer's weighted inputs, and their derivatives if asked for."""
         own: Any = self._activations[layer]
-        weighted = np.array(z)
-        if slopes is not None:
-            np.asarray(slopes)[:] = shaped(own.prime(weighted.copy()), weighted.shape, "what prime returns")
-        np.asarray(z)[:] = shaped(own.fn(weighted), weighted.shape, "what fn returns")
+        shape = z.shape
+        slopes = shaped(own.prime(z.copy()), shape, "what prime returns") if with_slopes else None
+        return shaped(own.fn(z), shape, "what fn returns"), slopes
 
-    def error(self, position: int, z: Any, a: Any, errors: Any) -> None:
-        """Write the output errors of consecutive samples, from ``position`` in the order on."""
+    def error(self, position: int, z: np.ndarray | None, a: np.ndarray) -> np.ndarray:
+        """The output errors of consecutive samples, from ``position`` in the order on, for copies of z and a."""
         assert self._error is not None
         assert self._y is not None
-        desired = self._y[position : position + len(errors)]
-        given = self._error(None if z is None else np.array(z), np.array(a), desired)
-        np.asarray(errors)[:] = shaped(given, desired.shape, "the error of a cost")
+        desired = self._y[position : position + len(a)].copy()
+        return shaped(self._error(z, a, desired), desired.shape, "the error of a cost")
 
 
 def error_of(cost: str | OwnCost, derivative: CostDerivative | None) -> tuple[int, Callable[..., Any] | None]:

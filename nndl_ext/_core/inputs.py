@@ -116,8 +116,7 @@ class Levels:
     def rows(self) -> Rows:
         if self.numbers[:1].any():  # position 0 doesn't stand for 0
             return Numbers(self.matrix).rows
-        starts, indices, values = kernels.compress(self._positions)
-        return Rows(locked(starts), locked(indices), locked(values), locked(self.numbers.astype(np.float64)))
+        return Rows(*(locked(array) for array in (*kernels.compress(self._positions), self.numbers.astype(np.float64))))
 
     def row(self, index: int) -> np.ndarray:
         row = self.numbers[self._positions[index]]
@@ -129,28 +128,33 @@ class Levels:
 
 
 class Sparse:
-    """A sparse matrix, never made dense."""
+    """A sparse matrix in CSR format, never made dense. ``name`` is its name in errors."""
 
-    def __init__(self, matrix: Any) -> None:
-        self.matrix = matrix
+    def __init__(self, matrix: Any, name: str = "x") -> None:
+        self._matrix, self._name = matrix, name
         self.numbers = matrix.data
         self.shape, self.dtype, self.given = matrix.shape, matrix.dtype, (matrix, None)
 
+    @property
+    def matrix(self) -> Any:
+        """The matrix, as a new object each time, because its attributes can be replaced."""
+        own = self._matrix
+        return type(own)((own.data, own.indices, own.indptr), shape=own.shape)
+
     @cached_property
     def rows(self) -> Rows:
-        matrix = self.matrix
         index = np.uint16 if self.shape[1] <= _NARROW else np.uint32
-        starts, indices = matrix.indptr.astype(np.int64), matrix.indices.astype(index)
-        return Rows(locked(starts), locked(indices), matrix.data, locked(np.empty(0)))
+        starts, indices, values = _checked_rows(self._matrix, self._name, index)
+        return Rows(*map(locked, [starts, indices, np.ascontiguousarray(values), np.empty(0)]))
 
     def row(self, index: int) -> np.ndarray:
-        row, place = np.zeros(self.shape[1], self.dtype), slice(*self.matrix.indptr[index : index + 2])
-        row[self.matrix.indices[place]] = self.matrix.data[place]
+        row, place = np.zeros(self.shape[1], self.dtype), slice(*self._matrix.indptr[index : index + 2])
+        row[self._matrix.indices[place]] = self._matrix.data[place]
         row.flags.writeable = False
         return row
 
     def take(self, places: Any) -> Sparse:
-        return Sparse(_locked_csr(self.matrix[places]))
+        return Sparse(_locked_csr(self._matrix[places]))
 
 
 def inputs_of(x: Any) -> Inputs:
@@ -162,8 +166,15 @@ def inputs_of(x: Any) -> Inputs:
         If they are not finite real numbers, do not form a matrix, or are too many for a sparse row.
     """
     if hasattr(x, "tocsr"):
-        return Sparse(_checked_csr(x))
-    return Numbers(_matrix(frozen(finite(real_array(x, "x"), "x"))))
+        return Sparse(_finite_csr(x))
+    return numbers_of(owned(real_array(x, "x"), x))
+
+
+def numbers_of(array: np.ndarray) -> Numbers:
+    """The inputs in an array that nobody else can change."""
+    if array.ndim != 2:
+        raise ValueError(f"x must have shape (n, inputs), not {array.shape}")
+    return Numbers(finite(array, "x"))
 
 
 def levels_of(x: ArrayLike, palette: ArrayLike) -> Levels:
@@ -174,51 +185,118 @@ def levels_of(x: ArrayLike, palette: ArrayLike) -> Levels:
     TypeError, ValueError
         If the palette does not hold 1 to 256 finite real numbers, or ``x`` does not hold positions in it.
     """
-    numbers = frozen(finite(real_array(palette, "palette"), "palette"))
+    numbers = finite(owned(real_array(palette, "palette"), palette), "palette")
     if numbers.ndim != 1 or not 1 <= len(numbers) <= 256:
         raise ValueError(f"palette must have shape (k,) with k from 1 to 256, not {numbers.shape}")
     positions = np.ascontiguousarray(x)
     if positions.dtype != np.uint8:
         raise TypeError(f"x must hold positions in the palette, of type uint8, not {positions.dtype}")
+    if positions.ndim != 2:
+        raise ValueError(f"x must have shape (n, inputs), not {positions.shape}")
+    positions = owned(positions, x)
     if positions.max(initial=0) >= len(numbers):
         raise ValueError(f"x must hold positions from 0 to {len(numbers) - 1} in the palette, not {positions.max()}")
-    return Levels(_matrix(frozen(positions)), numbers)
+    return Levels(positions, numbers)
 
 
-def frozen(array: np.ndarray) -> np.ndarray:
-    """The array itself if nobody can write to its memory, else a read-only copy."""
+def owned(array: np.ndarray, given: Any) -> np.ndarray:
+    """The array that was made from ``given``, read-only; a copy if it may share memory that can change."""
     owner: Any = array
-    while isinstance(owner, np.ndarray) and not owner.flags.writeable:
+    while isinstance(owner, np.ndarray):
         owner = owner.base
-    return array if owner is None or isinstance(owner, bytes) else locked(array.copy())
+    if isinstance(owner, bytes | kernels.Sealed):
+        return array
+    made_here = type(given) in (list, tuple) or (isinstance(given, np.ndarray) and not np.may_share_memory(array, given))
+    return locked(array if made_here else array.copy())
 
 
 def locked(array: np.ndarray) -> np.ndarray:
-    """A view of an array without other users that can't be made writable again, because its bases are read-only too."""
-    owner: Any = array
-    while isinstance(owner, np.ndarray):
-        owner.flags.writeable = False
-        owner = owner.base
-    return array.view()
+    """The same memory, if it is contiguous, in an array that nobody can make writable. It must have no other users."""
+    sealed: Any = kernels.Sealed(np.ascontiguousarray(array))
+    return np.ndarray(array.shape, array.dtype, sealed)
 
 
-def _matrix(array: np.ndarray) -> np.ndarray:
-    if array.ndim != 2:
-        raise ValueError(f"x must have shape (n, inputs), not {array.shape}")
-    return array
+def csr_of(x: Any, name: str) -> Any:
+    """A sparse matrix of any format in CSR format. SciPy's conversion trusts indices, so those of other formats are checked.
 
-
-def _checked_csr(x: Any) -> Any:
-    """A read-only copy of a sparse matrix in CSR format, with sorted indices and without duplicates or stored zeros."""
+    Raises
+    ------
+    ValueError
+        If an index is out of range, or there are too many inputs.
+    """
     if len(x.shape) != 2 or x.shape[1] > _MOST_SPARSE_INPUTS:
-        raise ValueError(f"x must have shape (n, inputs), if sparse with at most {_MOST_SPARSE_INPUTS} inputs, not {x.shape}")
-    try:
-        matrix = x.tocsr(copy=True)
-        matrix.check_format(full_check=True)
-    except ValueError as error:
-        raise ValueError(f"x must be a sparse matrix with valid indices: {error}") from error
-    matrix.data = finite(real_array(matrix.data, "x"), "x").copy()
-    matrix.sum_duplicates()
+        raise ValueError(
+            f"{name} must have shape (n, inputs), if sparse with at most {_MOST_SPARSE_INPUTS} inputs, not {x.shape}"
+        )
+    if getattr(x, "format", None) != "csr":
+        check_indices(x, name)
+    return x.tocsr()
+
+
+def check_indices(x: Any, name: str) -> None:
+    """Check the indices of a sparse matrix, if it is in a format that has any.
+
+    Raises
+    ------
+    ValueError
+        If an index is out of range.
+    """
+    (rows, columns), kind = x.shape, getattr(x, "format", None)
+    if kind == "coo":
+        _check_range(x.row, rows, name)
+        _check_range(x.col, columns, name)
+    elif kind in ("csr", "csc", "bsr"):
+        height, width = x.blocksize if kind == "bsr" else (1, 1)
+        lines, places = (columns, rows) if kind == "csc" else (rows // height, columns // width)
+        _check_starts(x.indptr, lines, min(len(x.indices), len(x.data)), name)
+        _check_range(x.indices[: x.indptr[-1]], places, name)
+
+
+def _check_starts(starts: np.ndarray, lines: int, elements: int, name: str) -> None:
+    """Check where the elements of each line of a sparse matrix start."""
+    if starts.shape != (lines + 1,) or starts[0] != 0 or (np.diff(starts) < 0).any() or starts[-1] > elements:
+        raise _wrong(name, f"indptr does not hold {lines + 1} ascending numbers from 0 to at most {elements}")
+
+
+def _check_range(indices: np.ndarray, end: int, name: str) -> None:
+    if len(indices) and not 0 <= indices.min() <= indices.max() < end:
+        raise _wrong(name, f"indices go from {indices.min()} to {indices.max()}, not from 0 to at most {end - 1}")
+
+
+def _wrong(name: str, what: str) -> ValueError:
+    return ValueError(f"{name} must be a sparse matrix with valid indices: its {what}")
+
+
+def _checked_rows(matrix: Any, name: str, index: type) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Starts, indices and values of a CSR matrix, sorted and without duplicates."""
+    rows = _rows_as_they_are(matrix, name, index)
+    if rows is None:
+        check_indices(matrix, name)
+        ordered = type(matrix)((matrix.data.copy(), matrix.indices.copy(), matrix.indptr.copy()), shape=matrix.shape)
+        ordered.sum_duplicates()
+        rows = _rows_as_they_are(ordered, name, index)
+    if rows is None:
+        raise RuntimeError(f"{name} was changed by another thread or process while it was being read")
+    return rows
+
+
+def _rows_as_they_are(matrix: Any, name: str, index: type) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """`_checked_rows`, or None if an index is out of range or order. Starts and indices are copies, which nobody can change
+    once they have been checked."""
+    starts, given = matrix.indptr.astype(np.int64), matrix.indices
+    _check_starts(starts, matrix.shape[0], min(len(given), len(matrix.data)), name)
+    given = np.ascontiguousarray(given[: starts[-1]], np.int32 if given.dtype == np.int32 else np.int64)
+    indices: np.ndarray = given.astype(index)  # of 16 bits, say, in which an index out of range would look right
+    if any(kernels.first_wrong_row(starts, each, matrix.shape[1]) >= 0 for each in (given, indices)):
+        return None
+    return starts, indices, matrix.data[: starts[-1]]
+
+
+def _finite_csr(x: Any) -> Any:
+    """A read-only copy of a sparse matrix, checked, without stored zeros."""
+    matrix = csr_of(x, "x")
+    starts, indices, values = _checked_rows(matrix, "x", np.int64)
+    matrix = type(matrix)((finite(real_array(values, "x"), "x"), indices, starts), shape=matrix.shape, copy=True)
     matrix.eliminate_zeros()
     return _locked_csr(matrix)
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nndl_ext._core import costs, optimisers
+from nndl_ext._core.functions import ACTIVATIONS
 from nndl_ext._core.model import Model
 from nndl_ext._core.optimisers import Regularisation
 from nndl_ext._core.parameters import unpacked, views, zeros
@@ -150,7 +151,10 @@ class Settings(NamedTuple):
 
     def described(self, model: Model) -> dict[str, Any]:
         """The settings as text and numbers, for a file."""
-        names = [activation if isinstance(activation, str) else costs.name_of(activation) for activation in model.activations]
+        names = [
+            activation if isinstance(activation, str) else costs.distinct_name(activation, ACTIVATIONS)
+            for activation in model.activations
+        ]
         optimizer = self.optimizer and {"kind": self.optimizer.begin().kind, **asdict(self.optimizer)}
         return {
             "cost": costs.name_of(self.cost),
@@ -176,6 +180,15 @@ def cost_of(name: Any) -> Any:
     return costs.BY_NAME[name]
 
 
+def _require_known(name: Any, keyword: str) -> None:
+    """Refuse the name of an activation that must be given."""
+    if name not in ACTIVATIONS:
+        raise ValueError(
+            f"its activation is {reprlib.repr(name)}, not one of {', '.join(ACTIVATIONS)}: give it, as "
+            f"load(filename, {keyword}=...)"
+        )
+
+
 def from_description(description: Mapping[str, Any], given: Mapping[str, Any]) -> Settings:
     """The settings in an untrusted description in the form of `Settings.described`, with those in ``given`` replaced.
 
@@ -184,13 +197,17 @@ def from_description(description: Mapping[str, Any], given: Mapping[str, Any]) -
     KeyError, TypeError, ValueError
         If the description is invalid. `Settings.model` checks whether the settings fit together.
     """
+    cost = given["cost"] if "cost" in given else cost_of(description["cost"])
     *hidden, output = description["activations"]
+    for names, key, keyword in ((hidden, "hidden", "activation"), ([output], "output", "output_activation")):
+        for name in () if key in given else names:
+            _require_known(name, keyword)
     optimizer = description["optimizer"]
     if optimizer is not None:
         fields = dict(optimizer)
         optimizer = _OPTIMIZERS[fields.pop("kind")](**fields)
     return Settings(
-        given["cost"] if "cost" in given else cost_of(description["cost"]),
+        cost,
         given.get("hidden", hidden),
         given.get("output", output),
         description["dropout"] or 0.0,

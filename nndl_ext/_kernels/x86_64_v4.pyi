@@ -2,6 +2,7 @@ from nndl_ext._kernels.baseline import ACTIVATIONS as ACTIVATIONS
 from nndl_ext._kernels.baseline import COSTS as COSTS
 from nndl_ext._kernels.baseline import OPTIMISERS as OPTIMISERS
 from nndl_ext._kernels.baseline import Rows as Rows
+from nndl_ext._kernels.baseline import Sealed as Sealed
 from nndl_ext._kernels.baseline import Work as Work
 from nndl_ext._kernels.baseline import activations as activations
 from nndl_ext._kernels.baseline import compress as compress
@@ -12,6 +13,7 @@ from nndl_ext._kernels.baseline import exp as exp
 from nndl_ext._kernels.baseline import feedforward as feedforward
 from nndl_ext._kernels.baseline import feedforward_column as feedforward_column
 from nndl_ext._kernels.baseline import feedforward_rows as feedforward_rows
+from nndl_ext._kernels.baseline import first_wrong_row as first_wrong_row
 from nndl_ext._kernels.baseline import largest as largest
 from nndl_ext._kernels.baseline import log as log
 from nndl_ext._kernels.baseline import random_words as random_words

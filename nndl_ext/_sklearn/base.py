@@ -11,6 +11,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -18,6 +19,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from nndl_ext._core import generators
+from nndl_ext._core.inputs import check_indices, csr_of
 from nndl_ext._core.model import Model
 from nndl_ext._core.optimisers import Regularisation
 from nndl_ext._sklearn import lbfgs
@@ -115,9 +117,7 @@ class Perceptron(CallbackSupportMixin, Networked):
         desired = _as_matrix(self._encoded(y, incremental))
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
-        sample_weight = self._weighted(y, sample_weight, incremental)
-        if sample_weight is not None and not math.fsum(sample_weight) > 0:
-            raise ValueError(f"sample_weight must have a sum above 0, not {math.fsum(sample_weight)}")
+        sample_weight = _with_sum(self._weighted(y, sample_weight, incremental), "the samples' weights")
         self.n_outputs_ = desired.shape[1]
         random_state = check_random_state(self.random_state)
         model = self._started([X.shape[1], *hidden, self.n_outputs_], X.dtype, random_state) if first else self._continued()
@@ -176,6 +176,7 @@ class Perceptron(CallbackSupportMixin, Networked):
     def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
         options: dict[str, Any] = {} if is_classifier(self) else {"y_numeric": True}
         dtypes = np.float64, np.float32
+        X = csr_of(X, "X") if issparse(X) else X
         checked: tuple[Any, np.ndarray] = validate_data(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=dtypes, reset=reset, **options
         )
@@ -212,6 +213,8 @@ class Perceptron(CallbackSupportMixin, Networked):
         self, X: Any, desired: np.ndarray, sample_weight: Any, random_state: Any, dtype: np.dtype
     ) -> tuple[tuple[Any, np.ndarray, Any], Validation]:
         """Split the samples into those for training and those for early stopping."""
+        if issparse(X):
+            check_indices(X, "X")  # SciPy's selection of rows trusts them
         stratify = desired.astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
         arrays = [X, desired] if sample_weight is None else [X, desired, sample_weight]
         parts = train_test_split(*arrays, random_state=random_state, test_size=self.validation_fraction, stratify=stratify)
@@ -229,6 +232,9 @@ class Perceptron(CallbackSupportMixin, Networked):
             raise ValueError("validation_data must be a tuple (X, y) or (X, y, sample_weight)")
         X, y = self._validated(validation_data[0], validation_data[1], False)
         sample_weight = _check_sample_weight(validation_data[2], X) if len(validation_data) == 3 else None
+        sample_weight = _with_sum(sample_weight, "the weights in validation_data")
+        if self.early_stopping and X.shape[0] < 2:
+            raise ValueError(f"validation_data must hold at least 2 samples for early_stopping, not {X.shape[0]}")
         desired = _as_matrix(self._transformed(y))
         if desired.shape[1] != self.n_outputs_:
             raise ValueError(f"validation_data must have {self.n_outputs_} outputs, not {desired.shape[1]}")
@@ -243,6 +249,16 @@ class Perceptron(CallbackSupportMixin, Networked):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _with_sum(weights: np.ndarray | None, name: str) -> np.ndarray | None:
+    """The weights, checked to have a sum by which others can be divided."""
+    if weights is not None:
+        with np.errstate(over="ignore"):
+            total = float(np.sum(weights))
+        if not 0 < total < math.inf:
+            raise ValueError(f"{name} must have a finite sum above 0, not {total}")
+    return weights
 
 
 def _as_matrix(array: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, _fit_context  # no public name checks parameters
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d, compute_sample_weight
@@ -320,6 +321,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         return self._transformed(y)
 
     def _transformed(self, y: np.ndarray) -> np.ndarray:
+        given, known = type_of_target(y), self._label_binarizer.y_type_
+        if given.startswith("multilabel") != known.startswith("multilabel"):
+            raise ValueError(f"`y` must have the form of the first fit, whose labels were {known}, not {given}")
         classes = unique_labels(y)
         if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
             raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}.")
@@ -335,8 +339,11 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     def _labels(self, desired: np.ndarray) -> np.ndarray:
         return self._label_binarizer.inverse_transform(desired)
 
-    def _score(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
-        right = self._decoded(outputs) == y
+    def _score(self, outputs: np.ndarray, y: Any, sample_weight: np.ndarray | None) -> float:
+        answers: Any = self._decoded(outputs)
+        if issparse(answers):  # as the labels were
+            answers, y = answers.toarray(), y.toarray()
+        right = answers == y
         if right.ndim == 2:
             right = right.all(axis=1)
         return float(np.average(right, weights=sample_weight))  # accuracy_score, without its slow checks

@@ -10,7 +10,10 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from nndl_ext._core import threads
+from nndl_ext._core.inputs import csr_of
 from nndl_ext._core.model import Model
+from nndl_ext._core.validation import layer_sizes
 from nndl_ext._sklearn.samples import Arrays
 
 HIDDEN = ("identity", "logistic", "tanh", "relu", "softplus")
@@ -70,7 +73,11 @@ class Networked(BaseEstimator):
             and np.isfinite(X).all()
         ):
             return X
-        return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        X = csr_of(X, "X") if issparse(X) else X
+        checked = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        if checked.dtype.kind == "f" and checked.dtype.itemsize > 8:  # long doubles, which must be finite in float64, too
+            checked = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
+        return checked
 
     def _network(self, dtype: np.dtype) -> Model:
         """The network with the estimator's current coefficients, which a user may have edited or replaced."""
@@ -92,8 +99,9 @@ class Networked(BaseEstimator):
         """A new network of these sizes."""
         names = [*self._activations(len(sizes) - 2), self.out_activation_]
         activations = [_ENGINE.get(name, name) for name in names]
-        threads = None if self.n_threads is None else int(self.n_threads)
-        model = Model(sizes, dtype, threads, activations=activations, cost=self._cost)
+        model = Model(
+            layer_sizes(sizes), dtype, threads.requested(self.n_threads, "n_threads"), activations=activations, cost=self._cost
+        )
         model.least = float(np.finfo(dtype).eps)
         return model
 

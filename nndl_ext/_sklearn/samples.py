@@ -18,7 +18,7 @@ class Arrays:
     Parameters
     ----------
     x : numpy.ndarray or sparse matrix
-        Shape (n, inputs). A sparse matrix is never made dense.
+        Shape (n, inputs). A CSR matrix is never made dense.
     y : numpy.ndarray
         Shape (n, outputs); empty for prediction.
     dtype : numpy.dtype
@@ -53,16 +53,7 @@ class Arrays:
         x = self._x if self._x.dtype in (np.float32, np.float64) else self._x.astype(self._dtype)
         if not issparse(x):
             return rows_of(np.require(x, requirements=["C", "A"]))
-        matrix = x.tocsr()
-        if not matrix.has_canonical_format:
-            matrix = matrix.copy()
-            matrix.sum_duplicates()
-        rows = Sparse(matrix).rows
-        if self.inputs - 1 > np.iinfo(rows.indices.dtype).max:
-            raise ValueError(
-                f"X must have at most {np.iinfo(rows.indices.dtype).max + 1} features if sparse, not {self.inputs}"
-            )
-        return rows
+        return Sparse(x, "X").rows
 
     def desired_outputs(self, outputs: int, dtype: np.dtype) -> np.ndarray:
         """The desired outputs, which already have this shape and dtype."""

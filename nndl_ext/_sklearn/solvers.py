@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from nndl_ext._core.optimisers import Adam, Momentum, Optimiser
 _TOO_SMALL = 1e-6
 
 # Enough digits to round a power correctly, so that it has the same bits on every machine.
-_EXACT = Context(prec=60)
+_EXACT = Context(prec=60, traps=[])
 
 
 @dataclass
@@ -54,7 +55,10 @@ class Solver:
     def epoch_ends(self, samples: int) -> None:
         """Set the learning rate for the next epoch, after this total number of samples."""
         if self.schedule == "invscaling":
-            self.optimiser.eta = self.initial / float(_EXACT.power(Decimal(samples + 1), Decimal(self.power)))
+            divisor = float(_EXACT.power(Decimal(samples + 1), Decimal(self.power)))
+            if divisor == math.inf:
+                raise ValueError(f"power_t={self.power:g} makes the learning rate 0 after {samples} samples")
+            self.optimiser.eta = self.initial / divisor
 
     def stops(self, message: str, verbose: Any) -> bool:
         """Decide, when nothing improves any more, whether to stop or to continue with a smaller learning rate."""

@@ -1,0 +1,66 @@
+"""One training gives the same bits on every kernel variant, for every form of the data and every number of threads.
+
+``pytest tests/test_same_bits.py --hypothesis-profile=thousand`` tries 1,000 trainings in each way.
+"""
+
+import contextlib
+import io
+
+import numpy as np
+import pytest
+from conftest import using
+from hypothesis import given, settings
+from trainings import TRAININGS, Training, numbers
+
+from nndl_ext import Dataset, _kernels, network2
+from nndl_ext._core.model import Batches, Model
+from nndl_ext._core.optimisers import Descent
+
+csr_array = pytest.importorskip("scipy.sparse").csr_array
+
+
+def outcome(drawn, data, threads):
+    """The bytes of all that a training computes."""
+    found = Training(drawn, threads).run(data)
+    return found and [np.array(array).tobytes() for array in found]
+
+
+@settings(deadline=None)
+@given(TRAININGS)
+def test_no_form_variant_or_number_of_threads_changes_a_bit(drawn):
+    positions, palette, y = numbers(drawn)
+    results = {}
+    for variant in _kernels.available:
+        with using(variant):
+            x = palette[positions]
+            for data in (Dataset(x, y), Dataset(csr_array(x), y), Dataset(positions, y, palette=palette)):
+                for threads in (1, 3):
+                    results[variant, data, threads] = outcome(drawn, data, threads)
+    expected = next(iter(results.values()))
+    assert [key for key, found in results.items() if found != expected] == []
+
+
+@pytest.mark.parametrize("inputs", [2**16, 2**16 + 1])
+@pytest.mark.usefixtures("variant")
+def test_nor_do_indices_of_32_bits(inputs):
+    rng = np.random.default_rng(0)
+    x = np.zeros((12, inputs), np.float32)
+    x[np.arange(12).repeat(50), rng.integers(0, inputs, 600)] = rng.standard_normal(600)
+    trained = []
+    for data in (Dataset(x, np.arange(12) % 3), Dataset(csr_array(x), np.arange(12) % 3)):
+        net = network2.Network([inputs, 3], dtype=np.float32, seed=0)
+        with contextlib.redirect_stdout(io.StringIO()):
+            net.SGD(data, 2, 4, 0.5, lmbda=5.0)
+        trained.append([array.tobytes() for array in (*net.biases, *net.weights)])
+    assert trained[0] == trained[1]
+
+
+@pytest.mark.usefixtures("variant")
+def test_no_zero_is_negative():
+    model = Model([2, 1], np.float64, None, activations=["identity"])
+    model.parameters.replace([np.array([[-0.0]])], [np.array([[-0.0, 0.0]])])
+    for x in (np.zeros((3, 2)), np.array([[0.0, 1.0]] * 3), np.ones((3, 2))):
+        data = Dataset(x, np.zeros((3, 1)))
+        model.descend(data, Batches(np.arange(3), 3), Descent(0.1))
+        assert not np.signbit([model.outputs(data), model.outputs_of_rows(x)]).any()
+        assert not np.signbit(model.parameters.weights[0]).any()
