@@ -64,6 +64,18 @@ def _sizes(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"must be integers separated by commas, not {reprlib.repr(text)}") from None
 
 
+def _at_least(least: int) -> Callable[[str], int]:
+    """An argument type: an integer from this one on."""
+
+    def number(text: str) -> int:
+        with suppress(ValueError):
+            if int(text) >= least:
+                return int(text)
+        raise argparse.ArgumentTypeError(f"must be an integer of at least {least}, not {reprlib.repr(text)}")
+
+    return number
+
+
 def _path(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("must be a path, not empty")
@@ -107,11 +119,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = train.add_argument
     add("--sizes", type=_sizes, metavar="N,N,...", help="number of neurons in each layer (784,30,10)")
-    add("--epochs", type=int, metavar="N", help="total number of epochs (30)")
-    add("--batch", type=int, metavar="N", help="images in a mini-batch (10)")
+    add("--epochs", type=_at_least(0), metavar="N", help="total number of epochs (30)")
+    add("--batch", type=_at_least(1), metavar="N", help="images in a mini-batch (10)")
     add("--eta", type=float, metavar="ETA", help="learning rate (3.0; 0.5 with an option of chapter 3)")
     add("--dtype", choices=("float64", "float32"), help="floating-point type of the computation (float64)")
-    add("--seed", type=int, metavar="N", help="make the run reproducible to the last bit on any machine")
+    add("--seed", type=_at_least(0), metavar="N", help="make the run reproducible to the last bit on any machine")
     add(
         "--data",
         type=_path,
@@ -155,8 +167,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--dropout", type=float, metavar="RATE", help="share of hidden neurons to drop in training (0)")
     add("--optimizer", choices=("descent", "momentum", "nesterov", "adam"), help="optimiser (descent)")
     add("--augment", action="store_true", default=None, help="also train on each image shifted by one pixel in four directions")
-    add("--early-stopping", type=int, metavar="N", help="stop after N epochs without a better accuracy")
-    add("--halve-after", type=int, metavar="N", help="halve eta after N epochs without a better accuracy; stop at eta / 128")
+    add("--early-stopping", type=_at_least(0), metavar="N", help="stop after N epochs without a better accuracy")
+    add(
+        "--halve-after",
+        type=_at_least(0),
+        metavar="N",
+        help="halve eta after N epochs without a better accuracy; stop at eta / 128",
+    )
     train.set_defaults(run=_train, error=train.error)
 
     show = commands.add_parser("show", help="describe and compare saved networks and runs", description=_show.__doc__)
@@ -186,7 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser(
         "bench", help="measure the speed against the book's algorithm in NumPy", description=_bench.__doc__
     )
-    bench.add_argument("--repeats", type=int, default=5, metavar="N", help="measurements per job (%(default)s)")
+    bench.add_argument("--repeats", type=_at_least(1), default=5, metavar="N", help="measurements per job (%(default)s)")
     bench.set_defaults(run=_bench)
 
     info = commands.add_parser("info", help="print versions, kernel variant and data", description=_info.__doc__)

@@ -8,7 +8,7 @@ import pytest
 from test_command_line import QUICK, small_data
 from test_training import digest
 
-from nndl_ext import Network, load, perceptron
+from nndl_ext import Network, load, network, network2, perceptron
 from nndl_ext.__main__ import main
 from nndl_ext._commands import show
 from nndl_ext._files import saving
@@ -130,6 +130,46 @@ def test_several_files_are_compared(run, tmp_path, capsys):
     assert output.endswith("The weights and biases are the same bits.\n")
 
 
+SETTINGS = [
+    ("activations", {"activation": "tanh"}, "sigmoid,sigmoid,sigmoid", "tanh,tanh,sigmoid"),
+    ("activations", {"activation": ["tanh", "relu"]}, "sigmoid,sigmoid,sigmoid", "tanh,relu,sigmoid"),
+    ("cost", {"cost": network2.QuadraticCost}, "CrossEntropyCost", "QuadraticCost"),
+    ("dropout", {"dropout": 0.5}, "none", "0.5,0.5"),
+    ("dropout", {"dropout": [0.0, 0.25]}, "none", "0,0.25"),
+    ("regularization", {"regularization": "l1"}, "l2", "l1"),
+    (
+        "optimizer",
+        {"optimizer": network2.Adam(first=0.90000001)},
+        "none",
+        "kind=adam first=0.90000001 second=0.999 epsilon=1e-08",
+    ),
+    ("optimizer", {"optimizer": network2.Momentum(0.5)}, "none", "kind=momentum mu=0.5 nesterov=False"),
+    ("dtype", {"dtype": np.float32}, "float64", "float32"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "first", "second"), SETTINGS)
+def test_every_setting_of_networks_is_compared(name, options, first, second, tmp_path, capsys):
+    plain, other = tmp_path / "plain.npz", tmp_path / "other.npz"
+    network2.Network([4, 3, 3, 2], seed=0).save(plain)
+    network2.Network([4, 3, 3, 2], **options, seed=0).save(other)
+    assert main(["show", str(plain), str(other)]) == 0
+    line = f"  {name}: {first} in {plain}, {second} in {other}\n"
+    assert f"Different settings:\n{line}The weights" in capsys.readouterr().out
+
+
+def test_settings_are_compared_with_all_their_digits(tmp_path, capsys):
+    paths = [str(tmp_path / f"{name}.npz") for name in ("a", "b")]
+    for path, eta in zip(paths, ("0.5", "0.50000001"), strict=True):
+        assert main([*QUICK, "--epochs", "0", "--eta", eta, "--lmbda", "0", "--optimizer", "adam", "--save", path]) == 0
+    network.Network([784, 8, 10], seed=0).save(tmp_path / "c.npz")
+    capsys.readouterr()
+    assert main(["show", *paths]) == 0
+    assert f"Different settings:\n  eta: 0.5 in {paths[0]}, 0.50000001 in {paths[1]}\n" in capsys.readouterr().out
+    assert main(["show", paths[0], str(tmp_path / "c.npz")]) == 0
+    assert "  optimizer: kind=adam first=0.9 second=0.999 epsilon=1e-08 in " in capsys.readouterr().out
+
+
 def test_a_file_s_copy_has_the_same_settings(run, tmp_path, capsys):
     copy = tmp_path / "copy.npz"
     copy.write_bytes(run.read_bytes())
@@ -192,7 +232,7 @@ def test_a_training_that_ends_early_draws_what_there_is(tmp_path, monkeypatch):
     assert main([*QUICK, "--save", str(tmp_path / "run.npz"), "--plot", str(path)]) == 130
     assert path.exists()
     path.unlink()
-    assert main(["train", "--batch", "0", "--plot", str(path)]) == 1
+    assert main(["train", "--sizes", "5", "--plot", str(path)]) == 1
     assert not path.exists()
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from nndl_ext import mnist_loader, network, perceptron, runs
+from nndl_ext import mnist_loader, network, network2, perceptron, runs
 from nndl_ext._commands.pictures import write
 from nndl_ext._core.book import BookNetwork
 from nndl_ext._files import saving
@@ -47,12 +47,22 @@ def main(paths: Sequence[str], out: str | None, data: str | None, encoding: str)
 
 
 def _read(path: str) -> _Saved:
-    """The network in a file; its run, if it has one; and its settings by name."""
+    """The network in a file; its run, if it has one; and all settings by name."""
     if "run" not in saving.read(path).notes:
         net = network.load(path)
-        return net, None, {"sizes": list(net.sizes), "dtype": net.dtype.name}
+        return net, None, _settings(net)
     run, checksum = runs.read(path)
-    return run.net, run, run.options | {"data": f"checksum {checksum:08x}"}
+    others = {name: value for name, value in run.options.items() if name not in (*_settings(run.net), "activation")}
+    return run.net, run, _settings(run.net) | others | {"data": f"checksum {checksum:08x}"}
+
+
+def _settings(net: BookNetwork) -> dict[str, Any]:
+    """What defines a network besides its weights and biases."""
+    if isinstance(net, network2.Network):
+        chosen = net._described()
+    else:
+        chosen = {"cost": "QuadraticCost", "activations": [_neurons(net)] * (net.num_layers - 1)}
+    return {"sizes": net.sizes, "dtype": net.dtype.name, **chosen}
 
 
 def _describe(path: str, net: BookNetwork, run: runs.Run | None, blocks: bool) -> None:
@@ -67,7 +77,7 @@ def _describe(path: str, net: BookNetwork, run: runs.Run | None, blocks: bool) -
         options = run.options
         seed = "no seed" if options["seed"] is None else f"seed {options['seed']}"
         epochs = f"{len(run.curve)} of {options['epochs']} epochs"
-        lines["run"] = f"{epochs}, mini-batches of {options['batch']}, eta {options['eta']:g}, {seed}"
+        lines["run"] = f"{epochs}, mini-batches of {options['batch']}, eta {_text(options['eta'])}, {seed}"
     print(path)
     for name, text in lines.items():
         print(f"  {name:9}{text}")
@@ -94,10 +104,14 @@ def _compare(saved: dict[str, _Saved]) -> None:
 
 
 def _text(value: Any) -> str:
-    """A setting as the command line takes it. A file that lacks a setting has none."""
+    """A setting, with all digits. A file that lacks a setting has none."""
     if isinstance(value, float):
-        return f"{value:g}"
-    return "none" if value is None else ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    if isinstance(value, dict):
+        return " ".join(f"{name}={_text(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return ",".join(map(_text, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def digest(net: BookNetwork) -> str:
