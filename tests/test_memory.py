@@ -180,9 +180,14 @@ def bad_matrices():
             matrix = getattr(sparse, form)(good)
             getattr(matrix, name)[place] = value
             yield matrix
-        nothing = getattr(sparse, form)(np.zeros((4, 5)))
+        nothing, unsigned, floats = (getattr(sparse, form)(x) for x in (np.zeros((4, 5)), good, good))
         nothing.indptr[1] = 5
         yield nothing
+        unsigned.indptr = unsigned.indptr.astype(np.uint32)
+        unsigned.indptr[1] = 10**6
+        yield unsigned
+        floats.indices = floats.indices.astype(float)
+        yield floats
     for form in ("coo_array", "coo_matrix"):
         for name, value in (("row", 4), ("row", -1), ("col", 5), ("col", 10**6)):
             matrix = getattr(sparse, form)(good)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests on builds of the kernels that detect memory errors and data races.
 #
-#   tools/sanitize.sh checked    the suite with bounds checks for every index (Cython's boundscheck)
-#   tools/sanitize.sh asan       the suite with AddressSanitizer and UndefinedBehaviorSanitizer
+#   tools/sanitize.sh checked    the suite and the fuzzer of arrays, with bounds checks for every index (Cython's boundscheck)
+#   tools/sanitize.sh asan       the same with AddressSanitizer and UndefinedBehaviorSanitizer
 #   tools/sanitize.sh tsan       the tests that use several threads, with ThreadSanitizer
 #   tools/sanitize.sh valgrind   a short run through every kernel of an ordinary build, with Valgrind's memcheck
 #   tools/sanitize.sh planted    the sanitizers on a copy with planted errors, which they must find
@@ -26,7 +26,7 @@ prepare() {
 build() {
     find . -name '*.so' -path '*_kernels*' -delete
     rm -rf build
-    NNDL_EXT_BUILD=$1 .venv/bin/pip install -q --no-build-isolation -e '.[test]'
+    NNDL_EXT_BUILD=$1 .venv/bin/pip install -q --no-build-isolation -e '.[test,sklearn]'
 }
 
 with_asan() {
@@ -103,10 +103,12 @@ case ${1:-} in
 checked)
     prepare && build checked
     .venv/bin/pytest -k "$in_any_time"
+    .venv/bin/python tools/fuzz_arrays.py 60 0
     ;;
 asan)
     prepare && build asan
     with_asan .venv/bin/python -m pytest -k "$in_any_time"
+    with_asan .venv/bin/python tools/fuzz_arrays.py 60 0
     ;;
 tsan)
     prepare && build tsan

@@ -217,7 +217,7 @@ def locked(array: np.ndarray) -> np.ndarray:
 
 
 def csr_of(x: Any, name: str) -> Any:
-    """A sparse matrix of any format in CSR format. SciPy's conversion trusts indices, so those of other formats are checked.
+    """A sparse matrix of any format in CSR format. Its indices are checked, because SciPy's functions trust them.
 
     Raises
     ------
@@ -228,19 +228,12 @@ def csr_of(x: Any, name: str) -> Any:
         raise ValueError(
             f"{name} must have shape (n, inputs), if sparse with at most {_MOST_SPARSE_INPUTS} inputs, not {x.shape}"
         )
-    if getattr(x, "format", None) != "csr":
-        check_indices(x, name)
+    _check_indices(x, name)
     return x.tocsr()
 
 
-def check_indices(x: Any, name: str) -> None:
-    """Check the indices of a sparse matrix, if it is in a format that has any.
-
-    Raises
-    ------
-    ValueError
-        If an index is out of range.
-    """
+def _check_indices(x: Any, name: str) -> None:
+    """Check the indices of a sparse matrix, if it is in a format that has any."""
     (rows, columns), kind = x.shape, getattr(x, "format", None)
     if kind == "coo":
         _check_range(x.row, rows, name)
@@ -254,11 +247,18 @@ def check_indices(x: Any, name: str) -> None:
 
 def _check_starts(starts: np.ndarray, lines: int, elements: int, name: str) -> None:
     """Check where the elements of each line of a sparse matrix start."""
-    if starts.shape != (lines + 1,) or starts[0] != 0 or (np.diff(starts) < 0).any() or starts[-1] > elements:
+    _check_integers(starts, "indptr", name)
+    if starts.shape != (lines + 1,) or starts[0] != 0 or (starts[1:] < starts[:-1]).any() or starts[-1] > elements:
         raise _wrong(name, f"indptr does not hold {lines + 1} ascending numbers from 0 to at most {elements}")
 
 
+def _check_integers(array: np.ndarray, attribute: str, name: str) -> None:
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise _wrong(name, f"{attribute} holds {array.dtype} of shape {array.shape}, not integers in a row")
+
+
 def _check_range(indices: np.ndarray, end: int, name: str) -> None:
+    _check_integers(indices, "indices", name)
     if len(indices) and not 0 <= indices.min() <= indices.max() < end:
         raise _wrong(name, f"indices go from {indices.min()} to {indices.max()}, not from 0 to at most {end - 1}")
 
@@ -271,9 +271,10 @@ def _checked_rows(matrix: Any, name: str, index: type) -> tuple[np.ndarray, np.n
     """Starts, indices and values of a CSR matrix, sorted and without duplicates."""
     rows = _rows_as_they_are(matrix, name, index)
     if rows is None:
-        check_indices(matrix, name)
-        ordered = type(matrix)((matrix.data.copy(), matrix.indices.copy(), matrix.indptr.copy()), shape=matrix.shape)
-        ordered.sum_duplicates()
+        ordered = matrix.copy()
+        _check_indices(ordered, name)
+        ordered = type(matrix)((ordered.data, ordered.indices, ordered.indptr), shape=matrix.shape)
+        ordered.sum_duplicates()  # of a new object, because SciPy remembers the order that indices had before
         rows = _rows_as_they_are(ordered, name, index)
     if rows is None:
         raise RuntimeError(f"{name} was changed by another thread or process while it was being read")

@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from nndl_ext._core import generators
-from nndl_ext._core.inputs import check_indices, csr_of
+from nndl_ext._core.inputs import csr_of
 from nndl_ext._core.model import Model
 from nndl_ext._core.optimisers import Regularisation
 from nndl_ext._sklearn import lbfgs
@@ -213,8 +213,6 @@ class Perceptron(CallbackSupportMixin, Networked):
         self, X: Any, desired: np.ndarray, sample_weight: Any, random_state: Any, dtype: np.dtype
     ) -> tuple[tuple[Any, np.ndarray, Any], Validation]:
         """Split the samples into those for training and those for early stopping."""
-        if issparse(X):
-            check_indices(X, "X")  # SciPy's selection of rows trusts them
         stratify = desired.astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
         arrays = [X, desired] if sample_weight is None else [X, desired, sample_weight]
         parts = train_test_split(*arrays, random_state=random_state, test_size=self.validation_fraction, stratify=stratify)
