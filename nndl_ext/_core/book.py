@@ -13,7 +13,7 @@ from nndl_ext._core import generators, overrides, parameters
 from nndl_ext._core.dataset import Dataset, Sample
 from nndl_ext._core.functions import CostDerivative, classes_of
 from nndl_ext._core.model import Gradient, Model
-from nndl_ext._core.threads import requested
+from nndl_ext._core.threads import checked_threads
 from nndl_ext._core.validation import integer, layer_sizes
 from nndl_ext._files import saving
 
@@ -45,7 +45,7 @@ class BookNetwork:
 
     def _begin(self, model: Model, seed: int | None, threads: int | None) -> None:
         """Take a model, and make the generator for its first weights."""
-        model.threads = requested(threads, "threads")
+        model.threads = checked_threads(threads, "threads")
         self._own_generator = None if seed is None else generators.seeded(integer(seed, "seed", least=0))
         self._model = model
 
@@ -79,7 +79,7 @@ class BookNetwork:
 
     @threads.setter
     def threads(self, threads: int | None) -> None:
-        self._model.threads = requested(threads, "threads")
+        self._model.threads = checked_threads(threads, "threads")
 
     @property
     def biases(self) -> list[np.ndarray]:

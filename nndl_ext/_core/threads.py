@@ -57,7 +57,7 @@ def number_of_threads(requested: int | None, work: float, work_of_a_mini_batch: 
     return 1 if worth < 2 else min(int(worth), limit())
 
 
-def requested(threads: int | None, name: str) -> int | None:
+def checked_threads(threads: int | None, name: str) -> int | None:
     """A number of threads that the user asked for, checked to be an integer from 1 to `MOST_THREADS`; or None."""
     return None if threads is None else integer(threads, name, least=1, most=MOST_THREADS)
 

@@ -10,9 +10,9 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from nndl_ext._core import threads
 from nndl_ext._core.inputs import csr_of
 from nndl_ext._core.model import Model
+from nndl_ext._core.threads import checked_threads
 from nndl_ext._core.validation import layer_sizes
 from nndl_ext._sklearn.samples import Arrays
 
@@ -100,7 +100,7 @@ class Networked(BaseEstimator):
         names = [*self._activations(len(sizes) - 2), self.out_activation_]
         activations = [_ENGINE.get(name, name) for name in names]
         model = Model(
-            layer_sizes(sizes), dtype, threads.requested(self.n_threads, "n_threads"), activations=activations, cost=self._cost
+            layer_sizes(sizes), dtype, checked_threads(self.n_threads, "n_threads"), activations=activations, cost=self._cost
         )
         model.least = float(np.finfo(dtype).eps)
         return model
