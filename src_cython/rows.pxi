@@ -274,11 +274,11 @@ def compress(const number[:, ::1] x):
     values_array = numpy.empty(filled, numpy.asarray(x).dtype)
     cdef uint16_t[::1] indices = indices_array
     cdef number[::1] values = values_array
-    cdef Scratch row = Scratch((inputs + 1) * (sizeof(number) + sizeof(uint16_t)))
-    cdef number *row_values = <number *> row.memory
+    cdef Py_ssize_t of_indices = aligned((inputs + 1) * sizeof(uint16_t))
+    cdef Scratch row = Scratch(of_indices + (inputs + 1) * sizeof(number))
     if filled:
         with nogil:
-            append_rows(x, &starts[0], &indices[0], &values[0], <uint16_t *> (row_values + inputs + 1), row_values)
+            append_rows(x, &starts[0], &indices[0], &values[0], <uint16_t *> row.memory, <number *> (row.memory + of_indices))
     return starts_array, indices_array, values_array
 
 
