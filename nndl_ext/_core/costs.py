@@ -110,6 +110,8 @@ class CrossEntropyCost:
 class LogLikelihoodCost:
     """The log-likelihood cost, -sum(y ln a), for softmax outputs (the book's equation 80).
 
+    The desired outputs of a sample must sum to 1, as a unit vector or probabilities do.
+
     Examples
     --------
     >>> import numpy as np

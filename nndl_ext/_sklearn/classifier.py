@@ -40,7 +40,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     learning_rate_init : float, default=0.001
         The initial learning rate, above 0.
     power_t : float, default=0.5
-        The exponent of "invscaling", at least 0.
+        The exponent of "invscaling", at least 0. A rate that falls to 0 is an error.
     max_iter : int, default=200
         The largest number of epochs, or of iterations of lbfgs.
     shuffle : bool, default=True
@@ -80,8 +80,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         Called with the estimator after each epoch (or iteration of lbfgs), when ``coefs_``, ``loss_`` and the other attributes
         are up to date. If it returns true, training ends.
     n_threads : int or None, default=None
-        The number of threads for large fits and predictions. It changes no result. If None, the size of the job decides, within
-        the limits of joblib and threadpoolctl; in a thread that the program started itself, it is 1.
+        The number of threads for large fits and predictions, from 1 to 1024. It changes no result. If None, the size of the job
+        decides, within the limits of joblib and threadpoolctl; in a thread that the program started itself, it is 1.
 
     Attributes
     ----------
@@ -174,10 +174,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         y : array_like
             Labels of shape (n,); or, for multilabel classification, zeros and ones of shape (n, labels).
         sample_weight : array_like or None, default=None
-            The weight of each sample: shape (n,), with a sum above 0.
+            The weight of each sample: shape (n,), with a finite sum above 0.
         validation_data : tuple or None, default=None
             (X, y) or (X, y, sample_weight), not used for training. Their loss and score are recorded after each epoch, and
-            ``early_stopping`` uses them instead of a part of the training samples. Not for lbfgs.
+            ``early_stopping``, which needs at least 2, uses them instead of a part of the training samples. Not for lbfgs.
 
         Returns
         -------
