@@ -321,9 +321,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         return self._transformed(y)
 
     def _transformed(self, y: np.ndarray) -> np.ndarray:
-        given, known = type_of_target(y), self._label_binarizer.y_type_
-        if given.startswith("multilabel") != known.startswith("multilabel"):
-            raise ValueError(f"`y` must have the form of the first fit, whose labels were {known}, not {given}")
+        known = self._label_binarizer.y_type_
+        if known.startswith("multilabel") != (y.ndim == 2 and y.shape[1] > 1):
+            raise ValueError(f"`y` must have the form of the first fit, whose labels were {known}, not {type_of_target(y)}")
         classes = unique_labels(y)
         if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
             raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}.")
