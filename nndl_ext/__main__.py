@@ -69,8 +69,9 @@ def _at_least(least: int) -> Callable[[str], int]:
 
     def number(text: str) -> int:
         with suppress(ValueError):
-            if int(text) >= least:
-                return int(text)
+            value = int(text)
+            if value >= least:
+                return value
         raise argparse.ArgumentTypeError(f"must be an integer of at least {least}, not {reprlib.repr(text)}")
 
     return number

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nndl_ext._core.dataset import Dataset, Sample
-from nndl_ext._core.inputs import Levels, locked, numbers_of
+from nndl_ext._core.inputs import locked
 from nndl_ext._core.validation import integer
 from nndl_ext._files import folders, idx
 from nndl_ext._files.contents import Announced, Content
@@ -112,7 +112,7 @@ def load_data_wrapper(path: AnyPath | None = None) -> tuple[list[Sample], list[S
     desired_outputs = np.zeros((len(digits), classes))
     desired_outputs[np.arange(len(digits)), digits] = 1.0
     training, validation, test = (
-        list(Dataset.of(Levels(locked(images), _SHADES) if images.dtype == np.uint8 else numbers_of(locked(images)), locked(y)))
+        list(Dataset(locked(images), locked(y), palette=_SHADES if images.dtype == np.uint8 else None))
         for images, y in ((x, desired_outputs), *others)
     )
     return training, validation, test

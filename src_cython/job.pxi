@@ -139,7 +139,7 @@ cdef Py_ssize_t lay_out(Job *job, char *memory, Py_ssize_t itemsize, int needs) 
     size += last.neurons * room if last.across else job.block * last.stride * itemsize
     for i in range(1, job.depth):
         neighbours = max(neighbours, <Py_ssize_t> (job.layers[i - 1].stride + job.layers[i].neurons))
-    job.levels = <char *> take(&end, 256 * itemsize if job.x.kind == LEVELS else 0)
+    job.levels = <char *> take(&end, LEVELS_AT_MOST * itemsize if job.x.kind == LEVELS else 0)
     job.inputs = <char *> take(&end, job.block * job.x.inputs * itemsize if job.x.starts == NULL else 0)
     job.activations = <char *> take(&end, size)
     job.transposed = <char *> take(&end, neighbours * room if needs & FOR_DELTAS or last.across else 0)

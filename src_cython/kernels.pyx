@@ -428,15 +428,20 @@ def descend(
                     meet(&job)
             if scaling:
                 apply_scale(&job, target)
-            meet(&job)
-            make_zeros_positive(&job, &parameters[0], size_of_all)
-            make_zeros_positive(&job, own_moments, moments.shape[0])
-            make_zeros_positive(&job, target, size_of_all if optimiser == NONE else 0)
+                meet(&job)      # a thread's share consists of columns there, and of rows below
+            if optimiser == NONE:
+                make_zeros_positive(&job, target, size_of_all)
+            else:
+                make_zeros_positive(&job, &parameters[0], size_of_all)
+                make_zeros_positive(&job, own_moments, moments.shape[0])
     except BaseException:
         if thread == 0:
             if whole:
                 memcpy(&parameters[0], source, parameters.shape[0] * sizeof(real))
+            job.threads = 1
             if scaling:
-                job.threads = 1
                 apply_scale(&job, target)
+            if optimiser != NONE:
+                make_zeros_positive(&job, &parameters[0], size_of_all)
+                make_zeros_positive(&job, own_moments, moments.shape[0])
         raise

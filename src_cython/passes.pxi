@@ -91,9 +91,9 @@ cdef void weighted_inputs(
     cdef const Layer *layer = &job.layers[i]
     cdef const real *biases = parameters + layer.biases
     cdef const real *weights = parameters + layer.weights
-    cdef const real *sums = biases      # where the sums start: a row for each sample, or one for all
+    cdef const real *sums = biases      # where the sums start: one row for all samples, or a row for each
     cdef real *transposed = <real *> job.transposed
-    cdef Py_ssize_t lanes = VECTOR // sizeof(real), begin, end, first, last, row = columns(job, sizeof(real)), k, s
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real), begin, end, first, last, row = columns(job, sizeof(real)), step = 0, k, s
     cdef bint sparse = i == 0 and job.x.starts != NULL, scaled = i == 0 and job.scale != 1
     begin = begin_of(job, (row if layer.across else layer.stride) // lanes) * lanes
     end = end_of(job, (row if layer.across else layer.stride) // lanes) * lanes
@@ -109,8 +109,9 @@ cdef void weighted_inputs(
         dense_product(z + begin, row, z + begin, row, weights, layer.stride, 1, transposed + begin, row, layer.neurons,
                       layer.inputs, (end - begin) // lanes)
         return
+    if scaled:
+        sums, step = z, layer.stride
     if sparse or scaled:
-        sums = z
         for s in range(job.samples):
             for k in range(begin, end):
                 z[s * layer.stride + k] = 0 if scaled else biases[k]
@@ -118,7 +119,7 @@ cdef void weighted_inputs(
         product_of_inputs(z + begin, &job.x, <const real *> job.levels, job.rows, job.samples, weights + begin, layer.stride,
                           (end - begin) // lanes)
     else:
-        dense_product(z + begin, layer.stride, sums + begin, layer.stride if scaled else 0, inputs, stride, 1, weights + begin,
+        dense_product(z + begin, layer.stride, sums + begin, step, inputs, stride, 1, weights + begin,
                       layer.stride, job.samples, layer.inputs, (end - begin) // lanes)
     if scaled:
         for s in range(job.samples):

@@ -197,14 +197,12 @@ cdef inline int64_t most_filled(Py_ssize_t rows, Py_ssize_t inputs) noexcept nog
     return MOST_FILLED * <int64_t> rows * inputs // 100 if inputs <= MOST_COMPRESSED else -1
 
 
-ctypedef fused any_index:       # types of SciPy's indices, and of our own
-    uint16_t
-    uint32_t
+ctypedef fused given_index:     # types of SciPy's indices
     int32_t
     int64_t
 
 
-def first_wrong_row(const int64_t[::1] starts, const any_index[::1] indices, int64_t inputs):
+def first_wrong_row(const int64_t[::1] starts, const given_index[::1] indices, int64_t inputs):
     """The first sparse row whose indices are not from 0 to ``inputs`` - 1 and strictly ascending, or -1."""
     cdef Py_ssize_t s, i, wrong = -1
     cdef int64_t before
@@ -300,7 +298,7 @@ def enumerate_values(const real[::1] values, uint8_t[::1] positions, double[::1]
             place = <Py_ssize_t> (bits * <uint64_t> 0x9E3779B97F4A7C15 >> 64 - 12)     # 12 bits
             while known[place] != value:
                 if known[place] != known[place]:
-                    if count == 256:
+                    if count == LEVELS_AT_MOST:
                         break
                     known[place], palette[count], position_of[place] = value, value, <uint8_t> count
                     count += 1

@@ -60,7 +60,7 @@ def test_nothing_changes_it():
 
 
 @pytest.mark.parametrize("palette", [None, [0.0, 1.0]])
-def test_an_array_that_its_owner_makes_writable_again_is_not_the_data_set_s(palette):
+def test_arrays_made_writable_again_do_not_change_a_data_set(palette):
     x, y = np.zeros((2, 3), np.uint8 if palette else float), np.array([0, 1])
     numbers = np.array(palette) if palette else None
     arrays = [array for array in (x, y, numbers) if array is not None]

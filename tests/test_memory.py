@@ -1,9 +1,10 @@
 """Memory that others can change or keep: arrays given to the user's functions, sparse indices, data that change while they are
 read."""
 
-import gc
+import pickle
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -34,19 +35,6 @@ class Failing:
         return 1 - np.tanh(z) ** 2
 
 
-def arrays_in(traceback):
-    """All arrays and buffers among the variables of a traceback's frames."""
-    while traceback is not None:
-        for value in traceback.tb_frame.f_locals.values():
-            if (
-                isinstance(value, np.ndarray | memoryview)
-                or hasattr(value, "__buffer__")
-                or "memoryview" in type(value).__name__
-            ):
-                yield np.asarray(value)
-        traceback = traceback.tb_next
-
-
 def owned(array):
     while isinstance(array.base, np.ndarray):
         array = array.base
@@ -60,18 +48,16 @@ def test_what_a_traceback_keeps_owns_its_memory(call, outputs):
     x = np.random.default_rng(0).standard_normal((40, 5))
     data = Dataset(x, np.zeros((40, outputs)))
     net = network2.Network([5, 4, outputs], network2.QuadraticCost, activation=activation, output_activation=activation, seed=0)
-    with pytest.raises(RuntimeError, match="no more") as caught:
-        [net.feedforward(x.T) if call == "feedforward" else net.SGD(data, 1, 10, 0.1) for _ in range(3)]
+
+    def use():
+        for _ in range(3):
+            net.feedforward(x.T) if call == "feedforward" else net.SGD(data, 1, 10, 0.1)
+
+    with pytest.raises(RuntimeError, match="no more"):
+        use()
     given = [array for array in activation.kept if isinstance(array, np.ndarray)]
     assert len(given) == len(activation.kept) >= 4
     assert all(map(owned, given))
-    before = [array.copy() for array in given]
-    found = [*arrays_in(caught.tb)]
-    gc.collect()
-    [np.full(array.shape, 7.0) for array in before * 50]  # memory that was freed would be used again
-    for array, copy in zip(given, before, strict=True):
-        np.testing.assert_array_equal(array, copy)
-    assert all(np.isfinite(array).all() for array in found if array.dtype.kind == "f")
 
 
 class Greedy:
@@ -141,21 +127,18 @@ def test_data_that_change_between_two_reads_overflow_nothing(variant, dtype):
     sys.setswitchinterval(1e-5)
     thread.start()
     try:
-        outcomes = set()
-        for _ in range(60):
+        end, refused = time.monotonic() + 20, 0
+        while not refused and time.monotonic() < end:
             try:
-                starts, indices, values = variant.compress(x)
-                assert len(starts) == 0 or starts[-1] == len(indices) == len(values)
-                assert not len(indices) or indices.max() < 300
-                outcomes.add("read")
+                starts, indices, _ = variant.compress(x)
+                assert len(starts) == 0 or indices.max() < 300
             except RuntimeError as error:
-                assert "of the inputs was changed by another thread or process" in str(error)  # noqa: PT017
-                outcomes.add("refused")
+                refused += "of the inputs was changed by another thread or process" in str(error)
     finally:
         stop.set()
         thread.join()
         sys.setswitchinterval(interval)
-    assert outcomes
+    assert refused
 
 
 def test_positions_beyond_the_palette_read_zeros():
@@ -188,6 +171,12 @@ def bad_matrices():
         yield unsigned
         floats.indices = floats.indices.astype(float)
         yield floats
+    diagonal = sparse.dia_array(good)
+    diagonal.offsets = diagonal.offsets[:1]
+    yield diagonal
+    blocks = sparse.bsr_array(good, blocksize=(2, 1))
+    blocks._shape = (3, 5)
+    yield blocks
     for form in ("coo_array", "coo_matrix"):
         for name, value in (("row", 4), ("row", -1), ("col", 5), ("col", 10**6)):
             matrix = getattr(sparse, form)(good)
@@ -212,7 +201,7 @@ def test_no_face_reads_beyond_a_sparse_matrix():
             fitted.predict_proba,
             lambda x: fitted.score(x, y),
         ):
-            with pytest.raises(ValueError, match=r"(x|X) must be a sparse matrix with valid indices: its ind"):
+            with pytest.raises(ValueError, match=r"(x|X) must be a sparse matrix with valid indices: its "):
                 call(matrix)
             count += 1
     assert count > 300
@@ -232,20 +221,54 @@ def test_indices_that_change_after_scipy_looked_are_sorted_anew():
     assert matrix.indices.tolist()[:2] == [2, 0]
 
 
+def sparse_set():
+    return Dataset(pytest.importorskip("scipy.sparse").csr_array(np.eye(3)), [0, 1, 2])
+
+
+SETS = {
+    "array": lambda: Dataset(np.eye(3), [0, 1, 2]),
+    "float32": lambda: Dataset(np.eye(3, dtype=np.float32), np.eye(3)),
+    "list": lambda: Dataset(np.eye(3).tolist(), [0, 1, 2]),
+    "pairs": lambda: Dataset.from_pairs([(column, 1) for column in np.eye(3)]),
+    "palette": lambda: Dataset(np.eye(3, dtype=np.uint8), [0, 1, 2], palette=[0.0, 1.0]),
+    "sparse": sparse_set,
+    "slice": lambda: Dataset(np.eye(5), np.arange(5) % 3)[1:4],
+    "pickle": lambda: pickle.loads(pickle.dumps(Dataset(np.eye(3), [0, 1, 2]))),
+}
+
+
+@pytest.mark.parametrize("kind", SETS)
+def test_no_array_of_a_data_set_leads_to_writable_memory(kind):
+    data = SETS[kind]()
+    x = [data.x] if isinstance(data.x, np.ndarray) else [data.x.data, data.x.indices, data.x.indptr]
+    for array in (*x, data.y, *data.rows, data.desired_outputs(3, np.dtype(np.float32))):
+        while isinstance(array, np.ndarray):
+            with pytest.raises(ValueError, match="cannot set WRITEABLE flag"):
+                array.flags.writeable = True
+            array = array.base
+        assert memoryview(array).readonly
+
+
 def test_what_a_program_does_to_the_sparse_matrix_of_a_data_set():
-    sparse = pytest.importorskip("scipy.sparse")
-    data = Dataset(sparse.csr_array(np.eye(3)), [0, 1, 2])
+    data = sparse_set()
     data.x.indices = np.array([0, 7, 10**6])
     data.x.data = np.full(3, np.nan)
     data.x.resize((1, 1))
     np.testing.assert_array_equal(data.x.toarray(), np.eye(3))
-    for array in (data.x.data, data.x.indices, data.x.indptr, *data.rows):
-        base = array.base
-        while isinstance(base, np.ndarray):
-            with pytest.raises(ValueError, match="cannot set WRITEABLE flag"):
-                base.flags.writeable = True
-            base = base.base
-        assert memoryview(base).readonly
+
+
+def test_unaligned_sparse_arrays_are_copied():
+    sparse = pytest.importorskip("scipy.sparse")
+    matrix = sparse.csr_array(np.eye(3))
+    for name in ("data", "indices"):
+        array = getattr(matrix, name)
+        memory = np.zeros(array.nbytes + 1, np.uint8)[1:].view(array.dtype)
+        memory[:] = array
+        setattr(matrix, name, memory)
+    assert not matrix.data.flags.aligned
+    rows = inputs.Sparse(matrix).rows
+    assert all(array.flags.aligned for array in rows)
+    np.testing.assert_array_equal(rows.values, 1.0)
 
 
 def test_a_sparse_matrix_that_a_callback_changes_is_checked_again():

@@ -14,7 +14,7 @@ from trainings import TRAININGS, Training, numbers
 
 from nndl_ext import Dataset, _kernels, network2
 from nndl_ext._core.model import Batches, Model
-from nndl_ext._core.optimisers import Descent
+from nndl_ext._core.optimisers import Adam, Descent
 
 csr_array = pytest.importorskip("scipy.sparse").csr_array
 
@@ -55,12 +55,32 @@ def test_nor_do_indices_of_32_bits(inputs):
     assert trained[0] == trained[1]
 
 
+class Failing(network2.QuadraticCost):
+    calls = 0
+
+    @classmethod
+    def delta(cls, z, a, y):
+        cls.calls += 1
+        if cls.calls % 3 == 0:
+            raise RuntimeError("enough")
+        return 0 * network2.QuadraticCost.delta(z, a, y)
+
+
 @pytest.mark.usefixtures("variant")
-def test_no_zero_is_negative():
-    model = Model([2, 1], np.float64, None, activations=["identity"])
-    model.parameters.replace([np.array([[-0.0]])], [np.array([[-0.0, 0.0]])])
-    for x in (np.zeros((3, 2)), np.array([[0.0, 1.0]] * 3), np.ones((3, 2))):
-        data = Dataset(x, np.zeros((3, 1)))
-        model.descend(data, Batches(np.arange(3), 3), Descent(0.1))
-        assert not np.signbit([model.outputs(data), model.outputs_of_rows(x)]).any()
-        assert not np.signbit(model.parameters.weights[0]).any()
+@pytest.mark.parametrize("optimiser", [Descent(0.1), Adam(0.1)])
+@pytest.mark.parametrize("cost", ["quadratic", Failing])
+def test_no_zero_is_negative(optimiser, cost):
+    """Neither after a training nor after an exception; a gradient leaves the parameters as they are."""
+    for x in (np.zeros((9, 2)), np.array([[0.0, 1.0]] * 9), np.ones((9, 2))):
+        model = Model([2, 1], np.float64, None, activations=["identity"], cost=cost)
+        model.parameters.replace([np.array([[-0.0]])], [np.array([[-0.0, 0.0]])])
+        data = Dataset(x, np.zeros((9, 1)))
+        Failing.calls = 0
+        nabla_b, nabla_w = model.gradient(data)
+        assert np.signbit(model.parameters.biases[0]).all()
+        with contextlib.suppress(RuntimeError):
+            model.descend(data, Batches(np.arange(9), 3), optimiser)
+        (biases,), (weights,) = model.parameters.given()
+        outputs = model.outputs(data), model.outputs_of_rows(x)
+        for array in (nabla_b[0], nabla_w[0], biases, weights, optimiser.moments, *outputs):
+            assert not np.signbit(array).any()

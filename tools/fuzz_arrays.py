@@ -55,7 +55,9 @@ def broken(rng):
     x = rng.standard_normal((ROWS, COLUMNS)) * (rng.random((ROWS, COLUMNS)) < rng.random())
     matrix = sparse.csr_array(x).asformat(rng.choice(["csr", "csr", "csr", "csc", "coo", "bsr", "lil", "dok", "dia"]))
     names = [
-        name for name in ("indices", "indptr", "data", "row", "col") if isinstance(getattr(matrix, name, None), np.ndarray)
+        name
+        for name in ("indices", "indptr", "data", "row", "col", "offsets")
+        if isinstance(getattr(matrix, name, None), np.ndarray)
     ]
     for name in rng.permutation(names)[: rng.integers(0, 3)]:
         array = np.array(getattr(matrix, name))

@@ -52,8 +52,10 @@ def _read(path: str) -> _Saved:
         net = network.load(path)
         return net, None, _settings(net)
     run, checksum = runs.read(path)
-    others = {name: value for name, value in run.options.items() if name not in (*_settings(run.net), "activation")}
-    return run.net, run, _settings(run.net) | others | {"data": f"checksum {checksum:08x}"}
+    options = {
+        name: value for name, value in run.options.items() if name != "activation"
+    }  # the network names those of all layers
+    return run.net, run, options | _settings(run.net) | {"data": f"checksum {checksum:08x}"}
 
 
 def _settings(net: BookNetwork) -> dict[str, Any]:

@@ -181,18 +181,14 @@ def for_kernels(cost: Any) -> Any:
 
 def name_of(cost: Any) -> str:
     """The name under which a file stores a cost; see `distinct_name`."""
-    ours = isinstance(for_kernels(cost), str) and _class_of(cost) in BY_NAME.values()
-    return _class_of(cost).__name__ if ours else distinct_name(cost, BY_NAME)
+    ours = next((name for name, kind in BY_NAME.items() if cost is kind or type(cost) is kind), None)
+    return ours if ours and isinstance(for_kernels(cost), str) else distinct_name(cost, BY_NAME)
 
 
 def distinct_name(own: Any, ours: Container[str]) -> str:
     """The name of the class of the user's own cost or activation, with its module if the name alone is one of ours."""
-    kind = _class_of(own)
+    kind = own if isinstance(own, type) else type(own)
     return f"{kind.__module__}.{kind.__qualname__}" if kind.__name__ in ours else kind.__name__
-
-
-def _class_of(cost: Any) -> type:
-    return cost if isinstance(cost, type) else type(cost)
 
 
 def _cost(name: str, a: Any, y: Any) -> float:

@@ -388,7 +388,7 @@ def _of_any_pairs(samples: list[Any], name: str) -> Dataset:
     except ValueError:
         y = _stacked(_labels_as_unit_vectors(targets), "y")
     labels = y.ndim == 1 and y.dtype.kind in "fiub" and _whole(y).dtype == np.int64
-    return Dataset.of(numbers_of(real_array(x, "x")), _checked_y(y if labels else y.reshape(len(samples), -1)))
+    return Dataset.of(numbers_of(locked(real_array(x, "x"))), _checked_y(y if labels else y.reshape(len(samples), -1)))
 
 
 def _labels_as_unit_vectors(targets: list[Any]) -> list[Any]:
@@ -414,5 +414,4 @@ def _stacked(columns: list[Any], name: str) -> np.ndarray:
         shapes = sorted({_shape(column) for column in columns}, key=str)
         must = f"have the same shape, not one of {shapes}" if len(shapes) > 1 else f"be an array of real numbers: {error}"
         raise ValueError(f"every {name} must {must}") from error
-    array.flags.writeable = False
     return array

@@ -145,7 +145,7 @@ class Sparse:
     def rows(self) -> Rows:
         index = np.uint16 if self.shape[1] <= _NARROW else np.uint32
         starts, indices, values = _checked_rows(self._matrix, self._name, index)
-        return Rows(*map(locked, [starts, indices, np.ascontiguousarray(values), np.empty(0)]))
+        return Rows(*map(locked, [starts, indices, values, np.empty(0)]))
 
     def row(self, index: int) -> np.ndarray:
         row, place = np.zeros(self.shape[1], self.dtype), slice(*self._matrix.indptr[index : index + 2])
@@ -211,7 +211,7 @@ def owned(array: np.ndarray, given: Any) -> np.ndarray:
 
 
 def locked(array: np.ndarray) -> np.ndarray:
-    """The same memory, if it is contiguous, in an array that nobody can make writable. It must have no other users."""
+    """The same memory, if it is contiguous, in an array that nobody can make writable. Nobody else may have the array."""
     sealed: Any = kernels.Sealed(np.ascontiguousarray(array))
     return np.ndarray(array.shape, array.dtype, sealed)
 
@@ -238,8 +238,14 @@ def _check_indices(x: Any, name: str) -> None:
     if kind == "coo":
         _check_range(x.row, rows, name)
         _check_range(x.col, columns, name)
+    elif kind == "dia":
+        _check_integers(x.offsets, "offsets", name)
+        if x.data.ndim != 2 or len(x.data) != len(x.offsets):
+            raise _wrong(name, f"{len(x.offsets)} offsets do not fit data of shape {x.data.shape}")
     elif kind in ("csr", "csc", "bsr"):
         height, width = x.blocksize if kind == "bsr" else (1, 1)
+        if rows % height or columns % width:
+            raise _wrong(name, f"blocks of {height} x {width} do not fit the shape {x.shape}")
         lines, places = (columns, rows) if kind == "csc" else (rows // height, columns // width)
         _check_starts(x.indptr, lines, min(len(x.indices), len(x.data)), name)
         _check_range(x.indices[: x.indptr[-1]], places, name)
@@ -284,13 +290,12 @@ def _checked_rows(matrix: Any, name: str, index: type) -> tuple[np.ndarray, np.n
 def _rows_as_they_are(matrix: Any, name: str, index: type) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """`_checked_rows`, or None if an index is out of range or order. Starts and indices are copies, which nobody can change
     once they have been checked."""
-    starts, given = matrix.indptr.astype(np.int64), matrix.indices
-    _check_starts(starts, matrix.shape[0], min(len(given), len(matrix.data)), name)
-    given = np.ascontiguousarray(given[: starts[-1]], np.int32 if given.dtype == np.int32 else np.int64)
-    indices: np.ndarray = given.astype(index)  # of 16 bits, say, in which an index out of range would look right
-    if any(kernels.first_wrong_row(starts, each, matrix.shape[1]) >= 0 for each in (given, indices)):
+    starts, given, values = matrix.indptr.astype(np.int64), matrix.indices, matrix.data
+    _check_starts(starts, matrix.shape[0], min(len(given), len(values)), name)
+    indices: np.ndarray = np.array(given[: starts[-1]], np.int32 if given.dtype == np.int32 else np.int64)
+    if kernels.first_wrong_row(starts, indices, matrix.shape[1]) >= 0:
         return None
-    return starts, indices, matrix.data[: starts[-1]]
+    return starts, indices.astype(index, copy=False), np.require(values[: starts[-1]], requirements=["C", "A"])
 
 
 def _finite_csr(x: Any) -> Any:

@@ -180,13 +180,14 @@ def cost_of(name: Any) -> Any:
     return costs.BY_NAME[name]
 
 
-def _require_known(name: Any, keyword: str) -> None:
-    """Refuse the name of an activation that must be given."""
-    if name not in ACTIVATIONS:
-        raise ValueError(
-            f"its activation is {reprlib.repr(name)}, not one of {', '.join(ACTIVATIONS)}: give it, as "
-            f"load(filename, {keyword}=...)"
-        )
+def _require_known(names: Sequence[Any], keyword: str) -> None:
+    """Refuse the names of activations that must be given."""
+    for name in names:
+        if name not in ACTIVATIONS:
+            raise ValueError(
+                f"its activation is {reprlib.repr(name)}, not one of {', '.join(ACTIVATIONS)}: give it, as "
+                f"load(filename, {keyword}=...)"
+            )
 
 
 def from_description(description: Mapping[str, Any], given: Mapping[str, Any]) -> Settings:
@@ -199,9 +200,10 @@ def from_description(description: Mapping[str, Any], given: Mapping[str, Any]) -
     """
     cost = given["cost"] if "cost" in given else cost_of(description["cost"])
     *hidden, output = description["activations"]
-    for names, key, keyword in ((hidden, "hidden", "activation"), ([output], "output", "output_activation")):
-        for name in () if key in given else names:
-            _require_known(name, keyword)
+    if "hidden" not in given:
+        _require_known(hidden, "activation")
+    if "output" not in given:
+        _require_known([output], "output_activation")
     optimizer = description["optimizer"]
     if optimizer is not None:
         fields = dict(optimizer)

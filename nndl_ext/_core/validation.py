@@ -26,7 +26,7 @@ def is_masked(values: object) -> bool:
 def real_array(values: ArrayLike, name: str) -> np.ndarray:
     """The values as a C-contiguous, aligned array of native float32 or float64.
 
-    float32 stays; other real numbers become float64. A converted array is read-only: nothing else refers to it.
+    float32 stays; other real numbers become float64.
     """
     if is_masked(values):
         raise TypeError(f"{name} must hold real numbers, not masked ones")
@@ -37,8 +37,6 @@ def real_array(values: ArrayLike, name: str) -> np.ndarray:
     converted = np.ascontiguousarray(array, np.float32 if single else np.float64)
     if not converted.flags.aligned:
         converted = converted.copy()  # compiled code relies on alignment
-    if converted is not array:
-        converted.flags.writeable = False
     return converted
 
 

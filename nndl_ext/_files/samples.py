@@ -59,8 +59,6 @@ def three_pairs(announced: Sequence[Announced]) -> tuple[Arrays, Arrays, Arrays]
         raise ValueError(f"{images[0].name} has images of {pixels} pixels")
     digits = [_labels(y, pixels) for y in labels]  # first, because they are small
     inputs = _inputs([x.name for x in images], [x.read().reshape(x.shape[0], pixels) for x in images])
-    for array in (*inputs, *digits):
-        array.flags.writeable = False
     training, *others = zip(inputs, digits, strict=True)
     if len(others) == 1:
         cut = len(training[0]) - len(training[0]) // _VALIDATION_PART

@@ -11,15 +11,13 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from nndl_ext._core import generators
-from nndl_ext._core.inputs import csr_of
 from nndl_ext._core.model import Model
 from nndl_ext._core.optimisers import Regularisation
 from nndl_ext._sklearn import lbfgs
@@ -176,10 +174,7 @@ class Perceptron(CallbackSupportMixin, Networked):
     def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
         options: dict[str, Any] = {} if is_classifier(self) else {"y_numeric": True}
         dtypes = np.float64, np.float32
-        X = csr_of(X, "X") if issparse(X) else X
-        checked: tuple[Any, np.ndarray] = validate_data(
-            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=dtypes, reset=reset, **options
-        )
+        checked: tuple[Any, np.ndarray] = self._validate(X, y, multi_output=True, dtype=dtypes, reset=reset, **options)
         return checked
 
     def _hidden(self) -> list[int]:

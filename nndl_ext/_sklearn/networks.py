@@ -73,11 +73,14 @@ class Networked(BaseEstimator):
             and np.isfinite(X).all()
         ):
             return X
-        X = csr_of(X, "X") if issparse(X) else X
-        checked = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        checked = self._validate(X, reset=False)
         if checked.dtype.kind == "f" and checked.dtype.itemsize > 8:  # long doubles, which must be finite in float64, too
-            checked = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=np.float64, reset=False)
+            checked = self._validate(X, reset=False, dtype=np.float64)
         return checked
+
+    def _validate(self, X: Any, *y: Any, **options: Any) -> Any:
+        """What scikit-learn's checks make of the data. A sparse X becomes CSR first, with indices that have been checked."""
+        return validate_data(self, csr_of(X, "X") if issparse(X) else X, *y, accept_sparse="csr", **options)
 
     def _network(self, dtype: np.dtype) -> Model:
         """The network with the estimator's current coefficients, which a user may have edited or replaced."""
