@@ -185,7 +185,9 @@ def bad_matrices():
 
 
 def test_no_face_reads_beyond_a_sparse_matrix():
-    estimators = pytest.importorskip("nndl_ext.sklearn")
+    pytest.importorskip("sklearn", minversion="1.6")
+    from nndl_ext import sklearn as estimators
+
     y = np.array([0, 1, 0, 1])
     fitted = estimators.MLPClassifier((3,), max_iter=1, batch_size=2).partial_fit(np.eye(4, 5), y, classes=[0, 1])
     count = 0
@@ -210,7 +212,9 @@ def test_no_face_reads_beyond_a_sparse_matrix():
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_indices_that_change_after_scipy_looked_are_sorted_anew():
     sparse = pytest.importorskip("scipy.sparse")
-    estimators = pytest.importorskip("nndl_ext.sklearn")
+    pytest.importorskip("sklearn", minversion="1.6")
+    from nndl_ext import sklearn as estimators
+
     matrix = sparse.csr_array(np.array([[1.0, 2.0, 0.0], [0.0, 3.0, 4.0]]))
     assert matrix.has_canonical_format
     matrix.indices[:2] = [2, 0]
