@@ -242,6 +242,8 @@ def _check_indices(x: Any, name: str) -> None:
         _check_integers(x.offsets, "offsets", name)
         if x.data.ndim != 2 or len(x.data) != len(x.offsets):
             raise _wrong(name, f"{len(x.offsets)} offsets do not fit data of shape {x.data.shape}")
+        if len(x.offsets) and not -rows < x.offsets.min() <= x.offsets.max() < columns:  # SciPy takes memory for any distance
+            raise _wrong(name, f"offsets go from {x.offsets.min()} to {x.offsets.max()}, outside the shape {x.shape}")
     elif kind in ("csr", "csc", "bsr"):
         height, width = x.blocksize if kind == "bsr" else (1, 1)
         if rows % height or columns % width:
