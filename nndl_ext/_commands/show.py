@@ -63,7 +63,7 @@ def _settings(net: BookNetwork) -> dict[str, Any]:
     if isinstance(net, network2.Network):
         chosen = net._described()
     else:
-        chosen = {"cost": "QuadraticCost", "activations": [_neurons(net)] * (net.num_layers - 1)}
+        chosen = {"cost": "QuadraticCost", "activations": _neurons(net).split(", ")}
     return {"sizes": net.sizes, "dtype": net.dtype.name, **chosen}
 
 
