@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 
-from nndl_ext._core.inputs import Inputs, Rows, inputs_of, levels_of, locked, numbers_of, owned
+from nndl_ext._core.inputs import Inputs, Rows, another, inputs_of, levels_of, locked, numbers_of, owned
 from nndl_ext._core.validation import finite, is_masked, real_array
 from nndl_ext._kernels.pairs import Pair, common_source
 
@@ -90,7 +90,7 @@ class Dataset(Sequence[Sample]):
     @property
     def y(self) -> np.ndarray:
         """The desired outputs, of shape (n, outputs), or the labels, int64 of shape (n,). Read-only."""
-        return self._y
+        return another(self._y)
 
     @property
     def inputs(self) -> int:
@@ -153,7 +153,7 @@ class Dataset(Sequence[Sample]):
         y : numpy.ndarray or numpy.int64
             Shape (outputs, 1), read-only; or a label.
         """
-        y = self._y[index]
+        y = self.y[index]
         return self._inputs.row(index)[:, np.newaxis], y if self._y.ndim == 1 else y[:, np.newaxis]
 
     def __len__(self) -> int:
@@ -297,7 +297,7 @@ class Dataset(Sequence[Sample]):
                     )
                 labels = desired >= 0.5
             self._made["classes", outputs] = locked(self._y.argmax(axis=1) if labels is None else labels)
-        return self._made["classes", outputs]
+        return another(self._made["classes", outputs])
 
     def desired_outputs(self, outputs: int, dtype: np.dtype) -> np.ndarray:
         """y as a matrix, with labels as unit vectors, for data that `require` has checked.
@@ -321,7 +321,7 @@ class Dataset(Sequence[Sample]):
             else:
                 desired = np.eye(outputs, dtype=dtype)[labels]
             self._made[outputs, dtype] = locked(desired)
-        return self._made[outputs, dtype]
+        return another(self._made[outputs, dtype])
 
     def _labels(self, outputs: int) -> np.ndarray | None:
         """y as labels, int64 of shape (n,), or None if it holds desired outputs.

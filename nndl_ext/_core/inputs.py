@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from nndl_ext._core.sparse import checked_rows, csr_of
 from nndl_ext._core.validation import finite, real_array
 from nndl_ext._kernels import kernels
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _FIT_A_CACHE = 100_000
 
 # The indices of sparse rows have 16 bits for at most 2**16 inputs, else 32.
-_NARROW, _MOST_SPARSE_INPUTS = 2**16, 2**32
+_NARROW = 2**16
 
 
 class Rows(NamedTuple):
@@ -59,7 +60,7 @@ class Inputs(Protocol):
 
     @property
     def matrix(self) -> Any:
-        """All inputs, one sample per row: an array or a sparse matrix."""
+        """All inputs, one sample per row: an array or a sparse matrix, a new object each time."""
 
     @property
     def rows(self) -> Rows:
@@ -87,18 +88,22 @@ class Numbers:
     """
 
     def __init__(self, matrix: np.ndarray) -> None:
-        self.matrix = self.numbers = matrix
+        self._matrix = self.numbers = matrix
         self.shape, self.dtype, self.given = matrix.shape, matrix.dtype, (matrix, None)
+
+    @property
+    def matrix(self) -> np.ndarray:
+        return another(self._matrix)
 
     @cached_property
     def rows(self) -> Rows:
-        return Rows(*map(locked, rows_of(self.matrix)))
+        return Rows(*map(locked, rows_of(self._matrix)))
 
     def row(self, index: int) -> np.ndarray:
         return self.matrix[index]
 
     def take(self, places: Any) -> Numbers:
-        return Numbers(locked(self.matrix[places]))
+        return Numbers(locked(self._matrix[places]))
 
 
 class Levels:
@@ -109,13 +114,17 @@ class Levels:
         self.shape, self.dtype, self.given = positions.shape, palette.dtype, (positions, palette)
 
     @cached_property
-    def matrix(self) -> np.ndarray:
+    def _matrix(self) -> np.ndarray:
         return locked(self.numbers[self._positions])
+
+    @property
+    def matrix(self) -> np.ndarray:
+        return another(self._matrix)
 
     @cached_property
     def rows(self) -> Rows:
         if self.numbers[:1].any():  # position 0 doesn't stand for 0
-            return Numbers(self.matrix).rows
+            return Numbers(self._matrix).rows
         return Rows(*(locked(array) for array in (*kernels.compress(self._positions), self.numbers.astype(np.float64))))
 
     def row(self, index: int) -> np.ndarray:
@@ -137,14 +146,13 @@ class Sparse:
 
     @property
     def matrix(self) -> Any:
-        """The matrix, as a new object each time, because its attributes can be replaced."""
         own = self._matrix
-        return type(own)((own.data, own.indices, own.indptr), shape=own.shape)
+        return type(own)((another(own.data), another(own.indices), another(own.indptr)), shape=own.shape)
 
     @cached_property
     def rows(self) -> Rows:
         index = np.uint16 if self.shape[1] <= _NARROW else np.uint32
-        starts, indices, values = _checked_rows(self._matrix, self._name, index)
+        starts, indices, values = checked_rows(self._matrix, self._name, index)
         return Rows(*map(locked, [starts, indices, values, np.empty(0)]))
 
     def row(self, index: int) -> np.ndarray:
@@ -204,10 +212,9 @@ def owned(array: np.ndarray, given: Any) -> np.ndarray:
     owner: Any = array
     while isinstance(owner, np.ndarray):
         owner = owner.base
-    if isinstance(owner, bytes | kernels.Sealed):
-        return array
+    constant = isinstance(owner, bytes | kernels.Sealed)
     made_here = type(given) in (list, tuple) or (isinstance(given, np.ndarray) and not np.may_share_memory(array, given))
-    return locked(array if made_here else array.copy())
+    return locked(array if constant or made_here else array.copy())
 
 
 def locked(array: np.ndarray) -> np.ndarray:
@@ -216,94 +223,15 @@ def locked(array: np.ndarray) -> np.ndarray:
     return np.ndarray(array.shape, array.dtype, sealed)
 
 
-def csr_of(x: Any, name: str) -> Any:
-    """A sparse matrix of any format in CSR format. Its indices are checked, because SciPy's functions trust them.
-
-    Raises
-    ------
-    ValueError
-        If an index is out of range, or there are too many inputs.
-    """
-    if len(x.shape) != 2 or x.shape[1] > _MOST_SPARSE_INPUTS:
-        raise ValueError(
-            f"{name} must have shape (n, inputs), if sparse with at most {_MOST_SPARSE_INPUTS} inputs, not {x.shape}"
-        )
-    _check_indices(x, name)
-    return x.tocsr()
-
-
-def _check_indices(x: Any, name: str) -> None:
-    """Check the indices of a sparse matrix, if it is in a format that has any."""
-    (rows, columns), kind = x.shape, getattr(x, "format", None)
-    if kind == "coo":
-        _check_range(x.row, rows, name)
-        _check_range(x.col, columns, name)
-    elif kind == "dia":
-        _check_integers(x.offsets, "offsets", name)
-        if x.data.ndim != 2 or len(x.data) != len(x.offsets):
-            raise _wrong(name, f"{len(x.offsets)} offsets do not fit data of shape {x.data.shape}")
-        if len(x.offsets) and not -rows < x.offsets.min() <= x.offsets.max() < columns:  # SciPy takes memory for any distance
-            raise _wrong(name, f"offsets go from {x.offsets.min()} to {x.offsets.max()}, outside the shape {x.shape}")
-    elif kind in ("csr", "csc", "bsr"):
-        height, width = x.blocksize if kind == "bsr" else (1, 1)
-        if rows % height or columns % width:
-            raise _wrong(name, f"blocks of {height} x {width} do not fit the shape {x.shape}")
-        lines, places = (columns, rows) if kind == "csc" else (rows // height, columns // width)
-        _check_starts(x.indptr, lines, min(len(x.indices), len(x.data)), name)
-        _check_range(x.indices[: x.indptr[-1]], places, name)
-
-
-def _check_starts(starts: np.ndarray, lines: int, elements: int, name: str) -> None:
-    """Check where the elements of each line of a sparse matrix start."""
-    _check_integers(starts, "indptr", name)
-    if starts.shape != (lines + 1,) or starts[0] != 0 or (starts[1:] < starts[:-1]).any() or starts[-1] > elements:
-        raise _wrong(name, f"indptr does not hold {lines + 1} ascending numbers from 0 to at most {elements}")
-
-
-def _check_integers(array: np.ndarray, attribute: str, name: str) -> None:
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise _wrong(name, f"{attribute} holds {array.dtype} of shape {array.shape}, not integers in a row")
-
-
-def _check_range(indices: np.ndarray, end: int, name: str) -> None:
-    _check_integers(indices, "indices", name)
-    if len(indices) and not 0 <= indices.min() <= indices.max() < end:
-        raise _wrong(name, f"indices go from {indices.min()} to {indices.max()}, not from 0 to at most {end - 1}")
-
-
-def _wrong(name: str, what: str) -> ValueError:
-    return ValueError(f"{name} must be a sparse matrix with valid indices: its {what}")
-
-
-def _checked_rows(matrix: Any, name: str, index: type) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Starts, indices and values of a CSR matrix, sorted and without duplicates."""
-    rows = _rows_as_they_are(matrix, name, index)
-    if rows is None:
-        ordered = matrix.copy()
-        _check_indices(ordered, name)
-        ordered = type(matrix)((ordered.data, ordered.indices, ordered.indptr), shape=matrix.shape)
-        ordered.sum_duplicates()  # of a new object, because SciPy remembers the order that indices had before
-        rows = _rows_as_they_are(ordered, name, index)
-    if rows is None:
-        raise RuntimeError(f"{name} was changed by another thread or process while it was being read")
-    return rows
-
-
-def _rows_as_they_are(matrix: Any, name: str, index: type) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """`_checked_rows`, or None if an index is out of range or order. Starts and indices are copies, which nobody can change
-    once they have been checked."""
-    starts, given, values = matrix.indptr.astype(np.int64), matrix.indices, matrix.data
-    _check_starts(starts, matrix.shape[0], min(len(given), len(values)), name)
-    indices: np.ndarray = np.array(given[: starts[-1]], np.int32 if given.dtype == np.int32 else np.int64)
-    if kernels.first_wrong_row(starts, indices, matrix.shape[1]) >= 0:
-        return None
-    return starts, indices.astype(index, copy=False), np.require(values[: starts[-1]], requirements=["C", "A"])
+def another(own: np.ndarray) -> np.ndarray:
+    """Another array for the memory of a `locked` one, for the user, who may change its shape and dtype."""
+    return np.ndarray(own.shape, own.dtype, own.base)
 
 
 def _finite_csr(x: Any) -> Any:
     """A read-only copy of a sparse matrix, checked, without stored zeros."""
     matrix = csr_of(x, "x")
-    starts, indices, values = _checked_rows(matrix, "x", np.int64)
+    starts, indices, values = checked_rows(matrix, "x", np.int64)
     matrix = type(matrix)((finite(real_array(values, "x"), "x"), indices, starts), shape=matrix.shape, copy=True)
     matrix.eliminate_zeros()
     return _locked_csr(matrix)

@@ -227,7 +227,10 @@ class Model:
         gradient = parameters.zeros(self.parameters.layout, self.dtype)
         batches = batches or Batches(np.arange(len(data)), len(data), whole=True)
         self._run(self.parameters.finite(), gradient, np.empty(0, self.dtype), GRADIENT_ALONE.step(), data, batches, derivative)
-        return parameters.apart(self.parameters.layout, gradient)
+        by_biases, by_weights = parameters.apart(self.parameters.layout, gradient)
+        # An infinite error times an input of 0 is NaN or nothing: that depends on the form of the inputs.
+        by_weights[0][~np.isfinite(by_biases[0][:, 0])] = math.nan
+        return by_biases, by_weights
 
     def descend(self, data: Samples, batches: Batches, optimiser: Optimiser, derivative: CostDerivative | None = None) -> None:
         """Take one step of the optimiser for each mini-batch.

@@ -7,6 +7,8 @@ users know, and the check of sample weights.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -124,26 +126,26 @@ class Perceptron(CallbackSupportMixin, Networked):
                 f"the network has {model.sizes[0]} inputs and {model.sizes[-1]} outputs, but X and y have {X.shape[1]} and "
                 f"{self.n_outputs_}"
             )
-        data = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
+        given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
         steps = 1 if incremental else None if self.solver == "lbfgs" else self.max_iter
-        hooks = Hooks(self, lambda: self._publish(model), data, steps)
+        hooks = Hooks(self, lambda: self._publish(model), given, steps)
+        training: Callable[[], None]
+        if self.solver == "lbfgs":
+            if validation_data is not None or self._rates(len(hidden)):
+                raise ValueError("validation_data and dropout are for the solvers sgd and adam, not for lbfgs")
+            data = Arrays(X, desired, model.dtype, sample_weight)
+            training = partial(lbfgs.fit, self, lbfgs.Objective(model, data, float(self.alpha), self._share), hooks)
+        else:
+            train, validation = (X, desired, sample_weight), self._set_aside(validation_data, model.dtype)
+            if self.early_stopping and incremental:
+                raise ValueError("partial_fit does not support early_stopping=True")
+            if self.early_stopping and validation is None:
+                train, validation = self._split(*train, random_state, model.dtype)
+            data = Arrays(*train[:2], model.dtype, train[2])
+            training = partial(self._train, Epochs(self, model, data, validation, hooks, incremental), random_state)
         hooks.fit_begins()
         try:
-            if self.solver == "lbfgs":
-                if validation_data is not None or self._rates(len(hidden)):
-                    raise ValueError("validation_data and dropout are for the solvers sgd and adam, not for lbfgs")
-                objective = lbfgs.Objective(
-                    model, Arrays(X, desired, model.dtype, sample_weight), float(self.alpha), self._share
-                )
-                lbfgs.fit(self, objective, hooks)
-            else:
-                train, validation = (X, desired, sample_weight), self._set_aside(validation_data, model.dtype)
-                if self.early_stopping and incremental:
-                    raise ValueError("partial_fit does not support early_stopping=True")
-                if self.early_stopping and validation is None:
-                    train, validation = self._split(*train, random_state, model.dtype)
-                epochs = Epochs(self, model, Arrays(*train[:2], model.dtype, train[2]), validation, hooks, incremental)
-                self._train(epochs, random_state)
+            training()
         finally:
             self._publish(model)  # also after an exception
         if not all(np.isfinite(array).all() for array in (*self.coefs_, *self.intercepts_)):
@@ -214,7 +216,7 @@ class Perceptron(CallbackSupportMixin, Networked):
         if parts[1].shape[0] < 2:
             raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
         weights = parts[4:] or (None, None)
-        validation = Validation(Arrays(parts[1], parts[3], dtype, weights[1]), self._labels(parts[3]), weights[1], False)
+        validation = Validation(Arrays(parts[1], parts[3], dtype, weights[1]), self._labels(parts[3]), False)
         return (parts[0], parts[2], weights[0]), validation
 
     def _set_aside(self, validation_data: Any, dtype: np.dtype) -> Validation | None:
@@ -231,7 +233,7 @@ class Perceptron(CallbackSupportMixin, Networked):
         desired = _as_matrix(self._transformed(y))
         if desired.shape[1] != self.n_outputs_:
             raise ValueError(f"validation_data must have {self.n_outputs_} outputs, not {desired.shape[1]}")
-        return Validation(Arrays(X, desired, dtype, sample_weight), self._labels(desired), sample_weight, True)
+        return Validation(Arrays(X, desired, dtype, sample_weight), self._labels(desired), True)
 
     def _check_solver(self) -> bool:
         if self.solver not in ("sgd", "adam"):

@@ -26,13 +26,12 @@ NOT_FINITE = (
 class Validation(NamedTuple):
     """Samples for validation.
 
-    ``data`` holds inputs and desired outputs; ``y`` the labels or values in the form that `predict` returns; ``weights`` the
-    samples' weights or None. ``has_losses`` says whether to record the loss besides the score.
+    ``data`` holds inputs, desired outputs and weights; ``y`` the labels or values in the form that `predict` returns.
+    ``has_losses`` says whether to record the loss besides the score.
     """
 
     data: Arrays
     y: np.ndarray
-    weights: np.ndarray | None
     has_losses: bool
 
 
@@ -169,7 +168,8 @@ class Epochs:
         """Record score and loss on the validation samples."""
         if self.validation is None:
             return
-        estimator, (data, y, weights, has_losses) = self.estimator, self.validation
+        estimator, (data, y, has_losses) = self.estimator, self.validation
+        weights = data.weights if len(data.weights) else None
         score = loss = math.nan
         if not diverged:
             outputs = self.model.outputs(data)

@@ -10,8 +10,8 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from nndl_ext._core.inputs import csr_of
 from nndl_ext._core.model import Model
+from nndl_ext._core.sparse import csr_of
 from nndl_ext._core.threads import checked_threads
 from nndl_ext._core.validation import layer_sizes
 from nndl_ext._sklearn.samples import Arrays
@@ -79,8 +79,13 @@ class Networked(BaseEstimator):
         return checked
 
     def _validate(self, X: Any, *y: Any, **options: Any) -> Any:
-        """What scikit-learn's checks make of the data. A sparse X becomes CSR first, with indices that have been checked."""
-        return validate_data(self, csr_of(X, "X") if issparse(X) else X, *y, accept_sparse="csr", **options)
+        """What scikit-learn's checks make of the data. A sparse X becomes CSR first, with indices that have been checked.
+        Numbers become native first, because scikit-learn takes float32 of another byte order for another type."""
+        if issparse(X):
+            X = csr_of(X, "X")
+        if not getattr(getattr(X, "dtype", None), "isnative", True):
+            X = X.astype(X.dtype.newbyteorder("="))
+        return validate_data(self, X, *y, accept_sparse="csr", **options)
 
     def _network(self, dtype: np.dtype) -> Model:
         """The network with the estimator's current coefficients, which a user may have edited or replaced."""
