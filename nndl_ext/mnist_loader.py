@@ -20,7 +20,7 @@ import numpy as np
 
 from nndl_ext._core.dataset import Dataset, Sample
 from nndl_ext._core.inputs import locked
-from nndl_ext._core.validation import integer
+from nndl_ext._core.validation import file_path, integer
 from nndl_ext._files import folders, idx
 from nndl_ext._files.contents import Announced, Content
 from nndl_ext._files.disk import AnyPath, npz_announced, raw
@@ -200,7 +200,7 @@ def _load(path: AnyPath | None) -> tuple[Arrays, Arrays, Arrays]:
     from importlib.resources import files  # these two take longer to import than everything else but NumPy
     from pathlib import Path
 
-    source = files("nndl_ext.data") if path is None else Path(path)
+    source = files("nndl_ext.data") if path is None else Path(file_path(path))
     if isinstance(source, Path) and source.exists() and not source.is_dir():
         return three_pairs(_announced(source))
     return three_pairs(folders.announced(source))

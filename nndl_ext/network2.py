@@ -35,6 +35,9 @@ __all__ = [
     "QuadraticCost", "Shifts", "load", "sigmoid", "sigmoid_prime", "vectorized_result",
 ]  # fmt: skip
 
+# The kernels compute with numbers of 64 bits.
+_MOST_SAMPLES = 2**63 - 1
+
 _Four = tuple[list[float], list[int], list[float], list[int]]
 
 
@@ -231,7 +234,7 @@ class Network(ChosenNetwork):
         data = self._checked(mini_batch, "mini_batch")
         optimiser = self._optimiser.copy()
         optimiser.eta = finite_number(eta, "eta")
-        optimiser.regularisation = self._settings.regularisation(checked_lmbda(lmbda), integer(n, "n", least=1))
+        optimiser.regularisation = self._settings.regularisation(checked_lmbda(lmbda), integer(n, "n", 1, _MOST_SAMPLES))
         self._model.parameters.finite()
         if self._overrides("backprop"):
             if not isinstance(optimiser, Descent) or self._model.dropout:
@@ -306,8 +309,7 @@ class Network(ChosenNetwork):
             raise overrides.replaced("network2.sigmoid or network2.sigmoid_prime")
         return super()._current
 
-    def _print(self, epoch: int, plan: Plan) -> None:
-        history = self.history
+    def _print(self, epoch: int, plan: Plan, history: History) -> None:
         print(f"Epoch {epoch} training complete")
         if plan.training_cost:
             print(f"Cost on training data: {history.training_cost[-1]}")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_training import dense_data, digest
 
-from nndl_ext import Network
+from nndl_ext import Network, network2
 from nndl_ext._core import generators, parameters
 
 pytestmark = pytest.mark.usefixtures("variant")
@@ -128,6 +128,17 @@ def test_of_two_trainings_of_one_network_the_last_one_is_kept_whole(monkeypatch)
         net = network()
         at_once(partial(train, net, 1.0), partial(train, net, 2.0))
         assert bits(net) in allowed
+
+
+def test_two_trainings_of_one_network_record_their_own_histories(capsys):
+    net, data = network2.Network([20, 33, 4], seed=7), dense_data(n=10)
+
+    def train():
+        return net.SGD(data, 200, 5, 0.1, monitor_training_cost=True, monitor_training_accuracy=True)
+
+    for _, _, costs, accuracies in at_once(train, train):
+        assert len(costs) == len(accuracies) == 200
+    assert capsys.readouterr().out.count("Cost on training data: ") == 400
 
 
 def test_threads_that_share_a_generator_draw_different_numbers():

@@ -1,5 +1,6 @@
 """What the estimators accept and refuse: kinds of labels, weights, types, parameters."""
 
+import copy
 import warnings
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 pytest.importorskip("sklearn", minversion="1.6")
 import sklearn
 from scipy.sparse import csc_matrix, csr_array, csr_matrix
-from sklearn import neural_network
+from sklearn import datasets, neural_network
 from test_sklearn import DIABETES, PROGRESS, X, Y
 
 from nndl_ext.sklearn import MLPClassifier, MLPRegressor
@@ -115,3 +116,118 @@ def test_arguments_are_checked_without_scikit_learn_s_checks():
     for n_threads in (0, 10**6):
         with pytest.raises(ValueError, match="n_threads must be at"):
             fitted.set_params(n_threads=n_threads).predict(DIABETES)
+
+
+IRIS, SPECIES = datasets.load_iris(return_X_y=True)
+HUGE = 10**400
+
+
+@pytest.mark.parametrize("name", ["alpha", "tol", "learning_rate_init", "power_t", "epsilon"])
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_integers_beyond_float64(name, solver):
+    with pytest.raises(ValueError, match=f"{name} must be in the range of float64"):
+        MLPClassifier((3,), solver=solver, **{name: HUGE}).fit(IRIS, SPECIES)
+    huge, fitted = [HUGE] * len(IRIS), MLPRegressor(hidden_layer_sizes=(3,), max_iter=1).fit(IRIS, SPECIES)
+    for call in (
+        lambda: MLPRegressor(solver=solver).fit(IRIS, huge),
+        lambda: MLPRegressor(solver=solver).fit(IRIS, SPECIES, huge),
+        lambda: MLPRegressor(solver=solver).fit([[HUGE]] * len(IRIS), SPECIES),
+        lambda: MLPClassifier(solver=solver, class_weight={0: HUGE, 1: 1, 2: 1}).fit(IRIS, SPECIES),
+        lambda: fitted.fit(IRIS, SPECIES, validation_data=(IRIS, SPECIES, huge)),
+        lambda: fitted.fit(IRIS, SPECIES, validation_data=(IRIS, huge)),
+        lambda: fitted.predict([[HUGE] * 4]),
+    ):
+        with pytest.raises(ValueError, match=r"(X and y|the weights.*) must be in the range of float64"):
+            call()
+
+
+@pytest.mark.parametrize("sizes", [(4.7,), (True,), True, ("a",), (np.nan,), [[3]], np.array([3.0])])
+def test_sizes_that_are_no_integers(sizes):
+    with pytest.raises(TypeError, match="hidden_layer_sizes must be an integer or a sequence of integers, not "):
+        MLPClassifier(sizes).fit(IRIS, SPECIES)
+
+
+@pytest.mark.parametrize("activation", ["relu", "logistic"])
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize("kinds", [(neural_network.MLPClassifier, MLPClassifier), (neural_network.MLPRegressor, MLPRegressor)])
+def test_networks_without_hidden_layers(kinds, solver, activation):
+    theirs, ours = (
+        kind(hidden_layer_sizes=(), solver=solver, activation=activation, max_iter=20, random_state=0) for kind in kinds
+    )
+    np.testing.assert_allclose(ours.fit(IRIS, SPECIES).coefs_[0], theirs.fit(IRIS, SPECIES).coefs_[0], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(ours.predict(IRIS), theirs.predict(IRIS), rtol=1e-9)
+
+
+@pytest.mark.parametrize("y", [[[-1, 1], [1, -1]] * 75, [[0, 2], [2, 0]] * 75])
+def test_multilabel_targets_that_are_no_zeros_and_ones(y):
+    for call in (
+        lambda: MLPClassifier((3,)).fit(IRIS, y),
+        lambda: MLPClassifier((3,)).partial_fit(IRIS, y, classes=[0, 1]),
+    ):
+        with pytest.raises(ValueError, match="multilabel `y` must hold zeros and ones, not "):
+            call()
+
+
+def test_a_failed_first_part_leaves_no_trace():
+    estimator = MLPClassifier((3,))
+    with pytest.raises(ValueError, match="Expected array-like"):
+        estimator.partial_fit(IRIS, None, classes=[0, 1, 2])
+    estimator.partial_fit(IRIS, SPECIES, classes=[0, 1, 2])
+    np.testing.assert_array_equal(estimator.classes_, [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("coefs_", lambda arrays: [w.ravel() for w in arrays], r"coefs_\[0\] must have shape \(inputs, neurons\), not \(12,\)"),
+        ("coefs_", lambda arrays: [w.astype(str) for w in arrays], r"coefs_\[0\] must hold real numbers, not <U"),
+        ("coefs_", lambda arrays: [w * 1j for w in arrays], r"coefs_\[0\] must hold real numbers, not complex"),
+        ("coefs_", lambda arrays: [np.ma.masked_less(w, 0) for w in arrays], r"coefs_\[0\] must hold real numbers, not masked"),
+        ("coefs_", lambda arrays: [w.T for w in arrays], r"intercepts_\[0\] must have shape \(4,\), not \(3,\)"),
+        ("coefs_", lambda arrays: [arrays[0], arrays[1].T], r"intercepts_\[1\]|coefs_\[1\] must have shape \(3, neurons\)"),
+        ("coefs_", lambda arrays: [w[:0] for w in arrays], r"coefs_\[0\] must have shape"),
+        ("intercepts_", lambda arrays: [b[:1] for b in arrays], r"intercepts_\[0\] must have shape \(3,\), not \(1,\)"),
+        *[
+            (name, change, "coefs_ and intercepts_ must be lists with one array for each layer")
+            for name in ("coefs_", "intercepts_")
+            for change in (lambda _: [], lambda _: None, lambda _: {}, lambda arrays: arrays[:1], lambda arrays: arrays[0])
+        ],
+    ],
+)
+def test_coefficients_that_do_not_fit(name, change, message):
+    fitted = MLPRegressor(hidden_layer_sizes=(3,), max_iter=1).fit(IRIS, SPECIES)
+    setattr(fitted, name, change(getattr(fitted, name)))
+    for call in (lambda: fitted.predict(IRIS), lambda: fitted.set_params(warm_start=True).fit(IRIS, SPECIES)):
+        with pytest.raises((TypeError, ValueError), match=message):
+            call()
+
+
+@pytest.mark.parametrize("change", [np.ndarray.tolist, lambda a: a.astype(np.longdouble), lambda a: a.copy()[::-1][::-1]])
+def test_coefficients_in_other_forms(change):
+    fitted = MLPRegressor(hidden_layer_sizes=(3,), max_iter=1, random_state=0).fit(IRIS, SPECIES)
+    expected = fitted.predict(IRIS)
+    fitted.coefs_, fitted.intercepts_ = [*map(change, fitted.coefs_)], tuple(map(change, fitted.intercepts_))
+    np.testing.assert_array_equal(fitted.predict(IRIS), expected)
+
+
+def test_parameters_that_become_invalid_after_the_fit():
+    fitted = MLPRegressor(hidden_layer_sizes=(3,), max_iter=1).fit(IRIS, SPECIES)
+    for name, value in (
+        ("loss", "foo"), ("loss", [1]), ("activation", "foo"), ("activation", 5), ("activation", [["relu"]]), ("n_threads", -1),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=f"{name} must be"):
+            copy.deepcopy(fitted).set_params(**{name: value}).predict(IRIS)
+
+
+def test_numbers_of_another_byte_order_are_computed_in_their_size():
+    for dtype in (np.float32, np.float64):
+        x = IRIS.astype(dtype)
+        swapped = x.astype(x.dtype.newbyteorder())
+        sparse = csr_array(x)
+        sparse.data = sparse.data.astype(swapped.dtype)
+        expected = MLPRegressor(hidden_layer_sizes=(3,), max_iter=2, random_state=0).fit(x, SPECIES)
+        for other in (swapped, sparse):
+            found = MLPRegressor(hidden_layer_sizes=(3,), max_iter=2, random_state=0).fit(other, SPECIES)
+            assert found.coefs_[0].dtype == dtype
+            np.testing.assert_array_equal(found.coefs_[0], expected.coefs_[0])
+            np.testing.assert_array_equal(found.predict(other), expected.predict(x))

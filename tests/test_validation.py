@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from nndl_ext import Dataset, Network, mnist_loader, network, perceptron
+from nndl_ext import Dataset, Network, mnist_loader, network, network2, perceptron
 
 X, Y = np.array([[0.5], [-0.25], [1.0]]), np.array([[1.0], [0.0]])
 PAIRS = [(X, Y)]
@@ -88,6 +88,9 @@ REFUSED = [
     (lambda _: Network([3, 2], threads=10**6), ValueError, "threads must be at most 1024, not 1000000"),
     (lambda _: Network([3, 2], threads="a"), TypeError, "threads must be an integer, not 'a'"),
     (lambda _: Network([3, 2], dtype=complex), ValueError, "dtype must be float32 or float64, not complex128"),
+    (lambda _: Network([3, 2], dtype="x"), TypeError, "dtype must be float32 or float64, not 'x'"),
+    (lambda _: Network([3, 2], dtype=[1]), TypeError, r"dtype must be float32 or float64, not \[1\]"),
+    (lambda _: network2.Network([3, 2], regularization=np.ones(2)), ValueError, "regularization must be l2 or l1, not array"),
     # one input
     (lambda n: n.feedforward(None), TypeError, "a must hold real numbers, not object"),
     (lambda n: n.feedforward([1j, 0, 0]), TypeError, "a must hold real numbers, not complex128"),
@@ -129,6 +132,10 @@ REFUSED = [
     (lambda n: n.SGD(PAIRS, 1, 1, 10**400), ValueError, "eta must be finite, not an integer too large for a float"),
     (lambda n: n.SGD(PAIRS, 1, 1, -np.inf), ValueError, "eta must be finite, not -inf"),
     (lambda n: n.update_mini_batch(PAIRS, np.nan), ValueError, "eta must be finite, not nan"),
+    (lambda _: network2.Network([3, 2]).update_mini_batch(PAIRS, 0.1, 1, 2**64), ValueError, "n must be at most"),
+    (lambda _: network2.Shifts(5), ValueError, "shape must be a pair of integers, not 5"),
+    (lambda _: network2.Shifts((2, 2), [5]), ValueError, r"steps must be pairs of integers, not \[5\]"),
+    (lambda _: network2.Shifts((2, 2), 5), TypeError, "steps must be pairs of integers, not 5"),
     # weights and biases
     (
         lambda _: with_weight(np.nan).SGD(PAIRS, 1, 1, 1.0),
@@ -144,6 +151,12 @@ REFUSED = [
     (lambda _: edited(biases=None).feedforward(X), TypeError, "biases must be a list of arrays, not NoneType"),
     (lambda _: edited(weights=np.zeros((2, 4, 3))).feedforward(X), ValueError, r"weights\[1\] must have shape \(2, 4\)"),
     (lambda _: edited(weights=[np.zeros((4, 3)), None]).feedforward(X), TypeError, r"weights\[1\] must hold real numbers"),
+    # files
+    (lambda n: n.save(3), TypeError, "path must be a string or a path-like object, not 3"),
+    (lambda n: n.save("a\0"), ValueError, "path must be without null characters, not 'a"),
+    (lambda _: network.load(None), TypeError, "path must be a string or a path-like object, not None"),
+    (lambda _: network2.load([]), TypeError, r"path must be a string or a path-like object, not \[\]"),
+    (lambda _: mnist_loader.load_data(3), TypeError, "path must be a string or a path-like object, not 3"),
     # the other modules
     (lambda _: mnist_loader.vectorized_result(1.5), TypeError, "j must be an integer, not 1.5"),
     (lambda _: mnist_loader.vectorized_result(1, 2.5), TypeError, "classes must be an integer, not 2.5"),

@@ -54,6 +54,11 @@ def broken(rng):
     """A sparse matrix in a random format, in which something has been changed since SciPy made it."""
     x = rng.standard_normal((ROWS, COLUMNS)) * (rng.random((ROWS, COLUMNS)) < rng.random())
     matrix = sparse.csr_array(x).asformat(rng.choice(["csr", "csr", "csr", "csc", "coo", "bsr", "lil", "dok", "dia"]))
+    if matrix.format == "lil" and rng.random() < 0.7:
+        lists = matrix.rows if rng.random() < 0.5 else matrix.data
+        lists[rng.integers(0, ROWS)] = rng.choice(
+            [0, 1, COLUMNS - 1, COLUMNS, -1, 10**6], rng.integers(0, 2 * COLUMNS)
+        ).tolist()
     names = [
         name
         for name in ("indices", "indptr", "data", "row", "col", "offsets")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -55,10 +55,12 @@ class Shifts:
     steps: Sequence[tuple[int, int]] = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
 
     def __post_init__(self) -> None:
+        if not isinstance(self.steps, Iterable):
+            raise TypeError(f"steps must be pairs of integers, not {self.steps!r}")
         for name, pairs in (("shape", [self.shape]), ("steps", [*self.steps])):
-            if not pairs or any(len(pair) != 2 for pair in pairs):
+            if not pairs or any(np.shape(pair) != (2,) for pair in pairs):
                 raise ValueError(
-                    f"{name} must be {'pairs' if name == 'steps' else 'a pair'} of integers, not {getattr(self, name)}"
+                    f"{name} must be {'pairs' if name == 'steps' else 'a pair'} of integers, not {getattr(self, name)!r}"
                 )
         height, width = (integer(size, "shape", least=1) for size in self.shape)
         for down, right in self.steps:

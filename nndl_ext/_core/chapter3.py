@@ -90,7 +90,7 @@ class ChosenNetwork(BookNetwork):
             return cost + lmbda / len(data) * math.fsum(_sum(np.abs(w)) for w in weights)
         return cost + 0.5 * (lmbda / len(data)) * math.fsum(_sum(np.square(w, dtype=np.float64)) for w in weights)
 
-    def _print(self, epoch: int, plan: Plan) -> None:
+    def _print(self, epoch: int, plan: Plan, history: History) -> None:
         """Print what was recorded in an epoch."""
         raise NotImplementedError
 
@@ -134,7 +134,7 @@ class ChosenNetwork(BookNetwork):
                     accuracies.append(right)
             if plan.gradient_norms:
                 history.gradient_norms.append(self.gradient_norms(data))
-            self._print(training.epoch, plan)
+            self._print(training.epoch, plan, history)
             return plan.callback is not None and bool(plan.callback(training.epoch, history))
 
         places = np.arange(n) if order is None else order

@@ -130,7 +130,7 @@ class Settings(NamedTuple):
         TypeError, ValueError
             If a setting is invalid or does not fit the others.
         """
-        if self.regularization not in REGULARISATIONS:
+        if not isinstance(self.regularization, str) or self.regularization not in REGULARISATIONS:
             raise ValueError(f"regularization must be {' or '.join(REGULARISATIONS)}, not {reprlib.repr(self.regularization)}")
         if not isinstance(self.optimizer, Momentum | Adam | None):
             raise TypeError(f"optimizer must be a Momentum, an Adam or None, not {reprlib.repr(self.optimizer)}")

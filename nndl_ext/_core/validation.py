@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 import reprlib
 from collections.abc import Iterable
 from itertools import pairwise
@@ -74,9 +75,23 @@ def layer_sizes(sizes: Iterable[Any]) -> list[int]:
 
 def real_dtype(dtype: DTypeLike) -> np.dtype:
     """The dtype, checked to be float32 or float64."""
-    checked = np.dtype(dtype)
+    try:
+        checked = np.dtype(dtype)
+    except TypeError as error:
+        raise TypeError(f"dtype must be float32 or float64, not {reprlib.repr(dtype)}") from error
     if checked not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, not {checked}")
+    return checked
+
+
+def file_path(path: Any, name: str = "path") -> str:
+    """The path as a string, checked to be one or a path-like object."""
+    try:
+        checked = os.fsdecode(path)
+    except TypeError as error:
+        raise TypeError(f"{name} must be a string or a path-like object, not {reprlib.repr(path)}") from error
+    if "\0" in checked:
+        raise ValueError(f"{name} must be without null characters, not {reprlib.repr(checked)}")
     return checked
 
 

@@ -46,6 +46,8 @@ def read(path: AnyPath | Iterable[AnyPath]) -> np.ndarray:
 def _files(path: AnyPath | Iterable[AnyPath]) -> Iterator[tuple[str, IO[bytes]]]:
     """The images under a path, with their names."""
     if not isinstance(path, (str, os.PathLike)):
+        if not isinstance(path, Iterable):
+            raise TypeError(f"path must be a path or several, not {path!r}")
         for one in path:
             yield from _files(one)
         return

@@ -21,7 +21,6 @@ Further arrays are a program's notes. `nndl_ext.load` ignores them.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping
 from itertools import pairwise
 from os import PathLike
@@ -30,7 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nndl_ext._core.validation import finite, layer_sizes, real_dtype, shaped
+from nndl_ext._core.validation import file_path, finite, layer_sizes, real_dtype, shaped
 from nndl_ext._files import disk
 
 VERSION = 1
@@ -80,7 +79,8 @@ def write(path: str | PathLike[str], saved: Saved) -> None:
     for name in ("biases", "weights"):
         for layer, array in enumerate(getattr(saved, name)):
             finite(array, f"{name}[{layer}]")
-    disk.replace(path, _json(path, saved) if os.fsdecode(path).lower().endswith(".json") else _archive(saved))
+    path = file_path(path)
+    disk.replace(path, _json(path, saved) if path.lower().endswith(".json") else _archive(saved))
 
 
 def _archive(saved: Saved) -> bytes:
@@ -99,7 +99,7 @@ def _archive(saved: Saved) -> bytes:
     return archive.getvalue()
 
 
-def _json(path: str | PathLike[str], saved: Saved) -> bytes:
+def _json(path: str, saved: Saved) -> bytes:
     """The JSON that the book's ``network2.load`` reads."""
     import json
 
@@ -129,7 +129,7 @@ def read(path: str | PathLike[str]) -> Saved:
     """
     from pathlib import Path  # here, to keep the package quick to import
 
-    data = disk.raw(Path(path))
+    data = disk.raw(Path(file_path(path)))
     try:
         return _from_archive(disk.npz_arrays(data, "it")) if data[:2] == b"PK" else _from_json(data)
     except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:

@@ -25,7 +25,7 @@ from nndl_ext._core.optimisers import Regularisation
 from nndl_ext._sklearn import lbfgs
 from nndl_ext._sklearn.epochs import NOT_FINITE, Epochs, Validation
 from nndl_ext._sklearn.hooks import Hooks
-from nndl_ext._sklearn.networks import HIDDEN, Networked
+from nndl_ext._sklearn.networks import HIDDEN, Networked, representable
 from nndl_ext._sklearn.samples import Arrays
 from nndl_ext._sklearn.solvers import Solver
 
@@ -111,13 +111,17 @@ class Perceptron(CallbackSupportMixin, Networked):
     # Fitting
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any = None, incremental: bool = False) -> None:
+        for name in ("alpha", "tol", "learning_rate_init", "power_t", "epsilon"):
+            with representable(name):
+                float(getattr(self, name))
         hidden = self._hidden()
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, y = self._validated(X, y, first)
         desired = _as_matrix(self._encoded(y, incremental))
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X)
-        sample_weight = _with_sum(self._weighted(y, sample_weight, incremental), "the samples' weights")
+        with representable("the weights"):
+            if sample_weight is not None:
+                sample_weight = _check_sample_weight(sample_weight, X)
+            sample_weight = _with_sum(self._weighted(y, sample_weight, incremental), "the samples' weights")
         self.n_outputs_ = desired.shape[1]
         random_state = check_random_state(self.random_state)
         model = self._started([X.shape[1], *hidden, self.n_outputs_], X.dtype, random_state) if first else self._continued()
@@ -182,7 +186,9 @@ class Perceptron(CallbackSupportMixin, Networked):
     def _hidden(self) -> list[int]:
         sizes = self.hidden_layer_sizes
         hidden = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        if np.any(np.array(hidden) <= 0):
+        if not all(isinstance(size, Integral) and not isinstance(size, bool) for size in hidden):
+            raise TypeError(f"hidden_layer_sizes must be an integer or a sequence of integers, not {sizes!r}")
+        if any(size <= 0 for size in hidden):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
         return [int(size) for size in hidden]
 
@@ -191,10 +197,10 @@ class Perceptron(CallbackSupportMixin, Networked):
         self.n_iter_, self.t_, self.n_layers_ = 0, 0, len(sizes)
         self.out_activation_ = self._output_activation()
         activations = self._activations(len(sizes) - 2)
+        activations.append(activations[-1] if activations else self.activation)  # the output layer has the last one's factor
         model = self._model(sizes, np.dtype(np.float64) if self.solver == "lbfgs" else dtype)
         for layer, (weights, biases) in enumerate(zip(model.parameters.weights, model.parameters.biases, strict=True)):
-            # The output layer has the factor of the last hidden layer.
-            factor = 2.0 if activations[min(layer, len(activations) - 1)] == "logistic" else 6.0
+            factor = 2.0 if activations[layer] == "logistic" else 6.0
             bound = np.sqrt(factor / (sizes[layer] + sizes[layer + 1]))
             weights.T[:] = random_state.uniform(-bound, bound, (sizes[layer], sizes[layer + 1])).astype(dtype, copy=False)
             biases[:, 0] = random_state.uniform(-bound, bound, sizes[layer + 1]).astype(dtype, copy=False)
@@ -203,8 +209,7 @@ class Perceptron(CallbackSupportMixin, Networked):
 
     def _continued(self) -> Model:
         """The fitted network, to train further."""
-        single = np.asarray(self.coefs_[0]).dtype == np.float32 and self.solver != "lbfgs"
-        return self._network(np.dtype(np.float32 if single else np.float64))
+        return self._network(np.dtype(np.float64 if self.solver == "lbfgs" else np.float32))
 
     def _split(
         self, X: Any, desired: np.ndarray, sample_weight: Any, random_state: Any, dtype: np.dtype
@@ -226,7 +231,8 @@ class Perceptron(CallbackSupportMixin, Networked):
         if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
             raise ValueError("validation_data must be a tuple (X, y) or (X, y, sample_weight)")
         X, y = self._validated(validation_data[0], validation_data[1], False)
-        sample_weight = _check_sample_weight(validation_data[2], X) if len(validation_data) == 3 else None
+        with representable("the weights in validation_data"):
+            sample_weight = _check_sample_weight(validation_data[2], X) if len(validation_data) == 3 else None
         sample_weight = _with_sum(sample_weight, "the weights in validation_data")
         if self.early_stopping and X.shape[0] < 2:
             raise ValueError(f"validation_data must hold at least 2 samples for early_stopping, not {X.shape[0]}")

@@ -214,6 +214,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         """
         if self._are_new(classes):
             self._label_binarizer = LabelBinarizer().fit(y if type_of_target(y).startswith("multilabel") else classes)
+            self.classes_ = unique_labels(classes)
         self._fit(X, y, sample_weight, incremental=True)
         return self
 
@@ -292,17 +293,15 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
 
     def _are_new(self, classes: Any) -> bool:
-        """Whether this is the first `partial_fit`, whose classes are then stored."""
+        """Whether this is the first `partial_fit`, whose classes are to be stored."""
         known = getattr(self, "classes_", None)
         if known is None and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if classes is None:
             return False
-        given = unique_labels(classes)
         if known is None:
-            self.classes_ = given
             return True
-        if not np.array_equal(known, given):
+        if not np.array_equal(known, unique_labels(classes)):
             raise ValueError(f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {known!r}")
         return False
 
@@ -312,7 +311,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
-            return self._label_binarizer.transform(y)
+            return self._desired(y)
         if self.warm_start and set(classes := unique_labels(y)) != set(self.classes_):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously got "
@@ -327,7 +326,13 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         classes = unique_labels(y)
         if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
             raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}.")
-        return self._label_binarizer.transform(y)
+        return self._desired(y)
+
+    def _desired(self, y: np.ndarray) -> np.ndarray:
+        desired: np.ndarray = self._label_binarizer.transform(y)
+        if desired.min() < 0 or desired.max() > 1:
+            raise ValueError(f"multilabel `y` must hold zeros and ones, not {desired.min()} to {desired.max()}")
+        return desired
 
     def _decoded(self, outputs: np.ndarray) -> np.ndarray:
         if self.out_activation_ == "softmax":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -13,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from nndl_ext._core.model import Model
 from nndl_ext._core.sparse import csr_of
 from nndl_ext._core.threads import checked_threads
-from nndl_ext._core.validation import layer_sizes
+from nndl_ext._core.validation import layer_sizes, real_array, shaped
 from nndl_ext._sklearn.samples import Arrays
 
 HIDDEN = ("identity", "logistic", "tanh", "relu", "softplus")
@@ -52,13 +54,12 @@ class Networked(BaseEstimator):
         if not hasattr(self, "coefs_"):
             check_is_fitted(self)
         X = self._checked(X)
-        dtype = np.result_type(X.dtype, self.coefs_[0].dtype)
-        model = self._network(dtype)
+        model = self._network(X.dtype)
         if X.shape[1] != model.sizes[0]:
             raise ValueError(f"X must have {model.sizes[0]} features, as many as coefs_[0] has rows, not {X.shape[1]}")
         if issparse(X):
-            return model.outputs(Arrays(X, np.empty((0, 0)), dtype))
-        return model.outputs_of_rows(np.require(X, dtype, ["C", "A"]))
+            return model.outputs(Arrays(X, np.empty((0, 0)), model.dtype))
+        return model.outputs_of_rows(np.require(X, model.dtype, ["C", "A"]))
 
     def _checked(self, X: Any) -> Any:
         """The inputs, checked by scikit-learn unless they obviously pass its checks."""
@@ -74,7 +75,7 @@ class Networked(BaseEstimator):
         ):
             return X
         checked = self._validate(X, reset=False)
-        if checked.dtype.kind == "f" and checked.dtype.itemsize > 8:  # long doubles, which must be finite in float64, too
+        if checked.dtype.kind == "O" or checked.dtype.itemsize > 8:  # long doubles, which must be finite in float64, too
             checked = self._validate(X, reset=False, dtype=np.float64)
         return checked
 
@@ -85,23 +86,37 @@ class Networked(BaseEstimator):
             X = csr_of(X, "X")
         if not getattr(getattr(X, "dtype", None), "isnative", True):
             X = X.astype(X.dtype.newbyteorder("="))
-        return validate_data(self, X, *y, accept_sparse="csr", **options)
+        with representable("X and y"):
+            return validate_data(self, X, *y, accept_sparse="csr", **options)
 
-    def _network(self, dtype: np.dtype) -> Model:
-        """The network with the estimator's current coefficients, which a user may have edited or replaced."""
-        held = self.__dict__.get("_held")
-        if (
-            held is not None
-            and held.model.dtype == dtype
-            and held.options == self._options()
-            and _are_same(self.coefs_, held.coefs)
-            and _are_same(self.intercepts_, held.intercepts)
-        ):
+    def _network(self, given: np.dtype) -> Model:
+        """The network with the estimator's current coefficients, which a user may have edited or replaced. It computes in
+        float32 if they and the data, of the dtype ``given``, need no more."""
+        held: _Held | None = self.__dict__.get("_held")
+        if held is not None and not (_are_same(self.coefs_, held.coefs) and _are_same(self.intercepts_, held.intercepts)):
+            held = None
+        coefs, intercepts = self._coefficients() if held is None else (held.coefs, held.intercepts)
+        single = np.result_type(given, coefs[0].dtype) == np.float32
+        dtype = np.dtype(np.float32 if single else np.float64)
+        if held is not None and held.model.dtype == dtype and held.options == self._options():
             return held.model
-        coefs, intercepts = ([np.asarray(array) for array in arrays] for arrays in (self.coefs_, self.intercepts_))
         model = self._model([len(coefs[0]), *(coef.shape[1] for coef in coefs)], dtype)
         model.parameters.replace([b.reshape(-1, 1) for b in intercepts], [coef.T for coef in coefs])
         return model
+
+    def _coefficients(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """``coefs_`` and ``intercepts_``, checked to fit each other."""
+        lists = self.coefs_, self.intercepts_
+        if not all(isinstance(arrays, Sequence) for arrays in lists) or not 0 < len(self.coefs_) == len(self.intercepts_):
+            raise ValueError("coefs_ and intercepts_ must be lists with one array for each layer")
+        coefs = [real_array(array, f"coefs_[{layer}]") for layer, array in enumerate(self.coefs_)]
+        intercepts = []
+        for layer, (coef, intercept) in enumerate(zip(coefs, self.intercepts_, strict=True)):
+            if coef.ndim != 2 or not coef.size or (layer and len(coef) != coefs[layer - 1].shape[1]):
+                inputs = coefs[layer - 1].shape[1] if layer else "inputs"
+                raise ValueError(f"coefs_[{layer}] must have shape ({inputs}, neurons), not {coef.shape}")
+            intercepts.append(shaped(intercept, (coef.shape[1],), f"intercepts_[{layer}]"))
+        return coefs, intercepts
 
     def _model(self, sizes: list[int], dtype: np.dtype) -> Model:
         """A new network of these sizes."""
@@ -119,19 +134,18 @@ class Networked(BaseEstimator):
 
     def _activations(self, hidden: int) -> list[str]:
         """scikit-learn's names for the activations of the hidden layers."""
-        if isinstance(self.activation, str):
-            return [self.activation] * hidden
-        names = list(self.activation)
-        if len(names) != hidden or not set(names) <= set(HIDDEN):
+        given = self.activation
+        names = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given] * hidden
+        if len(names) != hidden or not all(isinstance(name, str) and name in HIDDEN for name in names):
             raise ValueError(
                 f"activation must be one of {', '.join(HIDDEN)}, or a list with one for each of {hidden} hidden layers, "
-                f"not {names}"
+                f"not {given!r}"
             )
         return names
 
     def _rates(self, hidden: int) -> tuple[float, ...]:
         """The dropout rate of each layer after the first; empty if all are 0."""
-        rates: list[Any] = [self.dropout] * hidden if isinstance(self.dropout, Real) else list(self.dropout)
+        rates: list[Any] = list(self.dropout) if isinstance(self.dropout, Iterable) else [self.dropout] * hidden
         if len(rates) != hidden or not all(isinstance(rate, Real) and 0 <= float(rate) < 1 for rate in rates):
             raise ValueError(
                 f"dropout must be a rate from 0 to below 1, or one for each of {hidden} hidden layers, not {rates}"
@@ -151,8 +165,17 @@ class Networked(BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "coefs_" in state and "out_activation_" in state:
-            self._publish(self._network(np.asarray(self.coefs_[0]).dtype))
+            self._publish(self._network(np.dtype(np.float32)))
+
+
+@contextmanager
+def representable(name: str) -> Iterator[None]:
+    """Let an error name the data with an integer that is too large for a float."""
+    try:
+        yield
+    except OverflowError as error:
+        raise ValueError(f"{name} must be in the range of float64: {error}") from error
 
 
 def _are_same(given: Any, own: list[np.ndarray]) -> bool:
-    return len(given) == len(own) and all(a is b for a, b in zip(given, own, strict=True))
+    return isinstance(given, Sequence) and len(given) == len(own) and all(a is b for a, b in zip(given, own, strict=True))

@@ -233,6 +233,8 @@ class MLPRegressor(RegressorMixin, Perceptron):
 
     @property
     def _cost(self) -> str:
+        if not isinstance(self.loss, str) or self.loss not in _COSTS:
+            raise ValueError(f"loss must be one of {', '.join(_COSTS)}, not {self.loss!r}")
         return _COSTS[self.loss]
 
     @property
