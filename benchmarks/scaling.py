@@ -14,9 +14,9 @@ import numpy as np
 from matplotlib import pyplot
 
 from nndl_ext import Dataset
-from nndl_ext._core import generators
-from nndl_ext._core.model import Batches, Model
-from nndl_ext._core.optimisers import Adam, Descent
+from nndl_ext._engine import generators
+from nndl_ext._engine.model import Batches, Model
+from nndl_ext._engine.optimisers import Adam, Descent
 
 KINDS = {"sigmoid, descent": ("sigmoid", "#c0392b"), "relu, Adam": ("relu", "#2980b9")}
 NARROW = (8, 16, 1)

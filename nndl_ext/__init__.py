@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nndl_ext import mnist_loader, network, network2, perceptron, reference
-    from nndl_ext._core.dataset import Dataset
+    from nndl_ext._data.dataset import Dataset
     from nndl_ext.config import show_config
     from nndl_ext.network import DivergenceError, Network, load
 
@@ -25,7 +25,7 @@ __all__ = [
 
 # The module that defines each name above. A module stands for itself.
 _MODULES = {name: name for name in ("mnist_loader", "network", "network2", "perceptron", "reference")}
-_MODULES |= {"Dataset": "_core.dataset", "show_config": "config"} | dict.fromkeys(
+_MODULES |= {"Dataset": "_data.dataset", "show_config": "config"} | dict.fromkeys(
     ("DivergenceError", "Network", "load"), "network"
 )
 

@@ -350,7 +350,7 @@ def _draw(arguments: argparse.Namespace) -> None:
 def _bench(arguments: argparse.Namespace) -> None:
     """Run the book's jobs alternately with the compiled kernels and with the book's algorithm in NumPy, and compare times."""
     from nndl_ext import bench
-    from nndl_ext._core.validation import integer
+    from nndl_ext._checks import integer
 
     bench.main(integer(arguments.repeats, "repeats", least=1))
 

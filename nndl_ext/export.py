@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from nndl_ext import perceptron
-from nndl_ext._core import parameters
-from nndl_ext._core.book import BookNetwork
-from nndl_ext._core.functions import ACTIVATIONS
-from nndl_ext._core.model import Model
+from nndl_ext._book.base import BookNetwork
+from nndl_ext._engine import parameters
+from nndl_ext._engine.functions import ACTIVATIONS
+from nndl_ext._engine.model import Model
 
 try:
     import onnx

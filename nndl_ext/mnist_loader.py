@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nndl_ext._core.dataset import Dataset, Sample
-from nndl_ext._core.inputs import locked
-from nndl_ext._core.validation import file_path, integer
+from nndl_ext._checks import file_path, integer
+from nndl_ext._data.dataset import Dataset, Sample
+from nndl_ext._data.inputs import locked
 from nndl_ext._files import folders, idx
 from nndl_ext._files.contents import Announced, Content
 from nndl_ext._files.disk import AnyPath, npz_announced, raw

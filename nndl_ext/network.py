@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nndl_ext._core import overrides
-from nndl_ext._core.book import Data, right_of
-from nndl_ext._core.chapter1 import TrainedNetwork
-from nndl_ext._core.functions import CostDerivative, sigmoid, sigmoid_prime
-from nndl_ext._core.model import Batches, DivergenceError, Gradient
-from nndl_ext._core.optimisers import Descent
-from nndl_ext._core.validation import finite_number, integer
+from nndl_ext._book import overrides
+from nndl_ext._book.base import Data, right_of
+from nndl_ext._book.chapter1 import TrainedNetwork
+from nndl_ext._checks import finite_number, integer
+from nndl_ext._engine.functions import CostDerivative, sigmoid, sigmoid_prime
+from nndl_ext._engine.model import Batches, DivergenceError, Gradient
+from nndl_ext._engine.optimisers import Descent
 from nndl_ext._files import saving
 
 if TYPE_CHECKING:

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nndl_ext._core import overrides
-from nndl_ext._core.augmentation import Augmentation, Shifts
-from nndl_ext._core.book import Data, right_of
-from nndl_ext._core.chapter3 import ChosenNetwork
-from nndl_ext._core.costs import CrossEntropyCost, LogLikelihoodCost, QuadraticCost
-from nndl_ext._core.functions import sigmoid, sigmoid_prime
-from nndl_ext._core.model import Batches, DivergenceError, Gradient, Model
-from nndl_ext._core.monitors import Callback, History, Plan, checked_lmbda
-from nndl_ext._core.optimisers import Descent
-from nndl_ext._core.schedules import HalveOnPlateau
-from nndl_ext._core.settings import Adam, Momentum, Settings
-from nndl_ext._core.validation import finite_number, integer, layer_sizes, real_dtype
+from nndl_ext._book import overrides
+from nndl_ext._book.base import Data, right_of
+from nndl_ext._book.chapter3 import ChosenNetwork
+from nndl_ext._book.monitors import Callback, History, Plan, checked_lmbda
+from nndl_ext._book.schedules import HalveOnPlateau
+from nndl_ext._book.settings import Adam, Momentum, Settings
+from nndl_ext._checks import finite_number, integer, layer_sizes, real_dtype
+from nndl_ext._data.augmentation import Augmentation, Shifts
+from nndl_ext._engine.costs import CrossEntropyCost, LogLikelihoodCost, QuadraticCost
+from nndl_ext._engine.functions import sigmoid, sigmoid_prime
+from nndl_ext._engine.model import Batches, DivergenceError, Gradient, Model
+from nndl_ext._engine.optimisers import Descent
 from nndl_ext._files import saving
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import re
 from importlib.resources import files
 from os import PathLike
 
-from nndl_ext._core import parameters
-from nndl_ext._core.book import BookNetwork
-from nndl_ext._core.functions import ACTIVATIONS
+from nndl_ext._book.base import BookNetwork
+from nndl_ext._engine import parameters
+from nndl_ext._engine.functions import ACTIVATIONS
 from nndl_ext._files import disk
 
 _PIXELS = 784  # the page makes images of MNIST's size

@@ -13,10 +13,10 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nndl_ext._core import parameters
-from nndl_ext._core.book import Data, right_of
-from nndl_ext._core.chapter1 import FirstNetwork
-from nndl_ext._core.validation import finite, finite_number, real_array
+from nndl_ext._book.base import Data, right_of
+from nndl_ext._book.chapter1 import FirstNetwork
+from nndl_ext._checks import finite, finite_number, real_array
+from nndl_ext._engine import parameters
 
 
 class Perceptron:

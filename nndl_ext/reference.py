@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from nndl_ext._core import generators
-from nndl_ext._core.dataset import Sample
+from nndl_ext._data.dataset import Sample
+from nndl_ext._engine import generators
 
 Gradient = tuple[list[np.ndarray], list[np.ndarray]]
 
@@ -386,7 +386,7 @@ class Model:
         return nabla_b, nabla_w
 
     def step(self, gradient: Gradient, optimiser: Any, samples: float) -> None:
-        """Take one step of an `_core.optimisers.Optimiser`; ``samples`` divides the regularisation unless that says by what."""
+        """Take one step of an optimiser of `_engine`; ``samples`` divides the regularisation unless that says by what."""
         self.steps += 1
         l1, l2, per = optimiser.regularisation
         by_w = [(l1 * np.sign(w) + l2 * w) / (per or samples) for w in self.weights]

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from nndl_ext import mnist_loader, network2
-from nndl_ext._core.dataset import Dataset, Sample
-from nndl_ext._core.monitors import Plan, checked_lmbda
-from nndl_ext._core.settings import Settings
-from nndl_ext._core.validation import finite_number, integer, layer_sizes
+from nndl_ext._book.monitors import Plan, checked_lmbda
+from nndl_ext._book.settings import Settings
+from nndl_ext._checks import finite_number, integer, layer_sizes
+from nndl_ext._data.dataset import Dataset, Sample
 from nndl_ext._files import disk, saving
 from nndl_ext.network import Network
 

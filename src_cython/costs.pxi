@@ -2,7 +2,7 @@
 
 A new cost needs a name in ``Cost`` and in ``COSTS``, a line in ``cost_of``, a branch in ``errors`` if its derivative is not
 a - y, a line in ``nndl_ext/reference.py``, and a digest in ``tests/test_engine.py``. A cost for a single activation follows
-``CROSS_ENTROPY`` in ``Cost`` and is listed in ``MATCHED`` in ``nndl_ext/_core/functions.py``.
+``CROSS_ENTROPY`` in ``Cost`` and is listed in ``MATCHED`` in ``nndl_ext/_engine/functions.py``.
 """
 
 cdef enum Cost:

@@ -1,9 +1,9 @@
 """The kernels of the networks. They take and fill arrays, and release the GIL while they compute.
 
-They do not check shapes, so only ``nndl_ext._core`` and the tests should call them.
+They do not check shapes, so only ``nndl_ext._engine``, ``nndl_ext._data`` and the tests should call them.
 
 ``layout`` has one row for each layer after the inputs, with the fields of ``Layer``. It says where the layer's biases and
-weights are in the flat array ``parameters``, and what the layer computes (see ``nndl_ext._core.parameters``).
+weights are in the flat array ``parameters``, and what the layer computes (see ``nndl_ext._engine.parameters``).
 """
 
 from cpython.buffer cimport (

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import settings
 
 from nndl_ext import Dataset, _kernels, mnist_loader
-from nndl_ext._core import functions, generators, inputs, model, threads
+from nndl_ext._data import inputs
+from nndl_ext._engine import functions, generators, model, threads
 
 
 def pytest_addoption(parser):

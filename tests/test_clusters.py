@@ -82,7 +82,7 @@ from sklearn.experimental import enable_halving_search_cv
 from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
-from nndl_ext._core import threads
+from nndl_ext._engine import threads
 from nndl_ext.sklearn import MLPClassifier
 
 @contextlib.contextmanager

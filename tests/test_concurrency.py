@@ -11,7 +11,7 @@ import pytest
 from test_training import dense_data, digest
 
 from nndl_ext import Network, network2
-from nndl_ext._core import generators, parameters
+from nndl_ext._engine import generators, parameters
 
 pytestmark = pytest.mark.usefixtures("variant")
 

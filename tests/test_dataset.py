@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nndl_ext import Dataset, Network
-from nndl_ext._core import generators
+from nndl_ext._engine import generators
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nndl_ext import Dataset, DivergenceError, reference
-from nndl_ext._core import functions, generators, model
-from nndl_ext._core.model import Batches, Model
-from nndl_ext._core.optimisers import Adam, Descent, Momentum, Regularisation
-from nndl_ext._core.training import Training
+from nndl_ext._engine import functions, generators, model
+from nndl_ext._engine.model import Batches, Model
+from nndl_ext._engine.optimisers import Adam, Descent, Momentum, Regularisation
+from nndl_ext._engine.training import Training
 
 pytestmark = pytest.mark.usefixtures("variant")
 

@@ -9,7 +9,7 @@ import pytest
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 from nndl_ext import export, network, network2, perceptron  # noqa: E402
-from nndl_ext._core.functions import ACTIVATIONS, AT_THE_OUTPUT  # noqa: E402
+from nndl_ext._engine.functions import ACTIVATIONS, AT_THE_OUTPUT  # noqa: E402
 
 try:
     from sklearn.base import clone

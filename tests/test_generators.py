@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nndl_ext._core import generators
+from nndl_ext._engine import generators
 
 pytestmark = pytest.mark.usefixtures("variant")
 

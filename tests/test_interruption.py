@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nndl_ext import Dataset, Network, reference
-from nndl_ext._core import generators
+from nndl_ext._engine import generators
 
 pytestmark = [
     pytest.mark.usefixtures("variant"),

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from nndl_ext import Dataset, Network, network2
-from nndl_ext._core import inputs
-from nndl_ext._core.model import Batches, Model
-from nndl_ext._core.optimisers import Descent
+from nndl_ext._data import inputs
+from nndl_ext._engine.model import Batches, Model
+from nndl_ext._engine.optimisers import Descent
 
 pytestmark = pytest.mark.usefixtures("variant")
 

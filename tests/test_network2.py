@@ -153,7 +153,7 @@ def test_early_stopping_and_halving_look_at_the_accuracy(monkeypatch, monitors, 
         def right_of(_outputs, data, _name, left=left):
             return next(left) if len(data) == (30 if looks_at == "evaluation" else 60) else 50
 
-        monkeypatch.setattr("nndl_ext._core.chapter3.right_of", right_of)
+        monkeypatch.setattr("nndl_ext._book.chapter3.right_of", right_of)
         net.SGD(labelled(), 12, 7, eta, evaluation_data=evaluation, early_stopping_n=stopping, **(monitors or {}))
         assert len(net.history.eta) == epochs
         if not stopping:
@@ -368,7 +368,7 @@ def test_shifts_are_the_book_s(mnist):
 
 @pytest.mark.parametrize("sparse", [False, True])
 def test_augmented_training_is_that_on_the_stored_forms(monkeypatch, mnist, sparse):
-    monkeypatch.setattr("nndl_ext._core.augmentation._AT_ONCE", 64)
+    monkeypatch.setattr("nndl_ext._data.augmentation._AT_ONCE", 64)
     data, shifts = mnist[0][:100], Shifts(steps=((0, 0), (3, -2), (0, 1)))
     stored = Dataset(np.concatenate([shifts.images(data.x, k) for k in range(3)]), np.concatenate([data.y] * 3))
     given = data

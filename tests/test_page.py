@@ -12,8 +12,8 @@ import pytest
 
 from nndl_ext import Network, load, page, perceptron
 from nndl_ext.__main__ import main
-from nndl_ext._core.functions import ACTIVATIONS, AT_THE_OUTPUT
-from nndl_ext._core.model import Model
+from nndl_ext._engine.functions import ACTIVATIONS, AT_THE_OUTPUT
+from nndl_ext._engine.model import Model
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="no Node on this machine")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nndl_ext import Dataset
-from nndl_ext._core.model import Batches, Model
-from nndl_ext._core.optimisers import Adam, Momentum, Regularisation
+from nndl_ext._engine.model import Batches, Model
+from nndl_ext._engine.optimisers import Adam, Momentum, Regularisation
 
 neural_network = pytest.importorskip("sklearn.neural_network")
 pytestmark = [

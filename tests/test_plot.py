@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nndl_ext import Dataset, Network, perceptron
-from nndl_ext._core.functions import ACTIVATIONS
+from nndl_ext._engine.functions import ACTIVATIONS
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("agg")

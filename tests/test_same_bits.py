@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from trainings import TRAININGS, Training, numbers
 
 from nndl_ext import Dataset, _kernels, network2
-from nndl_ext._core.model import Batches, Model
-from nndl_ext._core.optimisers import Adam, Descent
+from nndl_ext._engine.model import Batches, Model
+from nndl_ext._engine.optimisers import Adam, Descent
 
 csr_array = pytest.importorskip("scipy.sparse").csr_array
 

@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, cross_v
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
-from nndl_ext._core import threads
+from nndl_ext._engine import threads
 from nndl_ext.sklearn import MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nndl_ext import Dataset, Network
-from nndl_ext._core import model, threads
+from nndl_ext._engine import model, threads
 
 LARGE = 1e12
 
@@ -137,7 +137,7 @@ AT_THE_END = """
 import atexit, sys, threading, time
 import numpy as np
 from nndl_ext import Dataset, Network
-from nndl_ext._core import model, threads
+from nndl_ext._engine import model, threads
 
 threads.processors = lambda: 2
 x = np.arange(500 * 60.0).reshape(500, 60) % 7 - 3

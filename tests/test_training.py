@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from nndl_ext import Dataset, Network, reference
-from nndl_ext._core.inputs import Rows
-from nndl_ext._core.model import Batches
-from nndl_ext._core.optimisers import Descent
+from nndl_ext._data.inputs import Rows
+from nndl_ext._engine.model import Batches
+from nndl_ext._engine.optimisers import Descent
 
 pytestmark = pytest.mark.usefixtures("variant")
 

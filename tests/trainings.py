@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from nndl_ext import Dataset, DivergenceError
-from nndl_ext._core import functions
-from nndl_ext._core.model import Batches, Model
-from nndl_ext._core.optimisers import Adam, Descent, Momentum, Regularisation
+from nndl_ext._engine import functions
+from nndl_ext._engine.model import Batches, Model
+from nndl_ext._engine.optimisers import Adam, Descent, Momentum, Regularisation
 
 HIDDEN = [name for name in functions.ACTIVATIONS if name not in functions.AT_THE_OUTPUT]
 ENDS = [pair for pair in product(functions.ACTIVATIONS, functions.COSTS) if functions.MATCHED.get(pair[1], pair[0]) == pair[0]]

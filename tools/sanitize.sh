@@ -63,9 +63,9 @@ small_run='
 import dataclasses, itertools
 import numpy as np
 from nndl_ext import Dataset, Network
-from nndl_ext._core import threads
-from nndl_ext._core.model import Batches, Model
-from nndl_ext._core.optimisers import Adam, Descent, Momentum, Regularisation
+from nndl_ext._engine import threads
+from nndl_ext._engine.model import Batches, Model
+from nndl_ext._engine.optimisers import Adam, Descent, Momentum, Regularisation
 threads.processors = lambda: 2
 for dtype in (np.float32, np.float64):
     for sizes in ([30, 9, 7, 3], [5, 2]):
@@ -90,7 +90,7 @@ for dtype in (np.float32, np.float64):
 threaded_run='
 import numpy as np
 from nndl_ext import Dataset, Network
-from nndl_ext._core import threads
+from nndl_ext._engine import threads
 threads.processors = lambda: 2
 x = np.arange(5000 * 100.0).reshape(5000, 100) % 7 - 3
 Network([100, 200, 10], seed=0, threads=2).SGD(Dataset(x, np.arange(5000) % 10), 1, 50, 0.1)

@@ -10,9 +10,9 @@ import numpy as np
 
 import nndl_ext
 from nndl_ext import Dataset, reference
-from nndl_ext._core import generators
-from nndl_ext._core.model import Batches, Model
-from nndl_ext._core.optimisers import Adam
+from nndl_ext._engine import generators
+from nndl_ext._engine.model import Batches, Model
+from nndl_ext._engine.optimisers import Adam
 from peers.base import EPSILON, ETA, FIRST, RATE, SECOND, Peer
 
 

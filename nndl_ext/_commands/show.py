@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from nndl_ext import mnist_loader, network, network2, perceptron, runs
+from nndl_ext._book.base import BookNetwork
 from nndl_ext._commands.pictures import write
-from nndl_ext._core.book import BookNetwork
 from nndl_ext._files import saving
 
 # Characters filled to 0, 1, ... 8 eighths.

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nndl_ext._core.validation import file_path, finite, layer_sizes, real_dtype, shaped
+from nndl_ext._checks import file_path, finite, layer_sizes, real_dtype, shaped
 from nndl_ext._files import disk
 
 VERSION = 1

@@ -19,9 +19,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
-from nndl_ext._core import generators
-from nndl_ext._core.model import Model
-from nndl_ext._core.optimisers import Regularisation
+from nndl_ext._engine import generators
+from nndl_ext._engine.model import Model
+from nndl_ext._engine.optimisers import Regularisation
 from nndl_ext._sklearn import lbfgs
 from nndl_ext._sklearn.epochs import NOT_FINITE, Epochs, Validation
 from nndl_ext._sklearn.hooks import Hooks

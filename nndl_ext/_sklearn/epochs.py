@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from nndl_ext._core.model import DivergenceError, Model
-from nndl_ext._core.training import Training
+from nndl_ext._engine.model import DivergenceError, Model
+from nndl_ext._engine.training import Training
 from nndl_ext._sklearn.hooks import Hooks
 from nndl_ext._sklearn.samples import Arrays
 from nndl_ext._sklearn.solvers import Solver

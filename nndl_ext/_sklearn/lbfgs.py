@@ -13,8 +13,8 @@ import scipy
 from scipy.optimize import minimize
 from sklearn.utils.optimize import _check_optimize_result  # the warning's text; nothing public has it
 
-from nndl_ext._core import parameters
-from nndl_ext._core.model import Batches, Model
+from nndl_ext._engine import parameters
+from nndl_ext._engine.model import Batches, Model
 from nndl_ext._sklearn.hooks import Hooks
 from nndl_ext._sklearn.samples import Arrays
 

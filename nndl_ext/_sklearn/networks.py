@@ -12,10 +12,10 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from nndl_ext._core.model import Model
-from nndl_ext._core.sparse import csr_of
-from nndl_ext._core.threads import checked_threads
-from nndl_ext._core.validation import layer_sizes, real_array, shaped
+from nndl_ext._checks import layer_sizes, real_array, shaped
+from nndl_ext._data.sparse import csr_of
+from nndl_ext._engine.model import Model
+from nndl_ext._engine.threads import checked_threads
 from nndl_ext._sklearn.samples import Arrays
 
 HIDDEN = ("identity", "logistic", "tanh", "relu", "softplus")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from nndl_ext._core.inputs import Sparse, rows_of
+from nndl_ext._data.inputs import Sparse, rows_of
 
 
 class Arrays:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any
 
-from nndl_ext._core.optimisers import Adam, Momentum, Optimiser
+from nndl_ext._engine.optimisers import Adam, Momentum, Optimiser
 
 # The schedule "adaptive" stops at this learning rate.
 _TOO_SMALL = 1e-6

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nndl_ext._core.book import BookNetwork, Data
-from nndl_ext._core.dataset import Dataset
-from nndl_ext._core.functions import classes_of
+from nndl_ext._book.base import BookNetwork, Data
+from nndl_ext._data.dataset import Dataset
+from nndl_ext._engine.functions import classes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from nndl_ext._core.functions import ACTIVATIONS
-from nndl_ext._core.validation import integer, real_array
+from nndl_ext._checks import integer, real_array
+from nndl_ext._engine.functions import ACTIVATIONS
 from nndl_ext._kernels import kernels
 from nndl_ext.plot._style import COLOURS, GREY, MARKERS, WIDTH, axes_or_new
 

@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from nndl_ext._core import parameters
-from nndl_ext._core.book import BookNetwork, Data
-from nndl_ext._core.dataset import Dataset
-from nndl_ext._core.validation import integer, real_array
+from nndl_ext._book.base import BookNetwork, Data
+from nndl_ext._checks import integer, real_array
+from nndl_ext._data.dataset import Dataset
+from nndl_ext._engine import parameters
 from nndl_ext.plot._style import MARKED, WIDTH, answers, axes_or_new
 
 if TYPE_CHECKING:

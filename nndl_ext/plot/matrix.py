@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.ticker import PercentFormatter
 
-from nndl_ext._core.book import BookNetwork, Data
+from nndl_ext._book.base import BookNetwork, Data
 from nndl_ext.plot._style import answers, axes_or_new
 
 if TYPE_CHECKING:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nndl_ext._core import overrides, threads
-from nndl_ext._core.book import BookNetwork, Data
-from nndl_ext._core.model import Model
-from nndl_ext._core.optimisers import Descent
-from nndl_ext._core.training import Training
-from nndl_ext._core.validation import finite_number, integer, layer_sizes, real_dtype
+from nndl_ext._book import overrides
+from nndl_ext._book.base import BookNetwork, Data
+from nndl_ext._checks import finite_number, integer, layer_sizes, real_dtype
+from nndl_ext._engine import threads
+from nndl_ext._engine.model import Model
+from nndl_ext._engine.optimisers import Descent
+from nndl_ext._engine.training import Training
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nndl_ext._core.functions import costs_of, sigmoid_prime
-from nndl_ext._core.validation import shaped
+from nndl_ext._checks import shaped
+from nndl_ext._engine.functions import costs_of, sigmoid_prime
 
 
 class QuadraticCost:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from nndl_ext._core.dataset import Dataset, Sample
-from nndl_ext._core.model import DivergenceError
-from nndl_ext._core.optimisers import Descent
-from nndl_ext._core.parameters import Parameters, views
-from nndl_ext._core.training import Training
-from nndl_ext._core.validation import finite, real_array, shaped
+from nndl_ext._checks import finite, real_array, shaped
+from nndl_ext._data.dataset import Dataset, Sample
+from nndl_ext._engine.model import DivergenceError
+from nndl_ext._engine.optimisers import Descent
+from nndl_ext._engine.parameters import Parameters, views
+from nndl_ext._engine.training import Training
 
 Arrays = list[np.ndarray]
 

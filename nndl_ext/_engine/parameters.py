@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from nndl_ext._core.validation import as_dtype, finite, shaped
+from nndl_ext._checks import as_dtype, finite, shaped
 
 VECTOR = 64  # bytes
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from nndl_ext._core.validation import integer
+from nndl_ext._checks import integer
 
 # Multiply-adds that make a thread worth its cost: that of starting it, and, for each mini-batch, that of synchronising and of
 # reading what other threads have written.

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nndl_ext._core.dataset import Dataset
-from nndl_ext._core.inputs import locked, numbers_of
-from nndl_ext._core.validation import integer, shaped
+from nndl_ext._checks import integer, shaped
+from nndl_ext._data.dataset import Dataset
+from nndl_ext._data.inputs import locked, numbers_of
 
 # Samples made at once: some megabytes of images.
 _AT_ONCE = 4096

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from nndl_ext._core import parameters
-from nndl_ext._core.functions import CostDerivative
-from nndl_ext._core.model import Batches, DivergenceError, Model, Samples
-from nndl_ext._core.optimisers import Optimiser
+from nndl_ext._engine import parameters
+from nndl_ext._engine.functions import CostDerivative
+from nndl_ext._engine.model import Batches, DivergenceError, Model, Samples
+from nndl_ext._engine.optimisers import Optimiser
 
 
 @dataclass

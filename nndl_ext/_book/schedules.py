@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from nndl_ext._core.validation import finite_number, integer
+from nndl_ext._checks import finite_number, integer
 
 # Returns the rate for an epoch, from its number and the accuracies of all previous epochs. None ends the training.
 Rate = Callable[[int, Sequence[int]], float | None]

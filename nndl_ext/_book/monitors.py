@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from nndl_ext._core.augmentation import Augmentation
-from nndl_ext._core.schedules import is_scheduled, plateaus, rate_of
-from nndl_ext._core.training import Training
-from nndl_ext._core.validation import finite_number, integer
+from nndl_ext._book.schedules import is_scheduled, plateaus, rate_of
+from nndl_ext._checks import finite_number, integer
+from nndl_ext._data.augmentation import Augmentation
+from nndl_ext._engine.training import Training
 
 
 class History(NamedTuple):

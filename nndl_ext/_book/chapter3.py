@@ -8,17 +8,19 @@ from typing import Any, Self
 
 import numpy as np
 
-from nndl_ext._core import augmentation, costs, generators, overrides, parameters, settings, threads
-from nndl_ext._core.book import BookNetwork, Data, right_of
-from nndl_ext._core.costs import CrossEntropyCost
-from nndl_ext._core.dataset import Dataset, Sample
-from nndl_ext._core.functions import check_cost
-from nndl_ext._core.model import Batches, Model
-from nndl_ext._core.monitors import History, Plan
-from nndl_ext._core.optimisers import Descent, Optimiser
-from nndl_ext._core.settings import Settings
-from nndl_ext._core.training import Training
-from nndl_ext._core.validation import integer
+from nndl_ext._book import overrides, settings
+from nndl_ext._book.base import BookNetwork, Data, right_of
+from nndl_ext._book.monitors import History, Plan
+from nndl_ext._book.settings import Settings
+from nndl_ext._checks import integer
+from nndl_ext._data import augmentation
+from nndl_ext._data.dataset import Dataset, Sample
+from nndl_ext._engine import costs, generators, parameters, threads
+from nndl_ext._engine.costs import CrossEntropyCost
+from nndl_ext._engine.functions import check_cost
+from nndl_ext._engine.model import Batches, Model
+from nndl_ext._engine.optimisers import Descent, Optimiser
+from nndl_ext._engine.training import Training
 from nndl_ext._files import saving
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 
-from nndl_ext._core.inputs import Inputs, Rows, another, inputs_of, levels_of, locked, numbers_of, owned
-from nndl_ext._core.validation import finite, is_masked, real_array
+from nndl_ext._checks import finite, is_masked, real_array
+from nndl_ext._data.inputs import Inputs, Rows, another, inputs_of, levels_of, locked, numbers_of, owned
 from nndl_ext._kernels.pairs import Pair, common_source
 
 if TYPE_CHECKING:
@@ -176,9 +176,10 @@ class Dataset(Sequence[Sample]):
         return f"<Dataset of {len(self)} pairs: x {x.shape} {x.dtype}, y {y.shape} {y.dtype}>"
 
     def _repr_html_(self) -> str:
-        from nndl_ext._core import notebook
+        from nndl_ext._data import display  # here, to keep the package quick to import
 
-        return notebook.of_dataset(self)
+        rows = map(self._inputs.row, range(min(len(self), display.PICTURES)))
+        return display.of_data(len(self), self.inputs, self._y, rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (*self._inputs.given, self._y)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from nndl_ext._core.sparse import checked_rows, csr_of
-from nndl_ext._core.validation import finite, real_array
+from nndl_ext._checks import finite, real_array
+from nndl_ext._data.sparse import checked_rows, csr_of
 from nndl_ext._kernels import kernels
 
 if TYPE_CHECKING:

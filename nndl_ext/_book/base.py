@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
-from nndl_ext._core import generators, overrides, parameters
-from nndl_ext._core.dataset import Dataset, Sample
-from nndl_ext._core.functions import CostDerivative, classes_of
-from nndl_ext._core.model import Gradient, Model
-from nndl_ext._core.threads import checked_threads
-from nndl_ext._core.validation import integer, layer_sizes
+from nndl_ext._book import overrides
+from nndl_ext._checks import integer, layer_sizes
+from nndl_ext._data.dataset import Dataset, Sample
+from nndl_ext._engine import generators, parameters
+from nndl_ext._engine.functions import CostDerivative, classes_of
+from nndl_ext._engine.model import Gradient, Model
+from nndl_ext._engine.threads import checked_threads
 from nndl_ext._files import saving
 
 if TYPE_CHECKING:
@@ -204,9 +205,12 @@ class BookNetwork:
         saving.write(path, self._saved())
 
     def _repr_html_(self) -> str:
-        from nndl_ext._core import notebook
+        from nndl_ext._data import display  # here, to keep the package quick to import
 
-        return notebook.of_network(self)
+        kind = f"{type(self).__module__.removeprefix('nndl_ext.')}.{type(self).__qualname__}"
+        given = ["step"] * (self.num_layers - 1) if self._neuron == "perceptron" else self._model.activations
+        names = [activation if isinstance(activation, str) else type(activation).__name__ for activation in given]
+        return display.of_layers(kind, self.dtype, self.sizes, names)
 
     @property
     def _generator(self) -> generators.Generator:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from nndl_ext._core.validation import real_array, shaped
+from nndl_ext._checks import real_array, shaped
 from nndl_ext._kernels import kernels
 
 if TYPE_CHECKING:

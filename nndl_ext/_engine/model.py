@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from nndl_ext._core import parameters
-from nndl_ext._core.functions import (
+from nndl_ext._checks import real_array
+from nndl_ext._data.inputs import Rows
+from nndl_ext._engine import parameters
+from nndl_ext._engine.functions import (
     Activation,
     CostDerivative,
     InPython,
@@ -23,11 +25,9 @@ from nndl_ext._core.functions import (
     numbers_of,
     own_costs,
 )
-from nndl_ext._core.inputs import Rows
-from nndl_ext._core.optimisers import GRADIENT_ALONE, Optimiser
-from nndl_ext._core.parameters import Parameters
-from nndl_ext._core.threads import number_of_threads, run, run_in_parts
-from nndl_ext._core.validation import real_array
+from nndl_ext._engine.optimisers import GRADIENT_ALONE, Optimiser
+from nndl_ext._engine.parameters import Parameters
+from nndl_ext._engine.threads import number_of_threads, run, run_in_parts
 from nndl_ext._kernels import kernels
 
 if TYPE_CHECKING:

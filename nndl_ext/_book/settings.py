@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nndl_ext._core import costs, optimisers
-from nndl_ext._core.functions import ACTIVATIONS
-from nndl_ext._core.model import Model
-from nndl_ext._core.optimisers import Regularisation
-from nndl_ext._core.parameters import unpacked, views, zeros
-from nndl_ext._core.validation import finite, finite_number, shaped
+from nndl_ext._checks import finite, finite_number, shaped
+from nndl_ext._engine import costs, optimisers
+from nndl_ext._engine.functions import ACTIVATIONS
+from nndl_ext._engine.model import Model
+from nndl_ext._engine.optimisers import Regularisation
+from nndl_ext._engine.parameters import unpacked, views, zeros
 
 REGULARISATIONS = ("l2", "l1")
 

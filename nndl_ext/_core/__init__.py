@@ -1,1 +1,0 @@
-"""What the public modules share: data sets, models, training, threads, and the validation of arguments."""
