@@ -15,7 +15,6 @@ import numpy as np
 
 from nndl_ext import perceptron
 from nndl_ext._book.base import BookNetwork
-from nndl_ext._engine import parameters
 from nndl_ext._engine.functions import ACTIVATIONS
 from nndl_ext._engine.model import Model
 
@@ -256,7 +255,7 @@ def _add_label(graph: _Graph, known: np.ndarray, index: str) -> None:
 
 def _add_layers(graph: _Graph, network: Model, activations: Sequence[Any], x: str = "X") -> str:
     """Add the layers of a network, and return the name of its outputs."""
-    layers = zip(*parameters.views(network.parameters.layout, network.parameters.finite()), activations, strict=True)
+    layers = zip(*network.parameters.views(), activations, strict=True)
     for number, (biases, weights, activation) in enumerate(layers, 1):
         matrix = graph.constant(f"weights_{number}", np.asarray(weights))
         row = graph.constant(f"biases_{number}", biases[:, 0])

@@ -6,6 +6,7 @@ numbers refer to that book.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence, Sized
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,13 @@ import numpy as np
 
 from nndl_ext._book import overrides
 from nndl_ext._book.base import Data, right_of
-from nndl_ext._book.chapter1 import TrainedNetwork
+from nndl_ext._book.chapter1 import FirstNetwork
 from nndl_ext._checks import finite_number, integer
+from nndl_ext._engine import threads
 from nndl_ext._engine.functions import CostDerivative, sigmoid, sigmoid_prime
 from nndl_ext._engine.model import Batches, DivergenceError, Gradient
 from nndl_ext._engine.optimisers import Descent
+from nndl_ext._engine.training import Training
 from nndl_ext._files import saving
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["DivergenceError", "Network", "load", "sigmoid", "sigmoid_prime"]
 
 
-class Network(TrainedNetwork):
+class Network(FirstNetwork):
     """A feedforward network of sigmoid neurons.
 
     Parameters
@@ -90,6 +93,7 @@ class Network(TrainedNetwork):
     """
 
     _neuron = "sigmoid"
+    history: Sequence[int] = ()
 
     def feedforward(self, a: ArrayLike) -> np.ndarray:
         """The network's output for an input (equation 22, layer after layer).
@@ -231,6 +235,55 @@ class Network(TrainedNetwork):
             Shape (outputs, 1).
         """
         return output_activations - y
+
+    def _epochs(
+        self, training_data: Data, epochs: range, mini_batch_size: int, eta: float, test_data: Data | None, order: Any = None
+    ) -> Iterator[int | None]:
+        """Do the work of `SGD`; yield the number of correct test samples, or None, after each epoch.
+
+        ``order`` holds the samples' order in the previous epoch. It is shuffled in place.
+        """
+        data = self._checked(training_data, "training_data")
+        size = min(integer(mini_batch_size, "mini_batch_size", least=1), len(data))
+        test: Any = test_data
+        if test_data is None or (isinstance(test_data, Sized) and not len(test_data)):
+            test = None
+        elif not self._overrides("evaluate"):  # an override may accept data that the book's method does not
+            test = self._checked(test_data, "test_data")
+        elif not isinstance(test_data, Sized):
+            test = [*test_data]
+        order = np.arange(len(data)) if order is None else order
+        training = Training(self._model, data, size, Descent(finite_number(eta, "eta")), self._shuffle, order)
+        self._model.parameters.finite()
+        threads.limit()  # an invalid environment variable is reported before the training, not during it
+        samples: Any = training_data if type(training_data) is list else data  # overrides get the user's own arrays
+
+        def lines() -> Iterator[int | None]:
+            history = self.history = []
+            for epoch in epochs:
+                training.run(epoch, self._own_steps(training, samples))
+                right = None if test is None else self.evaluate(test)
+                if right is not None:
+                    history.append(right)
+                print(f"Epoch {epoch} complete" if test is None else f"Epoch {epoch}: {right} / {len(test)}", flush=True)
+                yield right
+
+        return lines()
+
+    def _own_steps(self, training: Training, samples: Any) -> Callable[[], None] | None:
+        """The steps of an epoch if the user overrides a method that takes part in them."""
+        order, eta = training.order, training.optimiser.eta
+        if self._overrides("update_mini_batch") or self._overrides("backprop"):
+            return lambda: overrides.steps(training, order, samples, lambda batch: self.update_mini_batch(batch, eta))
+        derivative = self._cost_derivative()
+        if derivative is None:
+            return None
+
+        def steps() -> None:
+            for places in training.mini_batches(order):  # one by one, because the method may read the current weights
+                training.descend(training.data, places, derivative)
+
+        return steps
 
     def _outputs(self, data: Any) -> np.ndarray:
         if sigmoid is not _SIGMOID and not self._overrides("feedforward"):

@@ -7,7 +7,7 @@ readers change by editing the book's file is an option here: activations, softma
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +16,21 @@ import numpy as np
 from nndl_ext._book import overrides
 from nndl_ext._book.base import Data, right_of
 from nndl_ext._book.chapter3 import ChosenNetwork
-from nndl_ext._book.monitors import Callback, History, Plan, checked_lmbda
+from nndl_ext._book.monitors import Callback, History, Monitor, Plan, checked_lmbda, report
 from nndl_ext._book.schedules import HalveOnPlateau
 from nndl_ext._book.settings import Adam, Momentum, Settings
 from nndl_ext._checks import finite_number, integer, layer_sizes, real_dtype
+from nndl_ext._data import augmentation
 from nndl_ext._data.augmentation import Augmentation, Shifts
+from nndl_ext._data.dataset import Dataset, Sample
+from nndl_ext._engine import threads
 from nndl_ext._engine.costs import CrossEntropyCost, LogLikelihoodCost, QuadraticCost
 from nndl_ext._engine.functions import sigmoid, sigmoid_prime
-from nndl_ext._engine.model import Batches, DivergenceError, Gradient, Model
+from nndl_ext._engine.model import DivergenceError, Gradient, Model
 from nndl_ext._engine.optimisers import Descent
+from nndl_ext._engine.training import Training
 from nndl_ext._files import saving
+from nndl_ext.mnist_loader import vectorized_result
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -237,14 +242,14 @@ class Network(ChosenNetwork):
         optimiser.regularisation = self._settings.regularisation(checked_lmbda(lmbda), integer(n, "n", 1, _MOST_SAMPLES))
         self._model.parameters.finite()
         if self._overrides("backprop"):
-            if not isinstance(optimiser, Descent) or self._model.dropout:
+            if not isinstance(optimiser, Descent) or self._settings.rates(self.num_layers - 2):
                 raise TypeError(
                     "an overridden backprop needs plain descent without dropout: override update_mini_batch instead"
                 )
             samples = mini_batch if type(mini_batch) is list else data
             overrides.step(self.backprop, samples, len(data), self._model.parameters, optimiser)
         else:
-            self._descend(data, Batches(np.arange(len(data)), len(data)), optimiser)
+            self._training(data, len(data), optimiser, np.arange(len(data))).descend(data, np.arange(len(data)))
             self._optimiser = optimiser
 
     def backprop(self, x: ArrayLike, y: ArrayLike) -> Gradient:
@@ -309,17 +314,68 @@ class Network(ChosenNetwork):
             raise overrides.replaced("network2.sigmoid or network2.sigmoid_prime")
         return super()._current
 
-    def _print(self, epoch: int, plan: Plan, history: History) -> None:
-        print(f"Epoch {epoch} training complete")
-        if plan.training_cost:
-            print(f"Cost on training data: {history.training_cost[-1]}")
-        if plan.training_accuracy:
-            print(f"Accuracy on training data: {history.training_accuracy[-1]} / {len(plan.training_data)}")
-        if plan.evaluation_cost:
-            print(f"Cost on evaluation data: {history.evaluation_cost[-1]}")
-        if plan.evaluation_accuracy:
-            print(f"Accuracy on evaluation data: {history.evaluation_accuracy[-1]} / {len(plan.evaluation_data)}")
-        print(flush=True)
+    def _epochs(self, plan: Plan, epochs: range, history: History, order: Any = None) -> Iterator[int]:
+        """Check the plan and carry it out; yield the number of each finished epoch.
+
+        ``history`` holds the records of previous epochs. ``order`` is the samples' order in the last of them; it is shuffled in
+        place.
+        """
+        data = self._checked(plan.training_data, "training_data")
+        n = len(data) * augmentation.copies_of(plan.augment)
+        size = min(integer(plan.mini_batch_size, "mini_batch_size", least=1), n)
+        samples: Any = plan.training_data if type(plan.training_data) is list else data  # overrides get the user's own arrays
+        monitors = [Monitor(self, plan, "training", samples), Monitor(self, plan, "evaluation", plan.evaluation_data)]
+        watched = plan.watched
+        accuracies: list[int] = getattr(history, f"{watched}_accuracy") if plan.records(watched, "accuracy") else []
+        self._model.parameters.finite()
+        threads.limit()  # an invalid environment variable is reported before the training, not during it
+        optimiser = self._optimiser.copy()
+        optimiser.regularisation = self._settings.regularisation(plan.lmbda, n)
+        training = self._training(data, size, optimiser, np.arange(n) if order is None else order)
+        self._optimiser, self.history = optimiser, history
+
+        def follow() -> Iterator[int]:
+            try:
+                for epoch in plan.rated(epochs, accuracies, training):
+                    training.run(epoch, self._own_steps(training, plan, data, samples))
+                    history.eta.append(training.optimiser.eta)
+                    for monitor in monitors:
+                        monitor.record(history, accuracies)
+                    if plan.gradient_norms:
+                        history.gradient_norms.append(self.gradient_norms(data))
+                    report(epoch, plan, history)
+                    ends = plan.callback is not None and bool(plan.callback(epoch, history))
+                    yield epoch
+                    if ends:
+                        return
+            finally:
+                self._optimiser = training.optimiser  # after a divergence, its state before
+
+        return follow()
+
+    def _own_steps(self, training: Training, plan: Plan, data: Dataset, samples: Any) -> Callable[[], None] | None:
+        """The steps of an epoch if the data are augmented, or the user overrides a method that takes part in them."""
+        own = self._overrides("update_mini_batch") or self._overrides("backprop")
+        if not own and plan.augment is None:
+            return None
+        n = len(training.order)
+
+        def step(batch: list[Sample]) -> None:
+            self.update_mini_batch(batch, training.optimiser.eta, plan.lmbda, n)
+            training.optimiser = self._optimiser
+
+        def steps() -> None:
+            parts: Any = [(data, training.order, samples)]
+            if plan.augment is not None:
+                made = augmentation.parts(plan.augment, data, training.order, training.size)
+                parts = ((part, np.arange(len(part)), part) for part in made)
+            for part, order, given in parts:
+                if own:
+                    overrides.steps(training, order, given, step)
+                else:
+                    training.descend(part, order)
+
+        return steps
 
 
 def load(filename: str | PathLike[str], cost: Any = None, *, activation: Any = None, output_activation: Any = None) -> Network:
@@ -364,34 +420,6 @@ def made_of(saved: saving.Saved, filename: str | PathLike[str], **given: Any) ->
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{filename} can't be loaded: {what}") from error
-
-
-def vectorized_result(j: int) -> np.ndarray:
-    """The desired output for a digit: a unit vector.
-
-    Parameters
-    ----------
-    j : int
-        The digit, from 0 to 9.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64 of shape (10, 1): 1.0 in row j, 0.0 elsewhere.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``j`` is not an integer from 0 to 9.
-
-    Examples
-    --------
-    >>> vectorized_result(3).ravel().tolist()
-    [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    """
-    e = np.zeros((10, 1))
-    e[integer(j, "j", 0, 9)] = 1.0
-    return e
 
 
 # The original functions, to detect that a program has replaced one.

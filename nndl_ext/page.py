@@ -14,7 +14,6 @@ from importlib.resources import files
 from os import PathLike
 
 from nndl_ext._book.base import BookNetwork
-from nndl_ext._engine import parameters
 from nndl_ext._engine.functions import ACTIVATIONS
 from nndl_ext._files import disk
 
@@ -101,7 +100,7 @@ def _policy(template: str) -> str:
 def _network(net: BookNetwork) -> str:
     """The network as JSON, in the form that the page reads."""
     own = net._model.parameters
-    arrays = zip(*parameters.views(own.layout, own.finite()), strict=True)
+    arrays = zip(*own.views(), strict=True)
     numbers = b"".join(array.astype(net.dtype.newbyteorder("<")).tobytes() for layer in arrays for array in layer)
     return json.dumps(
         {

@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike
 from nndl_ext._book.base import Data, right_of
 from nndl_ext._book.chapter1 import FirstNetwork
 from nndl_ext._checks import finite, finite_number, real_array
-from nndl_ext._engine import parameters
 
 
 class Perceptron:
@@ -114,7 +113,7 @@ class Network(FirstNetwork):
             If ``a`` has another shape, or a number in it or a weight or bias is infinite or NaN.
         """
         outputs = finite(self._model.columns(a), "a")
-        for b, w in zip(*parameters.views(self._model.parameters.layout, self._model.parameters.finite()), strict=True):
+        for b, w in zip(*self._model.parameters.views(), strict=True):
             outputs = _fires(w, b, outputs).astype(self.dtype)
         return outputs
 

@@ -18,43 +18,69 @@ cdef inline uint32_t tempered(uint32_t word) noexcept nogil:
     return word ^ word >> 18
 
 
-def twist(uint32_t[::1] state, uint32_t[::1] draws):
-    """Write the Mersenne Twister's next draws. ``state`` holds its words, then the number of words already drawn."""
-    cdef Py_ssize_t count = draws.shape[0], drawn = state[TWISTED], done = 0, part, i
-    with nogil:
-        while done < count:
-            if drawn >= TWISTED:
-                for i in range(TWISTED - NEXT):
-                    state[i] = twisted(state[i], state[i + 1], state[i + NEXT])
-                for i in range(TWISTED - NEXT, TWISTED - 1):
-                    state[i] = twisted(state[i], state[i + 1], state[i + NEXT - TWISTED])
-                state[TWISTED - 1] = twisted(state[TWISTED - 1], state[0], state[NEXT - 1])
-                drawn = 0
-            part = min(TWISTED - drawn, count - done)
-            for i in range(part):
-                draws[done + i] = tempered(state[drawn + i])
-            done, drawn = done + part, drawn + part
+cdef void draw_words(uint32_t *state, uint32_t *draws, Py_ssize_t count) noexcept nogil:
+    """The Mersenne Twister's next draws. ``state`` holds its words, then the number of words already drawn."""
+    cdef Py_ssize_t drawn = state[TWISTED], done = 0, part, i
+    while done < count:
+        if drawn >= TWISTED:
+            for i in range(TWISTED - NEXT):
+                state[i] = twisted(state[i], state[i + 1], state[i + NEXT])
+            for i in range(TWISTED - NEXT, TWISTED - 1):
+                state[i] = twisted(state[i], state[i + 1], state[i + NEXT - TWISTED])
+            state[TWISTED - 1] = twisted(state[TWISTED - 1], state[0], state[NEXT - 1])
+            drawn = 0
+        part = min(TWISTED - drawn, count - done)
+        for i in range(part):
+            draws[done + i] = tempered(state[drawn + i])
+        done, drawn = done + part, drawn + part
     state[TWISTED] = <uint32_t> drawn
 
 
-def shuffle(int64_t[::1] order, Py_ssize_t remaining, const uint32_t[::1] draws, bint as_numpy):
-    """Continue ``random.shuffle`` or ``numpy.random.RandomState.shuffle`` until the 32-bit ``draws`` are used up.
+cdef Py_ssize_t swap(
+    int64_t *order, Py_ssize_t remaining, const uint32_t *draws, Py_ssize_t count, bint as_numpy,
+) noexcept nogil:
+    """Swap the element at ``remaining`` with one drawn from the elements up to it, decrement ``remaining``, and so on until
+    the draws are used up.
 
-    Each step swaps the element at ``remaining`` with one drawn from the elements up to it, and decrements ``remaining``. Python
-    takes the highest bits of a draw, as many as ``remaining + 1`` has. NumPy takes the lowest, as many as ``remaining`` has.
-    Both skip a draw that is too large. Returns the new ``remaining``."""
+    Python takes the highest bits of a draw, as many as ``remaining + 1`` has. NumPy takes the lowest, as many as ``remaining``
+    has. Both skip a draw that is too large. Returns the new ``remaining``."""
     cdef Py_ssize_t d, j, taken
     cdef int shift = 0
-    with nogil:
-        for d in range(draws.shape[0]):
-            while (remaining + (not as_numpy)) >> (31 - shift) == 0:
-                shift += 1
-            j = <Py_ssize_t> (draws[d] & <uint32_t> 0xFFFFFFFF >> shift if as_numpy else draws[d] >> shift)
-            taken = j <= remaining
-            j = j if taken else remaining       # a swap with itself is cheaper than a branch misprediction
-            order[remaining], order[j] = order[j], order[remaining]
-            remaining -= taken
+    for d in range(count):
+        while (remaining + (not as_numpy)) >> (31 - shift) == 0:
+            shift += 1
+        j = <Py_ssize_t> (draws[d] & <uint32_t> 0xFFFFFFFF >> shift if as_numpy else draws[d] >> shift)
+        taken = j <= remaining
+        j = j if taken else remaining       # a swap with itself is cheaper than a branch misprediction
+        order[remaining], order[j] = order[j], order[remaining]
+        remaining -= taken
     return remaining
+
+
+def twist(uint32_t[::1] state, uint32_t[::1] draws):
+    """Fill ``draws``; see ``draw_words``."""
+    with nogil:
+        if draws.shape[0]:
+            draw_words(&state[0], &draws[0], draws.shape[0])
+
+
+def shuffle(int64_t[::1] order, Py_ssize_t remaining, const uint32_t[::1] draws, bint as_numpy):
+    """Continue ``random.shuffle`` or ``numpy.random.RandomState.shuffle``, and return the new ``remaining``; see ``swap``."""
+    with nogil:
+        if draws.shape[0]:
+            remaining = swap(&order[0], remaining, &draws[0], draws.shape[0], as_numpy)
+    return remaining
+
+
+def shuffle_by_twister(int64_t[::1] order, uint32_t[::1] state, bint as_numpy):
+    """``shuffle`` from beginning to end, with the Mersenne Twister of ``draw_words``."""
+    cdef Py_ssize_t remaining = order.shape[0] - 1, count
+    cdef uint32_t draws[TWISTED]
+    with nogil:
+        while remaining > 0:
+            count = min(remaining, <Py_ssize_t> TWISTED)    # each remaining element needs at least one, so none is wasted
+            draw_words(&state[0], draws, count)
+            remaining = swap(&order[0], remaining, draws, count, as_numpy)
 
 
 def activations(Activation kind, const real[::1] z, real[::1] a):

@@ -366,6 +366,8 @@ cdef int add_gradient(const Job *job, real *target, real l1, real l2) except -1 
                     shrink(weights + k * layer.stride + begin, end - begin, l1, l2)
             dense_product(weights + begin, layer.stride, weights + begin, layer.stride, deltas, row, 1, inputs + begin, stride,
                           layer.neurons, job.samples, (end - begin) // lanes)
+            if end == layer.stride:     # padding of the inputs holds f(0), and must not learn
+                pad_with_zeros(weights, layer.stride, layer.neurons, layer.inputs)
         else:
             add_to_biases(biases + begin, deltas + begin, layer.stride, job.samples, (end - begin) // lanes)
             if scaled:

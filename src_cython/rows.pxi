@@ -57,6 +57,11 @@ cdef class Rows:
         self.x.values = self.values.buf
         self.x.kind = LEVELS if self.values.itemsize == 1 else (FLOATS if self.values.itemsize == 4 else DOUBLES)
 
+    @property
+    def elements(self):
+        """The number of elements, which are all inputs if the rows are dense."""
+        return self.values.len // self.values.itemsize
+
     def __dealloc__(self):
         PyBuffer_Release(&self.indices)
         PyBuffer_Release(&self.values)
@@ -220,18 +225,22 @@ def first_wrong_row(const int64_t[::1] starts, const given_index[::1] indices, i
 
 
 cdef class Sealed:
-    """The memory of a contiguous array, read-only. Unlike a view's base, it does not lead to the array."""
+    """The memory of a contiguous array, read-only, made by ``seal``. Unlike a view's base, it does not lead to the array."""
 
     cdef Py_buffer memory
-
-    def __cinit__(self, array):
-        PyObject_GetBuffer(array, &self.memory, PyBUF_RECORDS_RO)
 
     def __getbuffer__(self, Py_buffer *view, int flags):
         PyBuffer_FillInfo(view, self, self.memory.buf, self.memory.len, True, flags)
 
     def __dealloc__(self):
         PyBuffer_Release(&self.memory)
+
+
+def seal(array):
+    """The memory of an array that nobody else has."""
+    cdef Sealed sealed = Sealed.__new__(Sealed)
+    PyObject_GetBuffer(array, &sealed.memory, PyBUF_RECORDS_RO)
+    return sealed
 
 
 cdef int append_rows(

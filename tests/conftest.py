@@ -8,8 +8,7 @@ import pytest
 from hypothesis import settings
 
 from nndl_ext import Dataset, _kernels, mnist_loader
-from nndl_ext._data import inputs
-from nndl_ext._engine import functions, generators, model, threads
+from nndl_ext._engine import threads
 
 
 def pytest_addoption(parser):
@@ -31,8 +30,7 @@ def using(variant):
     """The package with one of the kernel variants."""
     kernels = import_module(f"nndl_ext._kernels.{variant.replace('-', '_')}")
     with pytest.MonkeyPatch.context() as patch:
-        for module in (functions, generators, inputs, model):
-            patch.setattr(module, "kernels", kernels)
+        patch.setattr(_kernels, "kernels", kernels)
         yield kernels
 
 

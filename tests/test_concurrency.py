@@ -11,7 +11,8 @@ import pytest
 from test_training import dense_data, digest
 
 from nndl_ext import Network, network2
-from nndl_ext._engine import generators, parameters
+from nndl_ext._engine import generators
+from nndl_ext._engine.parameters import Layout
 
 pytestmark = pytest.mark.usefixtures("variant")
 
@@ -105,14 +106,14 @@ def test_a_reader_finds_the_network_between_two_steps():
 
 
 def test_of_two_trainings_of_one_network_the_last_one_is_kept_whole(monkeypatch):
-    data, views, delays = dense_data(n=10), parameters.views, random.Random(0)
+    data, views, delays = dense_data(n=10), Layout.views, random.Random(0)
 
     def slow_views(*arguments):
         """Lets one thread overtake the other while both store their results in the network."""
         time.sleep(delays.random() / 1000)
         return views(*arguments)
 
-    monkeypatch.setattr(parameters, "views", slow_views)
+    monkeypatch.setattr(Layout, "views", slow_views)
 
     def network():
         return Network([20, 33, 17, 4], seed=7)

@@ -5,6 +5,7 @@ import contextlib
 import copy
 import dataclasses
 import hashlib
+import itertools
 import pickle
 import random
 from functools import partial
@@ -15,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nndl_ext import Dataset, DivergenceError, reference
-from nndl_ext._engine import functions, generators, model
+from nndl_ext import Dataset, DivergenceError, _kernels, reference
+from nndl_ext._engine import functions, generators
+from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
 from nndl_ext._engine.optimisers import Adam, Descent, Momentum, Regularisation
 from nndl_ext._engine.training import Training
@@ -46,10 +48,10 @@ def desired(rng, cost, n, outputs):
     return rng.poisson(2.0, (n, outputs)).astype(float) if cost == "poisson" else rng.standard_normal((n, outputs))
 
 
-def task(sizes, activations, cost, n=30, density=1.0, seed=0, **options):
+def task(sizes, activations, cost, n=30, density=1.0, seed=0, dropout=()):
     """A model, the same model in the reference, and data."""
     rng = np.random.default_rng(seed)
-    model = Model(sizes, np.float64, None, activations=activations, cost=cost, **options)
+    model = Model(dense(sizes, activations), np.float64, cost=cost)
     model.parameters.replace(
         [rng.standard_normal(b.shape) * 0.1 for b in model.parameters.biases],
         [rng.standard_normal(w.shape) / np.sqrt(w.shape[1]) for w in model.parameters.weights],
@@ -57,7 +59,7 @@ def task(sizes, activations, cost, n=30, density=1.0, seed=0, **options):
     x = rng.standard_normal((n, sizes[0])) * (rng.random((n, sizes[0])) < density)
     y = desired(rng, cost, n, sizes[-1])
     own = [[array.copy() for array in arrays] for arrays in (model.parameters.biases, model.parameters.weights)]
-    oracle = reference.Model(*own, model.activations, cost, **options)
+    oracle = reference.Model(*own, model.activations, cost, dropout=dropout)
     return model, oracle, Dataset(x, y)
 
 
@@ -131,7 +133,7 @@ def test_a_hundred_mini_batches(name, regularisation, weighted, dropout, outputs
     rng = np.random.default_rng(3)
     for epoch in range(25):  # of four mini-batches
         order = rng.permutation(len(data))
-        model.descend(data, Batches(order, 8, weights, epoch), optimiser)
+        model.descend(data, Batches(order, 8, weights, epoch, dropout), optimiser)
         for start in range(0, len(data), 8):
             places = order[start : start + 8]
             part = weights[places] if weighted else np.ones(len(places))
@@ -195,7 +197,7 @@ def test_weights_that_shrink_stand_for_themselves_when_a_call_is_interrupted():
     optimiser, results = Descent(0.5, regularisation=Regularisation(0.0, 6.0, 100.0)), []
     for own, n in ((Interrupting(), 300), (Tanh(), 20 * 7)):
         model, _, data = task([20, 12, 3], ["tanh", "identity"], "quadratic", n=300, density=0.2)
-        model_in_python = Model([20, 12, 3], np.float64, None, activations=[own, "identity"], cost="quadratic")
+        model_in_python = Model(dense([20, 12, 3], [own, "identity"]), np.float64)
         model_in_python.parameters.replace(*model.parameters.given())
         with contextlib.suppress(KeyboardInterrupt):
             model_in_python.descend(data, Batches(np.arange(n), 7), optimiser)
@@ -241,7 +243,7 @@ def test_costs_of_the_mini_batches(size):
 
 def test_costs_of_mini_batches_are_refused_where_they_are_not_known():
     _, _, data = task([9, 12, 3], ["tanh", "sigmoid"], "cross-entropy")
-    model = Model([9, 12, 3], np.float64, None, activations=["tanh", "sigmoid"], cost=CrossEntropy())
+    model = Model(dense([9, 12, 3], ["tanh", "sigmoid"]), np.float64, cost=CrossEntropy())
     with pytest.raises(ValueError, match="costs of mini-batches can't be recorded for a cost in Python"):
         model.descend(data, Batches(np.arange(30), 30, costs=np.zeros(1)), Descent(0.1))
 
@@ -250,7 +252,7 @@ def test_costs_of_mini_batches_are_refused_where_they_are_not_known():
 @pytest.mark.parametrize("optimiser", [Momentum(0.1), Momentum(0.1, nesterov=True), Adam()])
 def test_l2_leaves_tiny_weights_alone(optimiser, dtype, tiny):
     """Else they would come ever closer to 0, and arithmetic with subnormal numbers is slow."""
-    model = Model([2, 1], np.dtype(dtype), None, activations=["identity"], cost="quadratic")
+    model = Model(dense([2, 1], ["identity"]), np.dtype(dtype))
     model.parameters.replace([np.ones((1, 1), dtype)], [np.array([[tiny, 0.5]], dtype)])
     data = Dataset(np.array([[0, 1]], dtype), np.zeros((1, 1), dtype))
     model.descend(
@@ -260,26 +262,42 @@ def test_l2_leaves_tiny_weights_alone(optimiser, dtype, tiny):
     assert model.parameters.weights[0][0, 1] < 0.5
 
 
-def test_callbacks_follow_each_epoch_and_end_the_training():
+@pytest.mark.parametrize("outputs", [1, 4, 6])
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu", "softplus", "identity"])
+def test_padding_learns_nothing(hidden, name, outputs):
+    """If it did, it could diverge where the network does not, and a loaded network would go on in another way."""
+    model, _, data = task([9, 3, outputs], [hidden, "identity"], "quadratic")
+    optimiser = OPTIMISERS[name](regularisation=Regularisation(l2=0.1, l1=0.1))
+    trained(model, data, optimiser, epochs=3, dropout=(0.5, 0.0))
+    used = model.parameters.layout.zeros()
+    for array in itertools.chain(*model.parameters.layout.views(used)):
+        array[:] = 1
+    padding = used == 0
+    assert padding.any()
+    for numbers in (model.parameters.flat(), *optimiser.moments.reshape(-1, len(used))):
+        assert not numbers[padding].any()
+
+
+def test_epochs_of_a_training():
     model, _, data = task([9, 12, 3], ["tanh", "softmax"], "log-likelihood")
-    seen = []
-
-    def watch(training):
-        seen.append((training.epoch, digest(training.model)))
-        return training.epoch == 2
-
-    training = Training(
-        model, data, 7, Adam(), partial(generators.shuffle, generator=random.Random(0)), np.arange(30), [watch, lambda _: None]
-    )
-    assert list(training.epochs(range(9))) == [0, 1, 2]
-    assert [epoch for epoch, _ in seen] == [0, 1, 2]
-    assert len({bits for _, bits in seen}) == 3
+    training = Training(model, data, 7, Adam(), partial(generators.shuffle, generator=random.Random(0)), np.arange(30))
     again, _, _ = task([9, 12, 3], ["tanh", "softmax"], "log-likelihood")
     optimiser, order, generator = Adam(), np.arange(30), random.Random(0)
     for epoch in range(3):
+        training.run(epoch)
         generators.shuffle(order, generator)
         again.descend(data, Batches(order, 7, epoch=epoch), optimiser)
-    assert digest(again) == seen[-1][1]
+        assert digest(again) == digest(model)
+    before = digest(model), training.optimiser.moments.tobytes()
+
+    def diverges():
+        training.descend(data, training.order)
+        raise DivergenceError("enough")
+
+    with pytest.raises(DivergenceError, match="in epoch 3 enough"):
+        training.run(3, diverges)
+    assert (digest(model), training.optimiser.moments.tobytes()) == before
 
 
 # At least one task for each activation, cost and optimiser, for regularisation, dropout and sample weights.
@@ -299,7 +317,7 @@ DIGESTS = {
 def trained_by_digest(name, dtype, outputs, threads=1):
     hidden, output, cost, optimiser, regularisation, dropout, kind = DIGESTS[name]
     rng = np.random.default_rng(5)
-    model = Model([20, 70, outputs], dtype, threads, activations=[hidden, output], cost=cost, dropout=dropout, seed=2**40 + 7)
+    model = Model(dense([20, 70, outputs], [hidden, output]), dtype, threads, cost)
     for array in (*model.parameters.biases, *model.parameters.weights):
         array[:] = (rng.integers(-8, 9, array.shape) / 64).astype(dtype)
     x, weights = rng.integers(-8, 9, (60, 20)) / 8, rng.integers(1, 9, 60) / 4 if kind == "weighted" else np.empty(0)
@@ -308,7 +326,7 @@ def trained_by_digest(name, dtype, outputs, threads=1):
     costs = np.zeros(4)
     step = OPTIMISERS[optimiser](regularisation=Regularisation(*regularisation))
     for epoch in range(3):
-        batches = Batches(rng.permutation(60), 17, weights, epoch, costs)
+        batches = Batches(rng.permutation(60), 17, weights, epoch, dropout, 2**40 + 7, costs)
         model.descend(Dataset(x, y), batches, step)
     return hashlib.sha256(of(model).astype("<f8").tobytes() + costs.astype("<f8").tobytes()).hexdigest()[:12]
 
@@ -360,11 +378,11 @@ class CrossEntropy:
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_functions_in_python_do_what_the_kernels_do(name, dropout, outputs):
     own = Tanh()
-    model, _, data = task([9, 12, outputs], ["tanh", "sigmoid"], "cross-entropy", n=400, dropout=dropout)
-    in_python = Model([9, 12, outputs], np.float64, None, activations=[own, "sigmoid"], cost=CrossEntropy(), dropout=dropout)
+    model, _, data = task([9, 12, outputs], ["tanh", "sigmoid"], "cross-entropy", n=400)
+    in_python = Model(dense([9, 12, outputs], [own, "sigmoid"]), np.float64, cost=CrossEntropy())
     in_python.parameters.replace(model.parameters.biases, model.parameters.weights)
     for each in (model, in_python):
-        trained(each, data, OPTIMISERS[name](), 190)
+        trained(each, data, OPTIMISERS[name](), 190, dropout=dropout)
     assert own.calls == [(190, 12), (190, 12), (20, 12)]  # once for each mini-batch
     close(of(in_python), of(model), 1e-13)
     outputs_of_all = model.outputs(data)
@@ -377,7 +395,7 @@ def test_functions_in_python_do_what_the_kernels_do(name, dropout, outputs):
 def test_an_activation_in_python_at_the_output():
     for outputs in (2, 6):
         model, _, data = task([9, 12, outputs], ["sigmoid", "tanh"], "quadratic", n=40)
-        in_python = Model([9, 12, outputs], np.float64, None, activations=["sigmoid", Tanh()])
+        in_python = Model(dense([9, 12, outputs], ["sigmoid", Tanh()]), np.float64)
         in_python.parameters.replace(model.parameters.biases, model.parameters.weights)
         close(flat(in_python.gradient(data)), flat(model.gradient(data)), 1e-13)
 
@@ -410,10 +428,11 @@ def test_dropout_leaves_out_the_rate_and_keeps_the_mean():
 def test_a_mask_depends_on_nothing_that_came_before():
     results = []
     for size in (1, 5, 60):
-        model, _, data = task([9, 40, 3], ["relu", "softmax"], "log-likelihood", n=60, dropout=(0.5, 0.0), seed=3)
-        sums = sum(
-            flat(model.gradient(data, Batches(np.arange(start, start + size), size, epoch=2))) for start in range(0, 60, size)
+        model, _, data = task([9, 40, 3], ["relu", "softmax"], "log-likelihood", n=60)
+        batches = (
+            Batches(np.arange(start, start + size), size, epoch=2, dropout=(0.5, 0.0), seed=3) for start in range(0, 60, size)
         )
+        sums = sum(flat(model.gradient(data, each)) for each in batches)
         results.append(sums * size / 60)
     close(results[1], results[0], 1e-13)
     close(results[2], results[0], 1e-13)
@@ -474,7 +493,7 @@ def test_moments_too_small_to_be_normal_are_0():
 )
 def test_what_does_not_go_together_is_refused(activations, cost, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        Model([2, 3, 1], np.float64, None, activations=activations, cost=cost)
+        Model(dense([2, 3, 1], activations), np.float64, cost=cost)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -484,5 +503,5 @@ def test_the_largest_output(dtype):
     outputs[::18, 5] = np.nan
     outputs[1] = -np.inf
     places = np.empty(500, np.int64)
-    model.kernels.largest(outputs, places)
+    _kernels.kernels.largest(outputs, places)
     np.testing.assert_array_equal(places, outputs.argmax(axis=1))

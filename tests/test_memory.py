@@ -12,6 +12,8 @@ import pytest
 
 from nndl_ext import Dataset, Network, network2
 from nndl_ext._data import inputs
+from nndl_ext._data.sparse import checked_rows
+from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
 from nndl_ext._engine.optimisers import Descent
 
@@ -144,7 +146,7 @@ def test_data_that_change_between_two_reads_overflow_nothing(variant, dtype):
 
 def test_positions_beyond_the_palette_read_zeros():
     """Nobody can make such a data set, but even then no unset memory is read."""
-    model = Model([2, 3], np.float64, 1, activations=["identity"])
+    model = Model(dense([2, 3], ["identity"]), np.float64, 1)
     model.parameters.replace([np.zeros((3, 1))], [np.ones((3, 2))])
     for positions in ([[255, 200]], [[0, 200]]):  # dense and sparse
         data = Dataset.of(inputs.Levels(np.uint8(positions), np.array([0.0, 1.0])), np.zeros((1, 3)))
@@ -264,7 +266,7 @@ SETS = {
 def test_no_array_of_a_data_set_leads_to_writable_memory(kind):
     data = SETS[kind]()
     x = [data.x] if isinstance(data.x, np.ndarray) else [data.x.data, data.x.indices, data.x.indptr]
-    for array in (*x, data.y, *data.rows, data.desired_outputs(3, np.dtype(np.float32))):
+    for array in (*x, data.y, data.desired_outputs(3, np.dtype(np.float32))):
         while isinstance(array, np.ndarray):
             with pytest.raises(ValueError, match="cannot set WRITEABLE flag"):
                 array.flags.writeable = True
@@ -289,9 +291,9 @@ def test_unaligned_sparse_arrays_are_copied():
         memory[:] = array
         setattr(matrix, name, memory)
     assert not matrix.data.flags.aligned
-    rows = inputs.Sparse(matrix).rows
+    rows = checked_rows(matrix, "x", np.uint16)
     assert all(array.flags.aligned for array in rows)
-    np.testing.assert_array_equal(rows.values, 1.0)
+    np.testing.assert_array_equal(rows[-1], 1.0)
 
 
 def test_a_sparse_matrix_that_a_callback_changes_is_checked_again():
@@ -301,7 +303,7 @@ def test_a_sparse_matrix_that_a_callback_changes_is_checked_again():
     rows = inputs.Sparse(matrix)
     matrix.indices[1] = 3
     with pytest.raises(ValueError, match="its indices go from 0 to 3, not from 0 to at most 2"):
-        _ = rows.rows
+        rows.make_rows()
 
 
 @pytest.mark.parametrize("kind", SETS)
@@ -341,3 +343,90 @@ def test_a_callback_may_give_the_arrays_another_shape_and_dtype(solver):
         return regressor.fit(x, y, weights, **others)
 
     np.testing.assert_array_equal(fitted(True).coefs_[0], fitted(False).coefs_[0])
+
+
+class Repeated(Dataset):
+    """A data set that is read several times in an epoch."""
+
+    times = 1
+
+    def __len__(self):
+        return self.times * super().__len__()
+
+
+class Wide(Dataset):
+    inputs = 3_000_000
+
+
+class Short(Dataset):
+    def desired_outputs(self, _outputs, _dtype):
+        return np.zeros((1, 2))
+
+
+@pytest.mark.parametrize("kind", [Repeated, Wide, Short])
+def test_a_subclass_of_dataset_can_not_mislead_the_kernels(kind):
+    rng = np.random.default_rng(0)
+    data = kind(rng.random((50, 300)), rng.integers(0, 2, 50))
+    network = Network([300, 5, 2], seed=0)
+    if kind is Repeated:
+        data.times = 200_000
+        for call in (lambda: network.SGD(data, 1, 10, 0.1), lambda: network.evaluate(data), lambda: network.cost(data)):
+            with pytest.raises(IndexError, match="index 50 is out of bounds"):
+                call()
+        return
+    plain = Dataset(data.x, data.y)
+    assert network.cost(data) == network.cost(plain)
+    assert network.evaluate(data) == network.evaluate(plain)
+
+
+class Named(Dataset):
+    """A subclass that changes nothing."""
+
+    name = "digits"
+
+
+def test_a_subclass_that_overrides_nothing_is_read_as_it_is():
+    data = Named(np.eye(3), [0, 1, 2])
+    assert Dataset.from_pairs(data) is data
+
+
+def test_pairs_with_an_index_beyond_the_data():
+    data = Dataset(np.eye(3), [0, 1, 2])
+    pair = type(data[0])
+    for indices in ([77], [2, 3], [-1], [0, 1, 3]):
+        with pytest.raises(IndexError, match="positions of pairs must be from 0 to 2, not "):
+            Dataset.from_pairs([pair(data, index) for index in indices])
+
+
+def test_nobody_else_makes_constant_memory():
+    sealed = type(Dataset(np.eye(3), [0, 1, 2]).x.base)
+    for made in (sealed(np.zeros(3)), sealed.__new__(sealed)):
+        assert len(memoryview(made)) == 0
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_a_generator_of_ones_own_gets_a_copy_of_the_order():
+    pytest.importorskip("sklearn", minversion="1.6")
+    from nndl_ext import sklearn as estimators
+
+    class Wild(np.random.RandomState):
+        def shuffle(self, x):
+            x += 10**10
+
+    class Keeping(np.random.RandomState):
+        def shuffle(self, x):
+            super().shuffle(x)
+            self.kept = x
+
+    x, y = np.random.default_rng(0).random((500, 3)), np.arange(500.0)
+    with pytest.raises(ValueError, match=r"Wild.shuffle must change nothing but the order"):
+        estimators.MLPRegressor(hidden_layer_sizes=(3,), max_iter=2, random_state=Wild(0)).fit(x, y)
+    keeping = Keeping(0)
+
+    def callback(_):
+        keeping.kept[:] = 10**10
+
+    options = {"hidden_layer_sizes": (3,), "max_iter": 3}
+    ours = estimators.MLPRegressor(**options, random_state=keeping, callback=callback).fit(x, y)
+    expected = estimators.MLPRegressor(**options, random_state=np.random.RandomState(0)).fit(x, y)
+    np.testing.assert_array_equal(ours.coefs_[0], expected.coefs_[0])

@@ -153,7 +153,7 @@ def test_early_stopping_and_halving_look_at_the_accuracy(monkeypatch, monitors, 
         def right_of(_outputs, data, _name, left=left):
             return next(left) if len(data) == (30 if looks_at == "evaluation" else 60) else 50
 
-        monkeypatch.setattr("nndl_ext._book.chapter3.right_of", right_of)
+        monkeypatch.setattr("nndl_ext._book.monitors.right_of", right_of)
         net.SGD(labelled(), 12, 7, eta, evaluation_data=evaluation, early_stopping_n=stopping, **(monitors or {}))
         assert len(net.history.eta) == epochs
         if not stopping:
@@ -722,7 +722,7 @@ def test_options_of_a_network_that_make_no_sense(options, message):
         (lambda: Shifts(steps=()), "steps must be pairs of integers"),
         (lambda: Shifts(steps=((28, 0),)), "steps must be at most 27, not 28"),
         (lambda: Shifts((0, 5)), "shape must be at least 1"),
-        (lambda: network2.vectorized_result(10), "j must be at most 9"),
+        (lambda: network2.vectorized_result(10), "j must be from 0 to 9, not 10"),
         (lambda: CrossEntropyCost.fn(np.ones((3, 1)), np.ones((2, 1))), r"y must have shape \(3, 1\), not \(2, 1\)"),
     ],
 )

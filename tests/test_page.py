@@ -13,6 +13,7 @@ import pytest
 from nndl_ext import Network, load, page, perceptron
 from nndl_ext.__main__ import main
 from nndl_ext._engine.functions import ACTIVATIONS, AT_THE_OUTPUT
+from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Model
 
 NODE = shutil.which("node")
@@ -24,7 +25,7 @@ def network(sizes, activations, dtype=np.float64):
     net = Network(sizes, dtype=dtype, seed=1)
     weights = [w / np.sqrt(w.shape[1]) for w in net.weights]
     biases = net.biases
-    net._model = Model(sizes, np.dtype(dtype), None, activations=activations)
+    net._model = Model(dense(sizes, activations), np.dtype(dtype))
     net._model.parameters.replace(biases, weights)
     return net
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nndl_ext import Dataset
+from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
 from nndl_ext._engine.optimisers import Adam, Momentum, Regularisation
 
@@ -53,13 +54,8 @@ def test_the_same_weights(optimiser, activation, classes):
 
     sizes = [8, 9, 7, classes or 2]
     hidden = NAMES.get(activation, activation)
-    model = Model(
-        sizes,
-        np.float64,
-        None,
-        activations=[hidden, hidden, "softmax" if classes else "identity"],
-        cost="log-likelihood" if classes else "quadratic",
-    )
+    activations = [hidden, hidden, "softmax" if classes else "identity"]
+    model = Model(dense(sizes, activations), np.float64, cost="log-likelihood" if classes else "quadratic")
     weights, biases = zip(*first_parameters(sizes, activation), strict=True)
     model.parameters.replace([b[:, np.newaxis] for b in biases], [w.T for w in weights])
     step = ours(regularisation=Regularisation(l2=0.3))

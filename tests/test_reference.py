@@ -23,13 +23,13 @@ def by_the_reference(drawn, disturb=lambda *_: None):
     training, data = Training(drawn), data_set(drawn)
     model, size = training.model, training.size
     biases, weights = ([array.copy() for array in arrays] for arrays in model.parameters.given())
-    oracle = reference.Model(biases, weights, model.activations, model.cost, dropout=model.dropout)
+    oracle = reference.Model(biases, weights, model.activations, model.cost, dropout=training.dropout)
     x, y = data.x.T, data.desired_outputs(model.sizes[-1], np.dtype(float)).T
     for epoch, order in enumerate(training.orders):
         for start in range(0, len(order), size):
             batch, before = order[start : start + size], [array.copy() for array in biases + weights]
             shares = training.weights[batch] if len(training.weights) else None
-            gradient = oracle.gradient(x[:, batch], y[:, batch], shares, batch if model.dropout else None, epoch)
+            gradient = oracle.gradient(x[:, batch], y[:, batch], shares, batch if training.dropout else None, epoch)
             oracle.step(gradient, training.optimiser, len(batch) if shares is None else shares.sum())
             for array, old in zip(biases + weights, before, strict=True):
                 disturb(array, old)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from trainings import TRAININGS, Training, numbers
 
 from nndl_ext import Dataset, _kernels, network2
+from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
 from nndl_ext._engine.optimisers import Adam, Descent
 
@@ -78,7 +79,7 @@ class Failing(network2.QuadraticCost):
 def test_no_zero_is_negative(optimiser, cost):
     """Neither after a training nor after an exception; a gradient leaves the parameters as they are."""
     for x in (np.zeros((9, 2)), np.array([[0.0, 1.0]] * 9), np.ones((9, 2))):
-        model = Model([2, 1], np.float64, None, activations=["identity"], cost=cost)
+        model = Model(dense([2, 1], ["identity"]), np.float64, cost=cost)
         model.parameters.replace([np.array([[-0.0]])], [np.array([[-0.0, 0.0]])])
         data = Dataset(x, np.zeros((9, 1)))
         Failing.calls = 0

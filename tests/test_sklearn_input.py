@@ -8,10 +8,11 @@ import pytest
 
 pytest.importorskip("sklearn", minversion="1.6")
 import sklearn
-from scipy.sparse import csc_matrix, csr_array, csr_matrix
+from scipy.sparse import coo_matrix, csc_matrix, csr_array, csr_matrix
 from sklearn import datasets, neural_network
 from test_sklearn import DIABETES, PROGRESS, X, Y
 
+from nndl_ext import Dataset
 from nndl_ext.sklearn import MLPClassifier, MLPRegressor
 
 pytestmark = [
@@ -231,3 +232,62 @@ def test_numbers_of_another_byte_order_are_computed_in_their_size():
             assert found.coefs_[0].dtype == dtype
             np.testing.assert_array_equal(found.coefs_[0], expected.coefs_[0])
             np.testing.assert_array_equal(found.predict(other), expected.predict(x))
+
+
+@pytest.mark.parametrize("changed", [2**27, 1])
+def test_sparse_labels_with_indices_out_of_range(changed):
+    y = csr_matrix((np.random.default_rng(0).random((150, 4)) > 0.5).astype(int))
+    y.indices[-1] = 3
+    y.indices[::3] += changed
+    y.has_canonical_format = True
+    fitted = MLPClassifier((3,), max_iter=1).fit(IRIS, np.arange(600).reshape(150, 4) % 2)
+    for call in (
+        lambda: MLPClassifier((3,)).fit(IRIS, y),
+        lambda: MLPClassifier((3,)).partial_fit(IRIS, y, classes=np.arange(4)),
+        lambda: fitted.fit(IRIS, SPECIES, validation_data=(IRIS, y)),
+    ):
+        with pytest.raises(ValueError, match="y must be a sparse matrix with valid indices"):
+            call()
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int64, np.float32, np.longdouble])
+def test_duplicates_mean_the_same_in_every_form(dtype):
+    """They are summed in their own type, as SciPy's toarray does."""
+    values, places = np.array([100, 100, 1, 3, 4, 7]).astype(dtype), ([0, 0, 1, 2, 2, 0], [0, 0, 1, 2, 2, 0])
+    matrix, y = coo_matrix((values, places), shape=(4, 3)), [0.0, 1.0, 0.0, 1.0]
+    assert (Dataset(matrix, y).x.toarray() == matrix.toarray()).all()
+    compressed = csr_matrix((values[[0, 1, 5, 2, 3, 4]], [0, 0, 0, 1, 2, 2], [0, 3, 4, 6, 6]), shape=(4, 3))
+    found = [
+        MLPRegressor(hidden_layer_sizes=(4,), max_iter=3, random_state=0).fit(x, y).predict(x)
+        for x in (Dataset(matrix, y).x.toarray().astype(np.float32 if dtype == np.float32 else np.float64), matrix, compressed)
+    ]
+    for other in found[1:]:
+        np.testing.assert_array_equal(other, found[0])
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_coefficients_that_a_callback_replaces(solver):
+    def replace(estimator):
+        if estimator.n_iter_ == 2:
+            estimator.coefs_ = [np.zeros_like(array) for array in estimator.coefs_]
+            estimator.intercepts_ = [array + 1 for array in estimator.intercepts_]
+
+    def edit(estimator):
+        if estimator.n_iter_ == 2:
+            for array in estimator.coefs_:
+                array[:] = 0
+            for array in estimator.intercepts_:
+                array += 1
+
+    found = [
+        MLPRegressor(hidden_layer_sizes=(4,), solver=solver, max_iter=4, random_state=0, callback=each).fit(IRIS, SPECIES)
+        for each in (replace, edit, None)
+    ]
+    np.testing.assert_array_equal(found[0].coefs_[0], found[1].coefs_[0])
+    assert (found[0].coefs_[0] != found[2].coefs_[0]).any()
+
+    def spoil(estimator):
+        estimator.coefs_ = [np.zeros((2, 2))] * 2
+
+    with pytest.raises(ValueError, match=r"intercepts_\[0\] must have shape \(2,\), not \(4,\)"):
+        MLPRegressor(hidden_layer_sizes=(4,), solver=solver, callback=spoil).fit(IRIS, SPECIES)

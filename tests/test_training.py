@@ -6,8 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from nndl_ext import Dataset, Network, reference
-from nndl_ext._data.inputs import Rows
+from nndl_ext import Dataset, Network, _kernels, reference
 from nndl_ext._engine.model import Batches
 from nndl_ext._engine.optimisers import Descent
 
@@ -95,7 +94,7 @@ def test_sparse_and_dense_rows_give_the_same_bits(mnist, variant, monkeypatch, d
         (starts[:0], indices[:0], np.ascontiguousarray(x).ravel(), palette[:0]),
     ):
         net = Network([784, neurons, 10], seed=1, dtype=dtype)
-        monkeypatch.setattr(Dataset, "rows", Rows(*rows))
+        monkeypatch.setattr(Dataset, "rows", _kernels.kernels.Rows(784, *rows))
         net._model.descend(data, Batches(np.arange(100), 12), Descent(3.0))
         results.append(digest(net))
     assert len(set(results)) == 1

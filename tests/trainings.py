@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from nndl_ext import Dataset, DivergenceError
 from nndl_ext._engine import functions
+from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
 from nndl_ext._engine.optimisers import Adam, Descent, Momentum, Regularisation
 
@@ -48,14 +49,10 @@ class Training:
         self.rng, self.samples = np.random.default_rng(drawn["seed"]), drawn["samples"]
         self.size = min(drawn["mini_batch"], self.samples)
         activation, cost = drawn["end"]
-        self.model = Model(
-            [drawn["inputs"], *drawn["hidden"], drawn["outputs"]],
-            drawn["dtype"],
-            threads,
-            activations=[drawn["activation"]] * len(drawn["hidden"]) + [activation],
-            cost=cost,
-            dropout=[drawn["dropout"]] * len(drawn["hidden"]) + [0.0] if drawn["dropout"] else (),
-        )
+        activations = [drawn["activation"]] * len(drawn["hidden"]) + [activation]
+        sizes = [drawn["inputs"], *drawn["hidden"], drawn["outputs"]]
+        self.model = Model(dense(sizes, activations), drawn["dtype"], threads, cost)
+        self.dropout = [drawn["dropout"]] * len(drawn["hidden"]) + [0.0] if drawn["dropout"] else ()
         for array in self.parameters:
             array[:] = self.rng.standard_normal(array.shape) * (self.rng.random(array.shape) < 0.8) * drawn["scale"]
         regularisation = Regularisation(drawn["l1"], drawn["l2"], self.samples if drawn["per"] else 0)
@@ -72,7 +69,7 @@ class Training:
         """Train, and return all numbers that came of it; None after a divergence."""
         try:
             for epoch, order in enumerate(self.orders):
-                batches = Batches(order, self.size, self.weights, epoch, *self.recorded)
+                batches = Batches(order, self.size, self.weights, epoch, self.dropout, 0, *self.recorded)
                 self.model.descend(data, batches, self.optimiser)
         except DivergenceError:
             return None

@@ -64,6 +64,7 @@ import dataclasses, itertools
 import numpy as np
 from nndl_ext import Dataset, Network
 from nndl_ext._engine import threads
+from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
 from nndl_ext._engine.optimisers import Adam, Descent, Momentum, Regularisation
 threads.processors = lambda: 2
@@ -76,12 +77,12 @@ for dtype in (np.float32, np.float64):
             net.backprop(*data[0]), net.cost_gradient(data), net.feedforward(x.T), net.feedforward(x[0])
     for outputs, optimiser in itertools.product((3, 20), (Descent(0.1), Momentum(0.1), Momentum(0.1, nesterov=True), Adam())):
         for hidden, output, cost in (("relu", "softmax", "log-likelihood"), ("tanh", "exp", "poisson"), ("tanh", "softmax", "huber")):
-            model = Model([30, 9, outputs], dtype, 2, activations=[hidden, output], cost=cost, dropout=(0.4, 0))
+            model = Model(dense([30, 9, outputs], [hidden, output]), dtype, 2, cost)
             kept = [dataclasses.replace(optimiser, regularisation=Regularisation(*each)) for each in ((0.1, 0.1), (0, 9, 30))]
             x, y = np.arange(300 * 30.0).reshape(300, 30) % 7 - 3, np.eye(outputs)[np.arange(300) % outputs]
             for data in (Dataset(x, y), Dataset(np.where(x > 1, x, 0), y)):
                 for each in kept:
-                    batches = Batches(np.arange(300), 150, np.ones(300), costs=np.zeros(2), squares=np.zeros(2))
+                    batches = Batches(np.arange(300), 150, np.ones(300), 0, (0.4, 0), costs=np.zeros(2), squares=np.zeros(2))
                     model.descend(data, batches, each)
                 model.costs(model.outputs(data), y.astype(dtype))
 '

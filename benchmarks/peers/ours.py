@@ -11,6 +11,7 @@ import numpy as np
 import nndl_ext
 from nndl_ext import Dataset, reference
 from nndl_ext._engine import generators
+from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
 from nndl_ext._engine.optimisers import Adam
 from peers.base import EPSILON, ETA, FIRST, RATE, SECOND, Peer
@@ -64,7 +65,7 @@ class OurModel(Peer):
 
     def __init__(self, job, weights, biases, x, y):
         activations = [job.hidden] * (len(job.sizes) - 2) + [job.output]
-        self.model = Model(job.sizes, job.dtype, None, activations=activations, cost=job.cost)
+        self.model = Model(dense(job.sizes, activations), job.dtype, cost=job.cost)
         self.model.parameters.replace(biases, weights)
         self.data, self.batches = Dataset(x, y), Batches(np.arange(len(x)), job.batch)
         self.optimiser, self.generator = Adam(RATE, FIRST, SECOND, EPSILON), generators.seeded(0)

@@ -12,9 +12,10 @@ import numpy as np
 from nndl_ext._book import overrides
 from nndl_ext._checks import integer, layer_sizes
 from nndl_ext._data.dataset import Dataset, Sample
-from nndl_ext._engine import generators, parameters
-from nndl_ext._engine.functions import CostDerivative, classes_of
-from nndl_ext._engine.model import Gradient, Model
+from nndl_ext._engine import generators
+from nndl_ext._engine.functions import CostDerivative
+from nndl_ext._engine.layers import dense
+from nndl_ext._engine.model import Gradient, Model, classes_of
 from nndl_ext._engine.threads import checked_threads
 from nndl_ext._files import saving
 
@@ -59,7 +60,7 @@ class BookNetwork:
     def sizes(self, sizes: Sequence[int]) -> None:
         checked = layer_sizes(sizes)
         if self._model is _NO_MODEL:  # a subclass whose __init__ does not call ours
-            self._model = Model(checked, np.dtype(np.float64), None)
+            self._model = Model(dense(checked), np.dtype(np.float64))
         elif checked != self.sizes:
             raise AttributeError(f"sizes can't be changed from {self.sizes} to {checked}: make a new network")
 
@@ -227,19 +228,19 @@ class BookNetwork:
 
     def _saved(self, **notes: np.ndarray) -> saving.Saved:
         """The content of this network's file, with a program's notes."""
-        arrays = parameters.views(self._model.parameters.layout, self._model.parameters.flat())
+        arrays = self._model.parameters.layout.views(self._model.parameters.flat())
         generator = None if self._own_generator is None else self._own_generator.getstate()[1]
         return saving.Saved(self.sizes, *arrays, self._neuron, generator, notes)
 
     @classmethod
     def _from_saved(cls, saved: saving.Saved) -> Self:
-        return cls._restored(saved, Model(saved.sizes, saved.weights[0].dtype, None))
+        return cls._restored(saved, Model(dense(saved.sizes), saved.weights[0].dtype))
 
     @classmethod
     def _restored(cls, saved: saving.Saved, model: Model) -> Self:
         net = cls.__new__(cls)
         net._model = model
-        net._model.parameters.replace(saved.biases, saved.weights)
+        model.parameters.adopt(model.parameters.layout.filled(saved.biases, saved.weights))
         if saved.generator is not None:
             net._own_generator = generators.Twister((3, saved.generator, None))
         return net

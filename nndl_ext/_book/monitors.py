@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from nndl_ext._book.base import right_of
 from nndl_ext._book.schedules import is_scheduled, plateaus, rate_of
 from nndl_ext._checks import finite_number, integer
 from nndl_ext._data.augmentation import Augmentation
@@ -115,6 +116,67 @@ class Plan:
                 return
             training.optimiser.eta = eta
             yield epoch
+
+
+class Monitor:
+    """Measures cost and accuracy on one data set after each epoch.
+
+    Parameters
+    ----------
+    net, plan : network2.Network, Plan
+        The network, and what to measure.
+    kind : str
+        "training" or "evaluation".
+    given : iterable of tuple
+        The data in the form that the user's own methods get.
+    """
+
+    def __init__(self, net: Any, plan: Plan, kind: str, given: Any) -> None:
+        self._net, self._lmbda, self._name, self._given = net, plan.lmbda, f"{kind}_data", given
+        self._plan, self._kind = plan, kind
+        cost, accuracy = plan.records(kind, "cost"), plan.records(kind, "accuracy") or plan.watched == kind
+        self._own_cost, self._own_accuracy = (cost and net._overrides("total_cost")), (accuracy and net._overrides("accuracy"))
+        self._cost, self._accuracy = cost and not self._own_cost, accuracy and not self._own_accuracy
+        self._data = net._checked(given, self._name) if self._cost or self._accuracy else None
+        converting: dict[str, bool] = {"convert": True}  # as the book's calls have it
+        self._of_cost, self._of_accuracy = ({}, converting) if kind == "training" else (converting, {})
+
+    def record(self, history: History, accuracies: list[int]) -> None:
+        """Record what the plan asks for. ``accuracies`` gets the number of correct samples if only a schedule needs it."""
+        cost, right = self._measure()
+        if self._plan.records(self._kind, "cost"):
+            getattr(history, f"{self._kind}_cost").append(cost)
+        if self._plan.records(self._kind, "accuracy"):
+            getattr(history, f"{self._kind}_accuracy").append(right)
+        elif self._plan.watched == self._kind:
+            accuracies.append(right)
+
+    def _measure(self) -> tuple[Any, Any]:
+        """Cost and accuracy, None where not asked for. One pass over the data gives both, unless the user overrides one."""
+        cost = accuracy = None
+        if self._data is not None:
+            outputs = self._net._outputs(self._data)
+            cost = self._net._cost_of(outputs, self._data, self._lmbda) if self._cost else None
+            accuracy = right_of(outputs, self._data, self._name) if self._accuracy else None
+        if self._own_cost:
+            cost = float(self._net.total_cost(self._given, self._lmbda, **self._of_cost))
+        if self._own_accuracy:
+            accuracy = int(self._net.accuracy(self._given, **self._of_accuracy))
+        return cost, accuracy
+
+
+def report(epoch: int, plan: Plan, history: History) -> None:
+    """Print what was recorded in an epoch."""
+    print(f"Epoch {epoch} training complete")
+    if plan.training_cost:
+        print(f"Cost on training data: {history.training_cost[-1]}")
+    if plan.training_accuracy:
+        print(f"Accuracy on training data: {history.training_accuracy[-1]} / {len(plan.training_data)}")
+    if plan.evaluation_cost:
+        print(f"Cost on evaluation data: {history.evaluation_cost[-1]}")
+    if plan.evaluation_accuracy:
+        print(f"Accuracy on evaluation data: {history.evaluation_accuracy[-1]} / {len(plan.evaluation_data)}")
+    print(flush=True)
 
 
 def checked_lmbda(lmbda: Any) -> float:

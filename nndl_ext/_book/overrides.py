@@ -12,7 +12,7 @@ from nndl_ext._checks import finite, real_array, shaped
 from nndl_ext._data.dataset import Dataset, Sample
 from nndl_ext._engine.model import DivergenceError
 from nndl_ext._engine.optimisers import Descent
-from nndl_ext._engine.parameters import Parameters, views
+from nndl_ext._engine.parameters import Parameters
 from nndl_ext._engine.training import Training
 
 Arrays = list[np.ndarray]
@@ -64,9 +64,9 @@ def step(
     DivergenceError
         If parameters become infinite or NaN. They are then unchanged.
     """
-    sums, eta = sums_of(backprop, samples, *views(own.layout, own.flat())), optimiser.eta
+    sums, eta = sums_of(backprop, samples, *own.layout.views(own.flat())), optimiser.eta
     l1, l2, per = optimiser.regularisation
-    given_biases, given_weights = views(own.layout, own.flat())  # read again, since backprop may have changed them
+    given_biases, given_weights = own.layout.views(own.flat())  # read again, since backprop may have changed them
     if l1 or l2:
         given_weights = [w - eta * (l1 * np.sign(w) + l2 * w) / per for w in given_weights]
     biases, weights = (
@@ -78,7 +78,7 @@ def step(
     own.replace(biases, weights)
 
 
-def go_through(
+def steps(
     training: Training, order: np.ndarray, samples: Sequence[Sample], update_mini_batch: Callable[[list[Sample]], Any]
 ) -> None:
     """Call the user's own ``update_mini_batch`` for each mini-batch of samples in this order.

@@ -12,9 +12,9 @@ import numpy as np
 from nndl_ext._checks import finite, finite_number, shaped
 from nndl_ext._engine import costs, optimisers
 from nndl_ext._engine.functions import ACTIVATIONS
+from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Model
 from nndl_ext._engine.optimisers import Regularisation
-from nndl_ext._engine.parameters import unpacked, views, zeros
 
 REGULARISATIONS = ("l2", "l1")
 
@@ -138,8 +138,13 @@ class Settings(NamedTuple):
         cost = costs.for_kernels(costs.checked(self.cost))
         output = ("softmax" if cost == "log-likelihood" else "sigmoid") if self.output is None else self.output
         activations = [*_of_each(self.hidden, hidden_layers, "activation"), output]
+        self.rates(hidden_layers)
+        return Model(dense(sizes, activations), dtype, cost=cost)
+
+    def rates(self, hidden_layers: int) -> list[float]:
+        """The dropout rate of each layer after the first; empty if all are 0."""
         rates = [_share(rate, "dropout") for rate in _of_each(self.dropout, hidden_layers, "dropout")]
-        return Model(sizes, dtype, None, activations=activations, cost=cost, dropout=[*rates, 0.0] if any(rates) else ())
+        return [*rates, 0.0] if any(rates) else []
 
     def begin(self) -> optimisers.Optimiser:
         """The optimiser before its first step."""
@@ -159,7 +164,7 @@ class Settings(NamedTuple):
         return {
             "cost": costs.name_of(self.cost),
             "activations": names,
-            "dropout": [*model.dropout[:-1]],
+            "dropout": self.rates(len(names) - 1)[:-1],
             "regularization": self.regularization,
             "optimizer": optimizer,
         }
@@ -227,14 +232,13 @@ def restore(optimiser: optimisers.Optimiser, model: Model, moments: np.ndarray, 
         If the state does not fit the network and the optimiser.
     """
     layout = model.parameters.layout
-    size = sum(biases.size + weights.size for biases, weights in zip(*views(layout, zeros(layout, model.dtype)), strict=True))
-    checked = finite(shaped(moments, (optimiser.number_of_moments, size), "moments"), "moments")
+    checked = finite(shaped(moments, (optimiser.number_of_moments, layout.count), "moments"), "moments")
     if checked.dtype != model.dtype or (checked[1:] < 0).any():
         raise ValueError(f"moments must have dtype {model.dtype}, and second moments must be at least 0")
     first, second = (finite_number(power, "powers") for power in powers)
     if not (0 <= first <= 1 and 0 <= second <= 1):
         raise ValueError(f"powers must be from 0 to 1, not {first:g} and {second:g}")
-    optimiser.moments, optimiser.powers = np.concatenate([unpacked(layout, row) for row in checked]), (first, second)
+    optimiser.moments, optimiser.powers = np.concatenate([layout.unpacked(row) for row in checked]), (first, second)
 
 
 def _of_each(value: Any, layers: int, name: str) -> list[Any]:

@@ -6,12 +6,14 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from math import prod
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 
+from nndl_ext import _kernels
 from nndl_ext._checks import finite, is_masked, real_array
-from nndl_ext._data.inputs import Inputs, Rows, another, inputs_of, levels_of, locked, numbers_of, owned
+from nndl_ext._data.inputs import Inputs, another, inputs_of, levels_of, locked, numbers_of, owned
 from nndl_ext._kernels.pairs import Pair, common_source
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ class Dataset(Sequence[Sample]):
         if len(self) != len(self._y):
             raise ValueError(f"x and y must have the same length, not {len(self)} and {len(self._y)}")
         self._made: dict[Any, np.ndarray] = {}
+        self._rows: Any = None
 
     @property
     def x(self) -> np.ndarray:
@@ -98,9 +101,11 @@ class Dataset(Sequence[Sample]):
         return self._inputs.shape[1]
 
     @property
-    def rows(self) -> Rows:
-        """The inputs as the kernels read them."""
-        return self._inputs.rows
+    def rows(self) -> Any:
+        """The inputs as the kernels' ``Rows``, made once."""
+        if type(self._rows) is not _kernels.kernels.Rows:
+            self._rows = self._inputs.make_rows()
+        return self._rows
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[Sample], name: str = "data") -> Dataset:
@@ -125,7 +130,7 @@ class Dataset(Sequence[Sample]):
         ValueError
             If the pairs differ in shape.
         """
-        if isinstance(pairs, cls):
+        if isinstance(pairs, Dataset) and pairs._is_plain:
             return pairs
         try:
             iterator = iter(pairs)
@@ -136,7 +141,8 @@ class Dataset(Sequence[Sample]):
             return cls(np.empty((0, 0)), np.empty((0, 0)))
         positions = np.empty(len(samples), np.int64)
         source = common_source(samples, positions)
-        return _of_any_pairs(samples, name) if source is None else source._take(positions)
+        plain = isinstance(source, Dataset) and source._is_plain
+        return source._take(positions) if plain else _of_any_pairs(samples, name)
 
     def columns(self, index: int) -> tuple[np.ndarray, Any]:
         """One pair as arrays.
@@ -190,9 +196,18 @@ class Dataset(Sequence[Sample]):
     def __deepcopy__(self, _memo: object) -> Dataset:
         return self
 
+    @property
+    def _is_plain(self) -> bool:
+        """Whether neither a subclass nor an assignment overrides anything. Else it is read like any other sequence."""
+        kinds = type(self).__mro__
+        return not any(_OWN & vars(place).keys() for place in (self, *kinds[: kinds.index(Dataset)]))
+
     def _take(self, positions: np.ndarray) -> Dataset:
         """The data set of the samples at these positions; itself if it has the same samples in the same order."""
         first = int(positions[0])
+        least, most = int(positions.min()), int(positions.max())
+        if not 0 <= least <= most < len(self):
+            raise IndexError(f"positions of pairs must be from 0 to {len(self) - 1}, not {least} to {most}")
         if np.array_equal(positions, np.arange(first, first + len(positions))):
             return self if len(positions) == len(self) else self._part(slice(first, first + len(positions)))
         return self._part(positions)
@@ -204,7 +219,7 @@ class Dataset(Sequence[Sample]):
     def of(cls, inputs: Inputs, y: np.ndarray) -> Dataset:
         """The data set of checked inputs, with desired outputs or labels that nobody else can change."""
         data = object.__new__(cls)
-        data._inputs, data._y, data._made = inputs, y, {}
+        data._inputs, data._y, data._made, data._rows = inputs, y, {}, None
         return data
 
     def require(self, inputs: int, outputs: int, dtype: np.dtype, name: str) -> None:
@@ -346,6 +361,11 @@ class Dataset(Sequence[Sample]):
             values = [max(float(array.max(initial=0)), -float(array.min(initial=0))) for array in doubles]
             self._made["largest"] = np.array(max(values, default=0.0))
         return float(self._made["largest"])
+
+
+# What the engine relies on.
+_OWN = {name for name, value in vars(Dataset).items() if isinstance(value, FunctionType | property | classmethod)}
+_OWN -= {"__init__", "__repr__", "_repr_html_"}
 
 
 def _restored(x: Any, palette: np.ndarray | None, y: np.ndarray) -> Dataset:

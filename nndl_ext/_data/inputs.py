@@ -1,18 +1,19 @@
 """The inputs of a data set in one of three forms: numbers, grey levels, or a sparse matrix.
 
-Each form gives the kernels `Rows`. All arrays are read-only.
+Each form gives the kernels ``Rows``. All arrays are read-only.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nndl_ext import _kernels
 from nndl_ext._checks import finite, real_array
 from nndl_ext._data.sparse import checked_rows, csr_of
-from nndl_ext._kernels import kernels
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -24,64 +25,56 @@ _FIT_A_CACHE = 100_000
 _NARROW = 2**16
 
 
-class Rows(NamedTuple):
-    """The inputs as the kernels read them; see ``rows.pxi``.
-
-    ``starts`` is empty if the rows are dense. ``palette`` is empty unless ``values`` are positions in it.
-    """
-
-    starts: np.ndarray
-    indices: np.ndarray
-    values: np.ndarray
-    palette: np.ndarray
-
-
-def rows_of(matrix: np.ndarray) -> Rows:
-    """The rows of a matrix for the kernels. Dense rows share the memory of the matrix."""
-    starts, indices, values = kernels.compress(matrix)
+def rows_of(matrix: np.ndarray) -> Any:
+    """The rows of a matrix as the kernels' ``Rows``. Dense rows share the memory of the matrix."""
+    starts, indices, values = _kernels.kernels.compress(matrix)
     palette = np.empty(0)
     if len(starts) and len(values) > _FIT_A_CACHE:
         positions, palette = np.empty(len(values), np.uint8), np.empty(256)
-        different = kernels.enumerate_values(values, positions, palette)
+        different = _kernels.kernels.enumerate_values(values, positions, palette)
         values, palette = positions if different else values, palette[:different]
-    return Rows(starts, indices, values, palette)
+    return _kernels.kernels.Rows(matrix.shape[1], starts, indices, values, palette)
 
 
-class Inputs(Protocol):
-    """What each form of inputs offers."""
+class Inputs(ABC):
+    """The base class of the three forms.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        The numbers of samples and of inputs.
+    dtype : numpy.dtype
+        float32 or float64.
+    numbers : numpy.ndarray
+        An array that contains every number of the inputs.
+    given : tuple
+        The ``x`` and ``palette`` from which the same inputs can be made.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype
+    numbers: np.ndarray
+    given: tuple[Any, np.ndarray | None]
+
+    @abstractmethod
+    def make_rows(self) -> Any:
+        """All inputs as the kernels' ``Rows``."""
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Numbers of samples and of inputs."""
-
-    @property
-    def dtype(self) -> np.dtype:
-        """float32 or float64."""
-
-    @property
+    @abstractmethod
     def matrix(self) -> Any:
         """All inputs, one sample per row: an array or a sparse matrix, a new object each time."""
 
-    @property
-    def rows(self) -> Rows:
-        """All inputs for the kernels, made once."""
-
-    @property
-    def numbers(self) -> np.ndarray:
-        """An array that contains every number of the inputs."""
-
-    @property
-    def given(self) -> tuple[Any, Any]:
-        """The ``x`` and ``palette`` from which the same inputs can be made."""
-
+    @abstractmethod
     def row(self, index: int) -> np.ndarray:
         """The inputs of one sample: shape (inputs,)."""
 
+    @abstractmethod
     def take(self, places: Any) -> Inputs:
         """The inputs of the samples in a slice or at an array of positions."""
 
 
-class Numbers:
+class Numbers(Inputs):
     """A matrix of float32 or float64.
 
     If it is mostly zeros, with few different values, as in images, its rows use a palette: less memory, and faster to read.
@@ -95,9 +88,8 @@ class Numbers:
     def matrix(self) -> np.ndarray:
         return another(self._matrix)
 
-    @cached_property
-    def rows(self) -> Rows:
-        return Rows(*map(locked, rows_of(self._matrix)))
+    def make_rows(self) -> Any:
+        return rows_of(self._matrix)
 
     def row(self, index: int) -> np.ndarray:
         return self.matrix[index]
@@ -106,7 +98,7 @@ class Numbers:
         return Numbers(locked(self._matrix[places]))
 
 
-class Levels:
+class Levels(Inputs):
     """Positions, of type uint8, in a palette of at most 256 numbers, such as the grey levels of image files."""
 
     def __init__(self, positions: np.ndarray, palette: np.ndarray) -> None:
@@ -121,11 +113,11 @@ class Levels:
     def matrix(self) -> np.ndarray:
         return another(self._matrix)
 
-    @cached_property
-    def rows(self) -> Rows:
+    def make_rows(self) -> Any:
         if self.numbers[:1].any():  # position 0 doesn't stand for 0
-            return Numbers(self._matrix).rows
-        return Rows(*(locked(array) for array in (*kernels.compress(self._positions), self.numbers.astype(np.float64))))
+            return rows_of(self._matrix)
+        rows = _kernels.kernels.compress(self._positions)
+        return _kernels.kernels.Rows(self.shape[1], *rows, self.numbers.astype(np.float64))
 
     def row(self, index: int) -> np.ndarray:
         row = self.numbers[self._positions[index]]
@@ -136,7 +128,7 @@ class Levels:
         return Levels(locked(self._positions[places]), self.numbers)
 
 
-class Sparse:
+class Sparse(Inputs):
     """A sparse matrix in CSR format, never made dense. ``name`` is its name in errors."""
 
     def __init__(self, matrix: Any, name: str = "x") -> None:
@@ -149,11 +141,9 @@ class Sparse:
         own = self._matrix
         return type(own)((another(own.data), another(own.indices), another(own.indptr)), shape=own.shape)
 
-    @cached_property
-    def rows(self) -> Rows:
+    def make_rows(self) -> Any:
         index = np.uint16 if self.shape[1] <= _NARROW else np.uint32
-        starts, indices, values = checked_rows(self._matrix, self._name, index)
-        return Rows(*map(locked, [starts, indices, values, np.empty(0)]))
+        return _kernels.kernels.Rows(self.shape[1], *checked_rows(self._matrix, self._name, index), np.empty(0))
 
     def row(self, index: int) -> np.ndarray:
         row, place = np.zeros(self.shape[1], self.dtype), slice(*self._matrix.indptr[index : index + 2])
@@ -212,14 +202,14 @@ def owned(array: np.ndarray, given: Any) -> np.ndarray:
     owner: Any = array
     while isinstance(owner, np.ndarray):
         owner = owner.base
-    constant = isinstance(owner, bytes | kernels.Sealed)
+    constant = isinstance(owner, bytes | _kernels.kernels.Sealed)
     made_here = type(given) in (list, tuple) or (isinstance(given, np.ndarray) and not np.may_share_memory(array, given))
     return locked(array if constant or made_here else array.copy())
 
 
 def locked(array: np.ndarray) -> np.ndarray:
     """The same memory, if it is contiguous, in an array that nobody can make writable. Nobody else may have the array."""
-    sealed: Any = kernels.Sealed(np.ascontiguousarray(array))
+    sealed: Any = _kernels.kernels.seal(np.ascontiguousarray(array))
     return np.ndarray(array.shape, array.dtype, sealed)
 
 

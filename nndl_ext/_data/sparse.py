@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from nndl_ext._kernels import kernels
+from nndl_ext import _kernels
 
 # The kernels' indices have at most 32 bits.
 _MOST_INPUTS = 2**32
 
 
 def csr_of(x: Any, name: str) -> Any:
-    """A sparse matrix of any format in CSR format, with valid indices. They may be in any order, with duplicates.
+    """A sparse matrix of any format in CSR format, with valid indices. They may be in any order, with duplicates if the numbers
+    are float32 or float64. Duplicates of other types are summed here, as they are in an array, before they become floats.
 
     Raises
     ------
@@ -28,9 +29,13 @@ def csr_of(x: Any, name: str) -> Any:
         x = type(x)((x.data, (x.row, x.col)), shape=x.shape)
         x.has_canonical_format = True
     try:
-        return x.tocsr()
+        matrix = x.tocsr()
     except (TypeError, ValueError, IndexError, OverflowError) as error:
         raise ValueError(f"{name} must be a sparse matrix of real numbers: {error}") from error
+    if matrix.dtype in (np.float32, np.float64):
+        return matrix
+    starts, indices, values = checked_rows(matrix, name, np.int64)
+    return type(matrix)((values, indices, starts), shape=matrix.shape)
 
 
 def checked_rows(matrix: Any, name: str, index: type) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -55,7 +60,7 @@ def _rows_as_they_are(matrix: Any, name: str, index: type) -> tuple[np.ndarray, 
     starts, given, values = np.array(matrix.indptr, np.int64), np.asarray(matrix.indices), np.asarray(matrix.data)
     _check_starts(starts, matrix.shape[0], min(given.size, values.size), name)
     indices: np.ndarray = np.array(given[: starts[-1]], np.int32 if given.dtype == np.int32 else np.int64)
-    if kernels.first_wrong_row(starts, indices, matrix.shape[1]) >= 0:
+    if _kernels.kernels.first_wrong_row(starts, indices, matrix.shape[1]) >= 0:
         return None
     return starts, indices.astype(index, copy=False), np.require(values[: starts[-1]], requirements=["C", "A"])
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from nndl_ext import _kernels
 from nndl_ext._checks import real_array, shaped
-from nndl_ext._kernels import kernels
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-ACTIVATIONS: dict[str, int] = kernels.ACTIVATIONS
-COSTS: dict[str, int] = kernels.COSTS
+ACTIVATIONS: dict[str, int] = _kernels.kernels.ACTIVATIONS
+COSTS: dict[str, int] = _kernels.kernels.COSTS
 
 # Costs that require one activation of the output layer, with which the error is a - y.
 MATCHED = {"cross-entropy": "sigmoid", "log-likelihood": "softmax", "poisson": "exp"}
@@ -96,19 +96,8 @@ def costs_of(cost: str, outputs: np.ndarray, desired: np.ndarray, least: float =
     ``outputs`` and ``desired`` have shape (n, outputs) and the same dtype. See `Model` for ``least``.
     """
     costs = np.empty(len(outputs))
-    kernels.costs(COSTS[cost], outputs, desired, costs, least)
+    _kernels.kernels.costs(COSTS[cost], outputs, desired, costs, least)
     return costs
-
-
-def classes_of(outputs: np.ndarray) -> np.ndarray:
-    """The index of the largest output in each row: int64, shape (n,). A single output gives 1 if it is at least 0.5."""
-    if outputs.shape[1] == 1:
-        return (outputs[:, 0] >= 0.5).astype(np.int64)
-    if outputs.dtype not in (np.float32, np.float64):  # from the user's own feedforward
-        return outputs.argmax(axis=1).astype(np.int64)
-    classes = np.empty(len(outputs), np.int64)
-    kernels.largest(np.ascontiguousarray(outputs), classes)
-    return classes
 
 
 def own_costs(cost: OwnCost, outputs: np.ndarray, desired: np.ndarray) -> np.ndarray:
@@ -156,18 +145,12 @@ class InPython:
         return shaped(self._error(z, a, desired), desired.shape, "the error of a cost")
 
 
-def error_of(cost: str | OwnCost, derivative: CostDerivative | None) -> tuple[int, Callable[..., Any] | None]:
-    """The kernels' number for a cost, and the function that they call for it, if it is in Python.
+# The kernels' number for a cost, and the function that they call for it, if it is in Python.
+Error = tuple[int, Callable[..., Any] | None]
 
-    ``derivative`` is a cost given by its derivative with respect to a sample's outputs.
-    """
-    if derivative is not None:
 
-        def by_sample(_: None, a: np.ndarray, y: np.ndarray) -> np.ndarray:
-            pairs = zip(a[:, :, np.newaxis], y[:, :, np.newaxis], strict=True)
-            return np.array([shaped(derivative(*pair), pair[0].shape, "what cost_derivative returns")[:, 0] for pair in pairs])
-
-        return _DERIVATIVE_BY_PYTHON, by_sample
+def error_of(cost: str | OwnCost) -> Error:
+    """What the kernels need of a cost."""
     if isinstance(cost, str):
         return COSTS[cost], None
 
@@ -175,6 +158,16 @@ def error_of(cost: str | OwnCost, derivative: CostDerivative | None) -> tuple[in
         return shaped(cost.delta(z.T, a.T, y.T), a.T.shape, "what the cost's delta returns").T
 
     return _ERROR_BY_PYTHON, by_batch
+
+
+def error_by_derivative(derivative: CostDerivative) -> Error:
+    """What the kernels need of a cost given by its derivative with respect to a sample's outputs."""
+
+    def by_sample(_: None, a: np.ndarray, y: np.ndarray) -> np.ndarray:
+        pairs = zip(a[:, :, np.newaxis], y[:, :, np.newaxis], strict=True)
+        return np.array([shaped(derivative(*pair), pair[0].shape, "what cost_derivative returns")[:, 0] for pair in pairs])
+
+    return _DERIVATIVE_BY_PYTHON, by_sample
 
 
 def sigmoid(z: ArrayLike) -> np.ndarray:
@@ -202,7 +195,7 @@ def sigmoid(z: ArrayLike) -> np.ndarray:
     """
     array = real_array(z, "z")
     a = np.empty_like(array)
-    kernels.activations(kernels.ACTIVATIONS["sigmoid"], array.reshape(-1), a.reshape(-1))
+    _kernels.kernels.activations(_kernels.kernels.ACTIVATIONS["sigmoid"], array.reshape(-1), a.reshape(-1))
     return a.reshape(np.shape(z))[()]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from nndl_ext._kernels import kernels
+from nndl_ext import _kernels
 
 if TYPE_CHECKING:
     import random
@@ -60,8 +60,12 @@ class Twister:
     def draw(self, count: int) -> np.ndarray:
         draws = np.empty(count, np.uint32)
         with self._lock:
-            kernels.twist(self._state, draws)
+            _kernels.kernels.twist(self._state, draws)
         return draws
+
+    def shuffle(self, order: np.ndarray, as_numpy: bool = False) -> None:
+        with self._lock:
+            _kernels.kernels.shuffle_by_twister(order, self._state, as_numpy)
 
     def __reduce__(self) -> tuple[type[Twister], tuple[object]]:
         return Twister, (self.getstate(),)
@@ -106,22 +110,17 @@ def shuffle(order: np.ndarray, generator: Generator) -> None:
     generator : random.Random or Twister
         The source of the draws.
     """
+    if isinstance(generator, Twister):
+        generator.shuffle(order)
+        return
     remaining, before = len(order) - 1, generator.getstate()
     try:
         while remaining > 0:
             # Each remaining element needs at least one draw, so none is wasted.
-            remaining = kernels.shuffle(order, remaining, _draws(generator, remaining), as_numpy=False)
+            remaining = _kernels.kernels.shuffle(order, remaining, _draws(generator, remaining), as_numpy=False)
     except BaseException:
         generator.setstate(before)
         raise
-
-
-def _draws_of_numpy(generator: np.random.RandomState | Twister, count: int) -> np.ndarray:
-    """The generator's next draws, at most ``count`` of them: uint32."""
-    count = min(count, _AT_ONCE)
-    if isinstance(generator, Twister):
-        return generator.draw(count)
-    return generator.randint(0, 2**32, count, np.uint32)
 
 
 def shuffle_as_numpy(order: np.ndarray, generator: np.random.RandomState | Twister) -> None:
@@ -134,12 +133,23 @@ def shuffle_as_numpy(order: np.ndarray, generator: np.random.RandomState | Twist
     generator : numpy.random.RandomState or Twister
         The source of the draws. With a `Twister`, a shuffle takes half as long as with a ``RandomState``.
     """
+    if isinstance(generator, Twister):
+        generator.shuffle(order, as_numpy=True)
+        return
+    if type(generator) is not np.random.RandomState:
+        own = order.copy()  # which a subclass may keep
+        generator.shuffle(own)
+        if not np.array_equal(np.sort(own), np.sort(order)):
+            raise ValueError(f"{type(generator).__name__}.shuffle must change nothing but the order")
+        order[:] = own
+        return
     remaining = len(order) - 1
-    if remaining < _LONG and not isinstance(generator, Twister):
+    if remaining < _LONG:
         generator.shuffle(order)
         return
     while remaining > 0:
-        remaining = kernels.shuffle(order, remaining, _draws_of_numpy(generator, remaining), as_numpy=True)
+        draws = generator.randint(0, 2**32, min(remaining, _AT_ONCE), np.uint32)
+        remaining = _kernels.kernels.shuffle(order, remaining, draws, as_numpy=True)
 
 
 def normal(shape: tuple[int, int], generator: Generator) -> np.ndarray:
@@ -168,7 +178,7 @@ def normal(shape: tuple[int, int], generator: Generator) -> np.ndarray:
         u, v = 1.0 - uniform[::2], (2.0 * uniform[1::2] - 1.0) * _LARGEST_V
         ratio = v / u
         bound = np.empty_like(ratio)
-        kernels.exp(-0.5 * ratio * ratio, bound)
+        _kernels.kernels.exp(-0.5 * ratio * ratio, bound)
         accepted = ratio[u * u <= bound]
         deviates[done : done + len(accepted)] = accepted
         done += len(accepted)

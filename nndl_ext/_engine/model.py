@@ -6,29 +6,26 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from nndl_ext import _kernels
 from nndl_ext._checks import real_array
-from nndl_ext._data.inputs import Rows
-from nndl_ext._engine import parameters
 from nndl_ext._engine.functions import (
-    Activation,
     CostDerivative,
     InPython,
     OwnCost,
     check_cost,
     costs_of,
+    error_by_derivative,
     error_of,
-    numbers_of,
     own_costs,
 )
+from nndl_ext._engine.layers import Dense
 from nndl_ext._engine.optimisers import GRADIENT_ALONE, Optimiser
-from nndl_ext._engine.parameters import Parameters
+from nndl_ext._engine.parameters import Layout, Parameters
 from nndl_ext._engine.threads import number_of_threads, run, run_in_parts
-from nndl_ext._kernels import kernels
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -76,8 +73,8 @@ class Samples(Protocol):
         """The number of inputs of a sample."""
 
     @property
-    def rows(self) -> Rows:
-        """The inputs as the kernels read them."""
+    def rows(self) -> Any:
+        """The inputs: a ``Rows`` of the kernels."""
 
     def desired_outputs(self, outputs: int, dtype: np.dtype) -> np.ndarray:
         """The desired outputs: shape (n, outputs), contiguous."""
@@ -99,22 +96,34 @@ class Batches:
         The weight of each sample in the mean over its mini-batch: float64, at least 0; empty for equal weights.
     epoch : int
         The epoch. Dropout masks depend on it, on the seed, the layer, the sample and the neuron.
+    dropout : sequence of float
+        The share of each layer's neurons that training drops, from 0 to below 1; 0 for the output layer. Empty for no dropout.
+    seed : int
+        The seed of the dropout masks: 64 bits.
     costs : numpy.ndarray
         If not empty, filled with the weighted sum of the samples' costs in each mini-batch before its step. Must be empty for a
         cost in Python.
     squares : numpy.ndarray
         If not empty, filled with the sum of all squared weights before the step of each mini-batch.
-    whole : bool
-        Whether to switch dropout off.
     """
 
     order: np.ndarray
     size: int
     weights: np.ndarray = field(default_factory=partial(np.empty, 0))
     epoch: int = 0
+    dropout: Sequence[float] = ()
+    seed: int = 0
     costs: np.ndarray = field(default_factory=partial(np.empty, 0))
     squares: np.ndarray = field(default_factory=partial(np.empty, 0))
-    whole: bool = False
+
+
+class _Memory(NamedTuple):
+    """The arrays in which the kernels compute: parameters, gradient and moments, if needed, and the fields of ``Step``."""
+
+    flat: np.ndarray
+    gradient: np.ndarray
+    moments: np.ndarray
+    step: np.ndarray
 
 
 class Model:
@@ -122,58 +131,61 @@ class Model:
 
     Parameters
     ----------
-    sizes : sequence of int
-        The number of neurons in each layer, inputs first.
+    layers : sequence of Dense
+        The layers after the inputs.
     dtype : numpy.dtype
         float32 or float64.
     threads : int or None
         The number of threads for large jobs, or None to let the size of the job decide.
-    activations : sequence of str or Activation, optional
-        The activation of each layer after the first; all sigmoid by default.
     cost : str or OwnCost
         The cost that training minimises.
-    dropout : sequence of float, optional
-        The share of each layer's neurons that training drops, from 0 to below 1; 0 for the output layer.
-    seed : int
-        The seed of the dropout masks: 64 bits.
+    least : float
+        Costs clip probabilities to the range from ``least`` to 1 - ``least`` before they take logarithms.
 
     Attributes
     ----------
-    least : float
-        Costs clip probabilities to the range from ``least`` to 1 - ``least`` before they take logarithms; 0 by default.
+    sizes : tuple of int
+        The number of neurons in each layer, inputs first.
+    activations : tuple of str or Activation
+        The activation of each layer.
     parameters : Parameters
         All weights and biases, 0 at first.
     """
 
     def __init__(
         self,
-        sizes: Sequence[int],
+        layers: Sequence[Dense],
         dtype: np.dtype,
-        threads: int | None,
-        *,
-        activations: Sequence[str | Activation] | None = None,
+        threads: int | None = None,
         cost: str | OwnCost = "quadratic",
-        dropout: Sequence[float] = (),
-        seed: int = 0,
+        least: float = 0.0,
     ) -> None:
-        self.sizes = tuple(sizes)
-        self.dtype = np.dtype(dtype)
-        self.threads = threads
-        self.activations = tuple(["sigmoid"] * (len(sizes) - 1) if activations is None else activations)
-        numbers = numbers_of(self.activations)
+        self.sizes = (layers[0].inputs, *(layer.neurons for layer in layers))
+        self.activations = tuple(layer.activation for layer in layers)
+        self.dtype, self.threads, self._least = np.dtype(dtype), threads, least
+        self.take_cost(cost)
+        self.parameters = Parameters(Layout(layers, self.dtype))
+        in_python = any(not isinstance(activation, str) for activation in self.activations)
+        self._own = InPython(self.activations) if in_python else None
+        self._number_of_weights = sum(layer.inputs * layer.neurons for layer in layers)
+        self._column = self.sizes[-1], 1
+
+    def take_cost(self, cost: str | OwnCost) -> None:
+        """Minimise another cost from now on.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is unknown or does not fit the activation of the outputs.
+        """
         check_cost(cost, self.activations[-1])
-        self.cost = cost
-        self.dropout, self.seed, self.least = tuple(dropout), seed, 0.0
-        self.parameters = Parameters(sizes, self.dtype, numbers)
-        self._own = InPython(self.activations) if min(numbers) < 0 else None
-        self._number_of_weights = sum(inputs * neurons for inputs, neurons in pairwise(sizes))
-        self._column = sizes[-1], 1
+        self.cost, self._error = cost, error_of(cost)
 
     def feedforward(self, a: ArrayLike) -> np.ndarray:
         """The outputs for one input, or for the columns of ``a``: shape (outputs, m)."""
         if type(a) is np.ndarray and self._own is None:  # the usual case is one column that the kernels can read directly
             own, outputs = self.parameters, np.empty(self._column, self.dtype)
-            if kernels.feedforward_column(own.layout, own.flat(), a, outputs):
+            if _kernels.kernels.feedforward_column(own.layout.table, own.flat(), a, outputs):
                 return outputs
         return self.outputs_of_rows(np.ascontiguousarray(self.columns(a).T, self.dtype)).T
 
@@ -188,23 +200,24 @@ class Model:
 
     def outputs_of_rows(self, x: np.ndarray) -> np.ndarray:
         """The outputs for the rows of a contiguous matrix of the model's dtype: shape (n, outputs)."""
-        layout, flat, outputs = self.parameters.layout, self.parameters.flat(), np.empty((len(x), self.sizes[-1]), self.dtype)
+        table, flat = self.parameters.layout.table, self.parameters.flat()
+        outputs = np.empty((len(x), self.sizes[-1]), self.dtype)
 
         def feed(begin: int, end: int) -> None:
-            kernels.feedforward_rows(layout, flat, x[begin:end], outputs[begin:end], self._own)
+            _kernels.kernels.feedforward_rows(table, flat, x[begin:end], outputs[begin:end], self._own)
 
         self._feed_in_parts(feed, len(x), self._number_of_weights)
         return outputs
 
     def outputs(self, data: Samples) -> np.ndarray:
         """The outputs for a data set: shape (n, outputs). Infinite or NaN parameters are refused; inputs of 0 may hide them."""
-        flat, outputs = self.parameters.finite(), np.empty((len(data), self.sizes[-1]), self.dtype)
-        rows = kernels.Rows(data.inputs, *data.rows)
+        flat, rows, count = self.parameters.finite(), data.rows, len(data)
+        outputs, table = np.empty((count, self.sizes[-1]), self.dtype), self.parameters.layout.table
 
         def feed(begin: int, end: int) -> None:
-            kernels.feedforward(self.parameters.layout, flat, rows, begin, outputs[begin:end], self._own)
+            _kernels.kernels.feedforward(table, flat, rows, begin, outputs[begin:end], self._own)
 
-        self._feed_in_parts(feed, len(data), self._multiplications(data))
+        self._feed_in_parts(feed, count, self._multiplications(rows, count))
         return outputs
 
     def costs(self, outputs: np.ndarray, desired: np.ndarray) -> np.ndarray:
@@ -217,17 +230,19 @@ class Model:
         """
         if not isinstance(self.cost, str):
             return own_costs(self.cost, outputs, desired)
-        return costs_of(self.cost, outputs, desired, self.least)
+        return costs_of(self.cost, outputs, desired, self._least)
 
     def gradient(self, data: Samples, batches: Batches | None = None, derivative: CostDerivative | None = None) -> Gradient:
         """The mean gradient of the samples' costs: of all samples, without dropout, if ``batches`` is None.
 
         ``derivative`` replaces the model's cost by another, given by its derivative with respect to a sample's outputs.
         """
-        gradient = parameters.zeros(self.parameters.layout, self.dtype)
-        batches = batches or Batches(np.arange(len(data)), len(data), whole=True)
-        self._run(self.parameters.finite(), gradient, np.empty(0, self.dtype), GRADIENT_ALONE.step(), data, batches, derivative)
-        by_biases, by_weights = parameters.apart(self.parameters.layout, gradient)
+        layout = self.parameters.layout
+        gradient, count = layout.zeros(), len(data)
+        batches = batches or Batches(np.arange(count), count)
+        memory = _Memory(self.parameters.finite(), gradient, np.empty(0, self.dtype), GRADIENT_ALONE.step())
+        self._run(memory, data, batches, derivative)
+        by_biases, by_weights = layout.views(gradient)
         # An infinite error times an input of 0 is NaN or nothing: that depends on the form of the inputs.
         by_weights[0][~np.isfinite(by_biases[0][:, 0])] = math.nan
         return by_biases, by_weights
@@ -243,13 +258,14 @@ class Model:
             If parameters become infinite or NaN. They and the optimiser are then unchanged.
         """
         layout = self.parameters.layout
-        flat, step = parameters.copy(layout, self.parameters.flat()), optimiser.step()
-        moments = parameters.zeros(layout, self.dtype, optimiser.number_of_moments)
+        flat, step = layout.copy(self.parameters.flat()), optimiser.step()
+        moments = gradient = np.empty(0, self.dtype)
+        if optimiser.number_of_moments:
+            moments, gradient = layout.zeros(optimiser.number_of_moments), layout.zeros()
         if optimiser.moments.size:
             moments[:] = optimiser.moments
-        gradient = parameters.zeros(layout, self.dtype, int(optimiser.kind != "descent"))
         try:
-            self._run(flat, gradient, moments, step, data, batches, derivative)
+            self._run(_Memory(flat, gradient, moments, step), data, batches, derivative)
         finally:
             converged = bool(np.isfinite(flat).all())
             if converged:
@@ -258,49 +274,52 @@ class Model:
         if not converged:
             raise DivergenceError.at(optimiser.eta)
 
-    def _run(
-        self,
-        flat: np.ndarray,
-        gradient: np.ndarray,
-        moments: np.ndarray,
-        step: np.ndarray,
-        data: Samples,
-        batches: Batches,
-        derivative: CostDerivative | None,
-    ) -> None:
+    def _run(self, memory: _Memory, data: Samples, batches: Batches, derivative: CostDerivative | None) -> None:
         """Run the kernel on a suitable number of threads."""
-        y = data.desired_outputs(self.sizes[-1], self.dtype)
-        cost, error = error_of(self.cost, derivative)
+        y, rows = data.desired_outputs(self.sizes[-1], self.dtype), data.rows
+        cost, error = error_by_derivative(derivative) if derivative else self._error
         if error and len(batches.costs):
             raise ValueError("the costs of mini-batches can't be recorded for a cost in Python: kernels only get its errors")
         own = InPython(self.activations, error, y[batches.order] if error else None) if error or self._own else None
+        kernels = _kernels.kernels
         job = kernels.Work(
-            self.parameters.layout,
+            self.parameters.layout.table,
             self.dtype.itemsize,
-            kernels.Rows(data.inputs, *data.rows),
+            rows,
             batches.order,
             batches.size,
             cost,
-            step[0] == kernels.OPTIMISERS["descent"],
+            memory.step[0] == kernels.OPTIMISERS["descent"],
             weights=batches.weights,
-            rates=np.array(() if batches.whole else self.dropout),
-            seed=self.seed,
+            rates=np.array(batches.dropout, np.float64),
+            seed=batches.seed,
             epoch=batches.epoch,
             costs=batches.costs,
-            least=self.least,
+            least=self._least,
             squares=batches.squares,
             functions=own,
         )
-        work = 3 * self._multiplications(data)
+        work = 3 * self._multiplications(rows, len(data))
         threads = 1 if own else number_of_threads(self.threads, len(batches.order) * work, batches.size * work)
-        run(partial(kernels.descend, job, flat, y, gradient, moments, step), threads)
+        run(partial(kernels.descend, job, memory.flat, y, memory.gradient, memory.moments, memory.step), threads)
 
     def _feed_in_parts(self, feed: Callable[[int, int], None], count: int, multiplications: float) -> None:
         work = count * multiplications
         threads = 1 if self._own else number_of_threads(self.threads, work, math.inf)
         run_in_parts(feed, count, threads, work)
 
-    def _multiplications(self, data: Samples) -> float:
+    def _multiplications(self, rows: Any, count: int) -> float:
         """The mean number of multiplications for one sample's output. Inputs of 0 need none."""
-        skipped = self.sizes[0] - len(data.rows.values) / len(data)
+        skipped = self.sizes[0] - rows.elements / count
         return self._number_of_weights - skipped * self.sizes[1]
+
+
+def classes_of(outputs: np.ndarray) -> np.ndarray:
+    """The index of the largest output in each row: int64, shape (n,). A single output gives 1 if it is at least 0.5."""
+    if outputs.shape[1] == 1:
+        return (outputs[:, 0] >= 0.5).astype(np.int64)
+    if outputs.dtype not in (np.float32, np.float64):  # from the user's own feedforward
+        return outputs.argmax(axis=1).astype(np.int64)
+    classes = np.empty(len(outputs), np.int64)
+    _kernels.kernels.largest(np.ascontiguousarray(outputs), classes)
+    return classes

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from nndl_ext._kernels import kernels
+from nndl_ext import _kernels
 
 
 class Regularisation(NamedTuple):
@@ -62,7 +62,7 @@ class Optimiser:
 
     def step(self) -> np.ndarray:
         """The fields of the kernels' ``Step``."""
-        return np.array([kernels.OPTIMISERS[self._name], self.eta, *self.regularisation, *self._rates, *self.powers])
+        return np.array([_kernels.kernels.OPTIMISERS[self._name], self.eta, *self.regularisation, *self._rates, *self.powers])
 
     def after(self, step: np.ndarray, moments: np.ndarray) -> None:
         """Store the state after the kernels' steps."""

@@ -1,25 +1,26 @@
-"""The parameters of a network: all weights and biases in one flat array, as the kernels read them.
+"""The weights and biases of a network: their places in one flat array, as the kernels read it, and their life.
 
 First come the biases of all layers, a row for each. A layer's weights have a row for each input: the weights with which the
 neurons receive it. So a kernel runs over neurons along contiguous memory. Zeros pad each row to a whole number of 64-byte
 vectors. A small last layer would be padding for the most part. It is therefore stored transposed, with a row of weights for
-each neuron. The weights that users see are views of this array. The biases are copies, which are updated before each use: so a
-user who keeps a few biases does not keep all weights in memory.
+each neuron. What users see are views of the array.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nndl_ext._checks import as_dtype, finite, shaped
+from nndl_ext._engine.functions import numbers_of
+from nndl_ext._engine.layers import Dense
+from nndl_ext._engine.matrix import Matrix
 
 VECTOR = 64  # bytes
 
-# The largest last layer that is transposed, in neurons; `errors_before_few` in ``layer.pxi`` supports no more.
+# The largest last layer that is transposed, in neurons; `errors_before_few` in ``across.pxi`` supports no more.
 _FEW = 4
 
 # Rows of a multiple of so many bytes get one more vector of padding. Without it, a column of the matrix would compete for a few
@@ -29,62 +30,8 @@ _COLLIDING = 2048
 Arrays = list[np.ndarray]
 
 
-class Matrix(np.ndarray):
-    """A matrix of weights, or of gradients by weights, in the kernels' memory.
-
-    Its elements are in the kernels' order, so ``ravel`` and ``reshape`` may have to copy them. Such a copy is read-only, since
-    writing to it would not change the matrix. Results of computations are ordinary arrays.
-    """
-
-    def ravel(self, *arguments: Any, **options: Any) -> Any:
-        """``ndarray.ravel``, but a copy is read-only."""
-        return self._same_memory_or_locked(super().ravel(*arguments, **options))
-
-    def reshape(self, *arguments: Any, **options: Any) -> Any:
-        """``ndarray.reshape``, but a copy is read-only."""
-        return self._same_memory_or_locked(super().reshape(*arguments, **options))
-
-    def astype(self, *arguments: Any, **options: Any) -> Any:
-        """``ndarray.astype``, but a copy is an ordinary array."""
-        return self._same_memory_or_ordinary(super().astype(*arguments, **options))
-
-    def copy(self, *arguments: Any, **options: Any) -> Any:
-        """``ndarray.copy``, but the copy is an ordinary array."""
-        return self._same_memory_or_ordinary(super().copy(*arguments, **options))
-
-    def __copy__(self) -> Any:
-        return self.copy()
-
-    def __deepcopy__(self, _memo: object) -> Any:
-        return self.copy()
-
-    def __array_wrap__(self, array: np.ndarray, *_: Any) -> Any:
-        if isinstance(array, Matrix):  # the user's ``out=``
-            return array
-        return np.ascontiguousarray(array)[()] if array.ndim else array[()]
-
-    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
-        result = super().__array_function__(function, types, arguments, options)
-        fresh = isinstance(result, np.ndarray) and result.flags.writeable
-        return self._same_memory_or_ordinary(result) if fresh else result
-
-    def __repr__(self) -> str:
-        return repr(self.view(np.ndarray))
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        return np.array(self, order="C").__reduce_ex__(protocol)
-
-    def _same_memory_or_ordinary(self, other: np.ndarray) -> np.ndarray:
-        return other if np.may_share_memory(self, other) else np.ascontiguousarray(other)
-
-    def _same_memory_or_locked(self, other: np.ndarray) -> np.ndarray:
-        if not np.may_share_memory(self, other):
-            other.flags.writeable = False
-        return other
-
-
-class _Layer(NamedTuple):
-    """One layer after the first, as the kernels read it, in numbers of elements. See ``layer.pxi``."""
+class _Place(NamedTuple):
+    """Where a layer's parameters lie, as the kernels read it, in numbers of elements. See ``layer.pxi``."""
 
     biases: int
     weights: int
@@ -94,152 +41,129 @@ class _Layer(NamedTuple):
     across: int
     activation: int
 
-    @property
-    def rows(self) -> int:
-        """The number of rows of weights."""
-        return self.neurons if self.across else self.inputs
 
-    @property
-    def end(self) -> int:
-        return self.weights + self.rows * self.stride
-
-
-def make_layout(sizes: Sequence[int], dtype: np.dtype, activations: Sequence[int]) -> np.ndarray:
-    """The position of each layer in the flat array, and its activation.
+class Layout:
+    """The places of all layers' parameters in a flat array.
 
     Parameters
     ----------
-    sizes : sequence of int
-        The number of neurons in each layer, inputs first.
+    layers : sequence of Dense
+        The layers after the first.
     dtype : numpy.dtype
         float32 or float64.
-    activations : sequence of int
-        The kernels' number for the activation of each layer after the first; -1 for a function in Python.
 
-    Returns
-    -------
-    numpy.ndarray
-        int64, shape (len(sizes) - 1, 7): a `_Layer` for each layer after the first.
+    Attributes
+    ----------
+    table : numpy.ndarray
+        int64, shape (layers, 7): a `_Place` for each layer.
+    size, count : int
+        The numbers of elements of a flat array, with and without padding.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an activation is unknown or not for its layer.
     """
 
-    def padded(count: int) -> int:
-        lanes = VECTOR // dtype.itemsize
+    def __init__(self, layers: Sequence[Dense], dtype: np.dtype) -> None:
+        self.dtype = dtype
+        self.count = sum((layer.inputs + 1) * layer.neurons for layer in layers)
+        self._biases: list[slice] = []
+        self._weights: list[tuple[slice, tuple[int, int], int | None]] = []  # rows, their shape, columns if across
+        places, biases = [], 0
+        end = sum(self._padded(layer.neurons) for layer in layers)
+        for number, (layer, kind) in enumerate(zip(layers, numbers_of([layer.activation for layer in layers]), strict=True)):
+            across = 0 < number == len(layers) - 1 and layer.neurons <= _FEW
+            stride = self._padded(layer.inputs if across else layer.neurons)
+            rows = layer.neurons if across else layer.inputs
+            places.append(_Place(biases, end, layer.inputs, layer.neurons, stride, across, kind))
+            self._biases.append(slice(biases, biases + layer.neurons))
+            self._weights.append((slice(end, end + rows * stride), (rows, stride), layer.inputs if across else None))
+            biases, end = biases + self._padded(layer.neurons), end + rows * stride
+        self.table, self.size, self._neurons = np.array(places, np.int64), end, [layer.neurons for layer in layers]
+
+    def _padded(self, count: int) -> int:
+        lanes = VECTOR // self.dtype.itemsize
         row = -(-count // lanes) * lanes
-        return row + lanes * (row * dtype.itemsize % _COLLIDING == 0)
+        return row + lanes * (row * self.dtype.itemsize % _COLLIDING == 0)
 
-    layers: list[_Layer] = []
-    biases, weights = 0, sum(map(padded, sizes[1:]))
-    for number, (inputs, neurons) in enumerate(pairwise(sizes)):
-        across = 0 < number == len(sizes) - 2 and neurons <= _FEW
-        stride = padded(inputs if across else neurons)
-        layers.append(_Layer(biases, weights, inputs, neurons, stride, across, activations[number]))
-        biases, weights = biases + padded(neurons), layers[-1].end
-    return np.array(layers, np.int64)
+    def zeros(self, arrays: int = 1) -> np.ndarray:
+        """Zeros for one or more flat arrays, one after the other, aligned to 64 bytes."""
+        size = arrays * self.size * self.dtype.itemsize
+        memory = np.zeros(size + VECTOR, np.uint8)
+        start = -memory.ctypes.data % VECTOR
+        return memory[start : start + size].view(self.dtype)
 
+    def copy(self, flat: np.ndarray) -> np.ndarray:
+        """An aligned copy of a flat array."""
+        duplicate = self.zeros()
+        duplicate[:] = flat
+        return duplicate
 
-def zeros(layout: np.ndarray, dtype: np.dtype, count: int = 1) -> np.ndarray:
-    """Zeros for ``count`` flat arrays of all parameters, one after the other, aligned to 64 bytes."""
-    size = count * _Layer(*layout[-1].tolist()).end * dtype.itemsize
-    memory = np.zeros(size + VECTOR, np.uint8)
-    start = -memory.ctypes.data % VECTOR
-    return memory[start : start + size].view(dtype)
+    def views(self, flat: np.ndarray) -> tuple[Arrays, Arrays]:
+        """The biases, of shape (neurons, 1), and weights, of shape (neurons, inputs), of each layer, as views of ``flat``."""
+        weights: Arrays = []
+        for (place, shape, columns), neurons in zip(self._weights, self._neurons, strict=True):
+            rows = flat[place].reshape(shape)
+            weights.append((rows[:, :columns] if columns else rows[:, :neurons].T).view(Matrix))
+        return [flat[place, np.newaxis] for place in self._biases], weights
 
+    def filled(self, biases: Arrays, weights: Arrays) -> np.ndarray:
+        """A flat array of these parameters, which have been checked."""
+        flat = self.zeros()
+        for own, given in zip(self.views(flat), (biases, weights), strict=True):
+            for target, array in zip(own, given, strict=True):
+                target[:] = array
+        return flat
 
-def copy(layout: np.ndarray, flat: np.ndarray) -> np.ndarray:
-    """An aligned copy of a flat array."""
-    duplicate = zeros(layout, flat.dtype)
-    duplicate[:] = flat
-    return duplicate
+    def packed(self, flat: np.ndarray) -> np.ndarray:
+        """The numbers in a flat array without padding: biases, then weights, row by row."""
+        return np.concatenate([np.ravel(array) for arrays in self.views(flat) for array in arrays])
 
-
-def views(layout: np.ndarray, flat: np.ndarray) -> tuple[Arrays, Arrays]:
-    """The biases, of shape (neurons, 1), and the weights, of shape (neurons, inputs), of each layer, as views of ``flat``."""
-    return _biases(layout, flat), _weights(layout, flat)
-
-
-def apart(layout: np.ndarray, flat: np.ndarray) -> tuple[Arrays, Arrays]:
-    """`views`, but with a copy of the biases."""
-    return _biases(layout, flat[: _number_of_biases(layout)].copy()), _weights(layout, flat)
-
-
-def _number_of_biases(layout: np.ndarray) -> int:
-    return _Layer(*layout[0].tolist()).weights
-
-
-def _biases(layout: np.ndarray, flat: np.ndarray) -> Arrays:
-    layers = (_Layer(*row) for row in layout.tolist())
-    return [flat[layer.biases : layer.biases + layer.neurons, np.newaxis] for layer in layers]
-
-
-def _weights(layout: np.ndarray, flat: np.ndarray) -> Arrays:
-    weights: Arrays = []
-    for row in layout.tolist():
-        layer = _Layer(*row)
-        rows = flat[layer.weights : layer.end].reshape(layer.rows, layer.stride)
-        weights.append((rows[:, : layer.inputs] if layer.across else rows[:, : layer.neurons].T).view(Matrix))
-    return weights
-
-
-def packed(layout: np.ndarray, flat: np.ndarray) -> np.ndarray:
-    """The numbers in a flat array without padding: biases, then weights, row by row."""
-    return np.concatenate([np.ravel(array) for arrays in views(layout, flat) for array in arrays])
-
-
-def unpacked(layout: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """The flat array from which `packed` made these numbers."""
-    flat, done = zeros(layout, numbers.dtype), 0
-    for arrays in views(layout, flat):
-        for array in arrays:
-            array[:] = numbers[done : done + array.size].reshape(array.shape)
-            done += array.size
-    return flat
+    def unpacked(self, numbers: np.ndarray) -> np.ndarray:
+        """The flat array from which `packed` made these numbers."""
+        flat, done = self.zeros(), 0
+        for arrays in self.views(flat):
+            for array in arrays:
+                array[:] = numbers[done : done + array.size].reshape(array.shape)
+                done += array.size
+        return flat
 
 
 class _State(NamedTuple):
     """The parameters at one moment.
 
-    ``given`` are the biases and weights that the user sees; ``flat`` is the kernels' array, ``place_of_biases`` the memory of
-    its biases; ``biases`` is the memory of the user's biases; ``views`` are our arrays, to detect that the user replaced one.
+    ``given`` are the biases and weights that the user sees; ``flat`` is the kernels' array; ``views`` are our views of it, to
+    detect that the user replaced one.
     """
 
     given: tuple[Arrays, Arrays]
     flat: np.ndarray
-    place_of_biases: memoryview
-    biases: memoryview
     views: tuple[Arrays, Arrays]
 
 
 class Parameters:
-    """The biases and weights of a network, which the user may edit or replace.
+    """The biases and weights of a network, which the user may edit or replace while the kernels use them.
 
     Parameters
     ----------
-    sizes : sequence of int
-        The number of neurons in each layer, inputs first.
-    dtype : numpy.dtype
-        float32 or float64.
-    activations : sequence of int
-        See `make_layout`.
+    layout : Layout
+        Their places in the flat array.
 
     Attributes
     ----------
-    layout : numpy.ndarray
-        The result of `make_layout`.
     biases, weights : list of numpy.ndarray
-        Views of a copy of the biases, and of the weights in the flat array; or the user's replacements.
+        Views of the flat array, or the user's replacements.
     """
 
-    def __init__(self, sizes: Sequence[int], dtype: np.dtype, activations: Sequence[int]) -> None:
-        self._dtype = dtype
-        self.layout = make_layout(sizes, dtype, activations)
-        self.adopt(zeros(self.layout, dtype))
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.adopt(layout.zeros())
 
     def adopt(self, flat: np.ndarray) -> None:
         """Take a new flat array, in one assignment, because other threads may be reading the old one."""
-        count = _number_of_biases(self.layout)
-        own = flat[:count].copy()
-        biases, weights = _biases(self.layout, own), _weights(self.layout, flat)
-        self._state = _State((biases, weights), flat, flat[:count].data, own.data, (biases.copy(), weights.copy()))
+        biases, weights = self.layout.views(flat)
+        self._state = _State((biases, weights), flat, (biases.copy(), weights.copy()))
 
     def given(self) -> tuple[Arrays, Arrays]:
         """Biases and weights that belong together, even while another thread trains."""
@@ -264,13 +188,12 @@ class Parameters:
         self._state = state._replace(given=(state.given[0], arrays))
 
     def flat(self) -> np.ndarray:
-        """The flat array, up to date: a new one if the user has replaced an array."""
-        given, flat, place_of_biases, biases, views = self._state
+        """The flat array: a new one if the user has replaced an array."""
+        given, flat, views = self._state
         # Lists first compare the identity of their elements. A replaced array is then compared by value, which usually raises
         # an exception; arrays of other libraries may raise any exception.
         try:
             if given == views:
-                place_of_biases[:] = biases
                 return flat
         except Exception:
             pass
@@ -280,18 +203,22 @@ class Parameters:
         """The flat array, checked to have no infinities or NaN."""
         flat = self.flat()
         if not np.isfinite(flat).all():
-            for name, arrays in zip(("biases", "weights"), views(self.layout, flat), strict=True):
+            for name, arrays in zip(("biases", "weights"), self.layout.views(flat), strict=True):
                 for layer, array in enumerate(arrays):
                     finite(array, f"{name}[{layer}]")
         return flat
+
+    def views(self) -> tuple[Arrays, Arrays]:
+        """The biases and weights as the kernels have them, checked to have no infinities or NaN."""
+        return self.layout.views(self.finite())
 
     def replace(self, biases: Any, weights: Any) -> None:
         """Copy biases and weights from other arrays."""
         self.adopt(self._flattened(biases, weights))
 
     def _flattened(self, biases: Any, weights: Any) -> np.ndarray:
-        flat = zeros(self.layout, self._dtype)
-        own_biases, own_weights = views(self.layout, flat)
+        flat, dtype = self.layout.zeros(), self.layout.dtype
+        own_biases, own_weights = self.layout.views(flat)
         for name, own, given in (("biases", own_biases, biases), ("weights", own_weights, weights)):
             if not isinstance(given, Sequence | np.ndarray):
                 raise TypeError(f"{name} must be a list of arrays, not {type(given).__name__}")
@@ -299,12 +226,12 @@ class Parameters:
                 raise ValueError(f"{name} must have one array for each of {len(own)} layers, not {len(given)}")
             for layer, (target, array) in enumerate(zip(own, given, strict=True)):
                 label = f"{name}[{layer}]"
-                target[:] = as_dtype(shaped(array, target.shape, label), self._dtype, label)
+                target[:] = as_dtype(shaped(array, target.shape, label), dtype, label)
         return flat
 
-    def __getstate__(self) -> tuple[np.ndarray, np.dtype, Arrays, Arrays]:
-        return self.layout, self._dtype, *self.given()
+    def __getstate__(self) -> tuple[Layout, Arrays, Arrays]:
+        return self.layout, *self.given()
 
-    def __setstate__(self, state: tuple[np.ndarray, np.dtype, Arrays, Arrays]) -> None:
-        self.layout, self._dtype, biases, weights = state
+    def __setstate__(self, state: tuple[Layout, Arrays, Arrays]) -> None:
+        self.layout, biases, weights = state
         self.replace(biases, weights)

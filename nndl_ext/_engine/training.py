@@ -1,15 +1,14 @@
-"""The training loop that all parts of the package share: shuffled epochs of mini-batches, each followed by callbacks."""
+"""An epoch of training, as all parts of the package need it: mini-batches in a new random order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from nndl_ext._engine import parameters
 from nndl_ext._engine.functions import CostDerivative
 from nndl_ext._engine.model import Batches, DivergenceError, Model, Samples
 from nndl_ext._engine.optimisers import Optimiser
@@ -33,12 +32,12 @@ class Training:
         Called with ``order`` before each epoch, to shuffle it in place.
     order : numpy.ndarray
         The order of the samples in the current or last epoch: int64, shape (n,).
-    callbacks : sequence of callable
-        Called with this object after each epoch. If one returns true, the training ends.
-    go_through : callable, optional
-        Called with this object to train for one epoch, instead of `descend`.
+    dropout : sequence of float
+        See `Batches`.
+    draw_seed : callable, optional
+        Returns the seed of new dropout masks, for each call of the kernels.
     weights, costs, squares : numpy.ndarray
-        See `Batches`. With ``go_through``, nothing is recorded.
+        See `Batches`. In an epoch of the user's own steps, nothing is recorded.
     epoch : int
         The number of the current or last epoch.
     """
@@ -49,57 +48,56 @@ class Training:
     optimiser: Optimiser
     shuffle: Callable[[np.ndarray], None]
     order: np.ndarray
-    callbacks: Sequence[Callable[[Training], Any]] = ()
-    go_through: Callable[[Training], None] | None = None
+    dropout: Sequence[float] = ()
+    draw_seed: Callable[[], int] = int
     weights: np.ndarray = field(default_factory=partial(np.empty, 0))
     costs: np.ndarray = field(default_factory=partial(np.empty, 0))
     squares: np.ndarray = field(default_factory=partial(np.empty, 0))
     epoch: int = 0
 
-    def epochs(self, numbers: Iterable[int]) -> Iterator[int]:
-        """Train for the epochs with these numbers, and yield each number after its epoch and callbacks.
+    def run(self, epoch: int, steps: Callable[[], Any] | None = None) -> None:
+        """Train for the epoch with this number. ``steps``, if given, takes the steps instead of the optimiser.
 
         Raises
         ------
         DivergenceError
-            If parameters become infinite or NaN. Model and optimiser are then reset to the start of that epoch.
+            If parameters become infinite or NaN. Model and optimiser are then reset to the start of the epoch.
 
         Notes
         -----
         Any other exception, such as Ctrl-C, leaves the model in its state between two mini-batches.
         """
-        for self.epoch in numbers:
-            self.shuffle(self.order)
-            try:
-                if self.go_through is None:
-                    self.descend(self.order, costs=self.costs, squares=self.squares)
-                else:
-                    self._go_through_or_not(self.go_through)
-            except DivergenceError as error:
-                raise DivergenceError(f"in epoch {self.epoch} {error}") from error
-            ended = [callback(self) for callback in self.callbacks]
-            yield self.epoch
-            if any(ended):
-                return
-
-    def _go_through_or_not(self, go_through: Callable[[Training], None]) -> None:
-        """Train for one epoch by ``go_through``; if it diverges, go back to the start of the epoch."""
-        before = parameters.copy(self.model.parameters.layout, self.model.parameters.flat())
-        optimiser = self.optimiser.copy()
+        self.epoch = epoch
+        self.shuffle(self.order)
         try:
-            go_through(self)
+            if steps is None:
+                self.descend(self.data, self.order, costs=self.costs, squares=self.squares)
+            else:
+                self._by(steps)
+        except DivergenceError as error:
+            raise DivergenceError(f"in epoch {epoch} {error}") from error
+
+    def _by(self, steps: Callable[[], Any]) -> None:
+        """Let the user's own code take the steps; if they diverge, go back to the start of the epoch."""
+        own = self.model.parameters
+        before, optimiser = own.layout.copy(own.flat()), self.optimiser.copy()
+        try:
+            steps()
         except DivergenceError:
-            self.model.parameters.adopt(before)
+            own.adopt(before)
             self.optimiser = optimiser
             raise
 
-    def descend(self, order: np.ndarray, derivative: CostDerivative | None = None, **recorded: Any) -> None:
+    def descend(
+        self, data: Samples, order: np.ndarray, derivative: CostDerivative | None = None, **recorded: np.ndarray
+    ) -> None:
         """Take the steps for samples in this order, one for each mini-batch.
 
         See `Model.descend` for ``derivative`` and `Batches` for what may be recorded.
         """
-        batches = Batches(order, self.size, self.weights, self.epoch, **recorded)
-        self.model.descend(self.data, batches, self.optimiser, derivative)
+        seed = self.draw_seed() if self.dropout else 0
+        batches = Batches(order, self.size, self.weights, self.epoch, self.dropout, seed, **recorded)
+        self.model.descend(data, batches, self.optimiser, derivative)
 
     def mini_batches(self, order: np.ndarray) -> Iterator[np.ndarray]:
         """The indices of the samples of each mini-batch, for samples in this order."""

@@ -94,7 +94,8 @@ class Content:
         try:
             if self.compressed:
                 return joined(self._parts, begin, size, len(self._data))
-            _require_size(size, len(self._data) - begin)
+            if len(self._data) - begin != size:
+                raise _wrong_size(size, len(self._data) - begin)
         except ValueError as error:
             raise ValueError(f"{self.name} {error}") from error
         return np.frombuffer(self._data, np.uint8, offset=begin)
@@ -156,7 +157,9 @@ def joined(parts: Callable[[], Iterator[bytes]], begin: int, size: int, compress
         If their number is different, or there is not enough memory.
     """
     if size > _USUAL_GROWTH * compressed_size:
-        _require_size(size, sum(map(len, parts())) - begin)
+        held = sum(map(len, parts())) - begin
+        if held != size:
+            raise _wrong_size(size, held)
     try:
         array = np.empty(size, np.uint8)
     except MemoryError:
@@ -167,7 +170,8 @@ def joined(parts: Callable[[], Iterator[bytes]], begin: int, size: int, compress
         if 0 < end <= size:
             array[max(place, 0) : end] = np.frombuffer(part, np.uint8, offset=max(-place, 0))
         place = end
-    _require_size(size, place)
+    if place != size:
+        raise _wrong_size(size, place)
     array.flags.writeable = False
     return array
 
@@ -194,6 +198,5 @@ def _decompressed(data: bytes) -> Iterator[bytes]:
         place = zeros.end() if zeros else len(data)
 
 
-def _require_size(announced: int, held: int) -> None:
-    if held != announced:
-        raise ValueError(f"announces {announced} bytes of data, but holds {max(held, 0)}")
+def _wrong_size(announced: int, held: int) -> ValueError:
+    return ValueError(f"announces {announced} bytes of data, but holds {max(held, 0)}")

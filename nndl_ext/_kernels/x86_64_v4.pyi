@@ -17,5 +17,7 @@ from nndl_ext._kernels.baseline import first_wrong_row as first_wrong_row
 from nndl_ext._kernels.baseline import largest as largest
 from nndl_ext._kernels.baseline import log as log
 from nndl_ext._kernels.baseline import random_words as random_words
+from nndl_ext._kernels.baseline import seal as seal
 from nndl_ext._kernels.baseline import shuffle as shuffle
+from nndl_ext._kernels.baseline import shuffle_by_twister as shuffle_by_twister
 from nndl_ext._kernels.baseline import twist as twist

@@ -132,7 +132,7 @@ class Perceptron(CallbackSupportMixin, Networked):
             )
         given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
         steps = 1 if incremental else None if self.solver == "lbfgs" else self.max_iter
-        hooks = Hooks(self, lambda: self._publish(model), given, steps)
+        hooks = Hooks(self, lambda: self._publish(model), lambda: self._take_replaced(model), given, steps)
         training: Callable[[], None]
         if self.solver == "lbfgs":
             if validation_data is not None or self._rates(len(hidden)):
@@ -162,9 +162,8 @@ class Perceptron(CallbackSupportMixin, Networked):
         if not epochs.is_part or not hasattr(self, "_optimizer"):
             self._optimizer = Solver.of(self)
         self._optimizer.optimiser.regularisation = Regularisation(l2=float(self.alpha))
-        model.dropout = self._rates(len(model.sizes) - 2)
-        if model.dropout:
-            model.seed = int(random_state.randint(2**31))
+        dropout = self._rates(len(model.sizes) - 2)
+        seed = int(random_state.randint(2**31)) if dropout else 0
 
         # Nobody else sees the generator of a seed, so a faster one may take its place. It takes 40 us to make, as much as one
         # epoch gains.
@@ -175,7 +174,7 @@ class Perceptron(CallbackSupportMixin, Networked):
             if self.shuffle:
                 generators.shuffle_as_numpy(order, generator)  # what sklearn.utils.shuffle draws
 
-        epochs.run(self._optimizer, shuffle)
+        epochs.run(self._optimizer, shuffle, dropout, seed)
 
     def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
         options: dict[str, Any] = {} if is_classifier(self) else {"y_numeric": True}

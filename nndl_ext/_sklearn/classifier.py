@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
+from nndl_ext._data.sparse import csr_of
 from nndl_ext._sklearn.base import Perceptron
 
 
@@ -212,6 +213,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         ValueError
             If ``classes`` is missing in the first call or has changed; or as for `fit`.
         """
+        if issparse(y):
+            y = csr_of(y, "y")
         if self._are_new(classes):
             self._label_binarizer = LabelBinarizer().fit(y if type_of_target(y).startswith("multilabel") else classes)
             self.classes_ = unique_labels(classes)

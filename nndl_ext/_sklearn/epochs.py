@@ -74,8 +74,8 @@ class Epochs:
         self.counts = np.diff(np.append(self.starts, n)).astype(np.float64)
         self.speaks = bool(self.estimator.verbose) and self.estimator.verbose != "progress"
 
-    def run(self, solver: Solver, shuffle: Callable[[np.ndarray], None]) -> None:
-        """Train until a stopping rule applies.
+    def run(self, solver: Solver, shuffle: Callable[[np.ndarray], None], dropout: tuple[float, ...], seed: int) -> None:
+        """Train until a stopping rule applies. ``seed`` is that of the dropout masks.
 
         Raises
         ------
@@ -92,8 +92,9 @@ class Epochs:
             solver.optimiser,
             shuffle,
             np.arange(len(self.data)),
-            [self._ends],
-            weights=self.data.weights,
+            dropout,
+            lambda: seed,
+            self.data.weights,
         )
         training.costs, training.squares = np.zeros(batches), np.zeros(batches if estimator.alpha else 0)
         estimator.n_iter_ = 0
@@ -101,8 +102,10 @@ class Epochs:
         try:
             with _progress(estimator, most) as self.advance:
                 try:
-                    for _ in training.epochs(range(first, first + most)):
-                        pass
+                    for epoch in range(first, first + most):
+                        training.run(epoch)
+                        if self._ends(training):
+                            break
                 except DivergenceError:
                     if not estimator.early_stopping:
                         raise ValueError(NOT_FINITE) from None

@@ -17,6 +17,8 @@ class Hooks:
         The estimator being fitted.
     publish : callable
         Copies the network's parameters to the estimator.
+    take_replaced : callable
+        Copies parameters that a callback has replaced back to the network.
     data : dict
         The training data, for callbacks that ask for them: "X", "y" and "metadata".
     steps : int or None
@@ -25,6 +27,7 @@ class Hooks:
 
     estimator: Any
     publish: Callable[[], None]
+    take_replaced: Callable[[], None]
     data: dict[str, Any]
     steps: int | None
     _fit: Any = field(default=None, init=False)
@@ -50,7 +53,8 @@ class Hooks:
         self.publish()
         stop = self._step is not None and self._step.call_on_fit_task_end(**self._fitted())
         if self.estimator.callback is not None and self.estimator.callback(self.estimator):
-            return True
+            stop = True
+        self.take_replaced()
         return bool(stop)
 
     def fit_ends(self) -> None:

@@ -13,7 +13,6 @@ import scipy
 from scipy.optimize import minimize
 from sklearn.utils.optimize import _check_optimize_result  # the warning's text; nothing public has it
 
-from nndl_ext._engine import parameters
 from nndl_ext._engine.model import Batches, Model
 from nndl_ext._sklearn.hooks import Hooks
 from nndl_ext._sklearn.samples import Arrays
@@ -50,8 +49,8 @@ class Objective:
     def unpack(self, packed: np.ndarray) -> None:
         """Copy the numbers in ``packed`` to the model."""
         layout = self._model.parameters.layout
-        flat, done = parameters.zeros(layout, self._model.dtype), 0
-        biases, weights = parameters.views(layout, flat)
+        flat, done = layout.zeros(), 0
+        biases, weights = layout.views(flat)
         for array in (*(w.T for w in weights), *biases):
             array[:] = packed[done : done + array.size].reshape(array.shape)
             done += array.size

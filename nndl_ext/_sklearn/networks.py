@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nndl_ext._checks import layer_sizes, real_array, shaped
 from nndl_ext._data.sparse import csr_of
+from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Model
 from nndl_ext._engine.threads import checked_threads
 from nndl_ext._sklearn.samples import Arrays
@@ -80,14 +81,13 @@ class Networked(BaseEstimator):
         return checked
 
     def _validate(self, X: Any, *y: Any, **options: Any) -> Any:
-        """What scikit-learn's checks make of the data. A sparse X becomes CSR first, with indices that have been checked.
+        """What scikit-learn's checks make of the data. Sparse matrices become CSR first, with indices that have been checked.
         Numbers become native first, because scikit-learn takes float32 of another byte order for another type."""
-        if issparse(X):
-            X = csr_of(X, "X")
+        X, *others = (csr_of(given, name) if issparse(given) else given for given, name in zip((X, *y), "Xy", strict=False))
         if not getattr(getattr(X, "dtype", None), "isnative", True):
             X = X.astype(X.dtype.newbyteorder("="))
         with representable("X and y"):
-            return validate_data(self, X, *y, accept_sparse="csr", **options)
+            return validate_data(self, X, *others, accept_sparse="csr", **options)
 
     def _network(self, given: np.dtype) -> Model:
         """The network with the estimator's current coefficients, which a user may have edited or replaced. It computes in
@@ -122,11 +122,8 @@ class Networked(BaseEstimator):
         """A new network of these sizes."""
         names = [*self._activations(len(sizes) - 2), self.out_activation_]
         activations = [_ENGINE.get(name, name) for name in names]
-        model = Model(
-            layer_sizes(sizes), dtype, checked_threads(self.n_threads, "n_threads"), activations=activations, cost=self._cost
-        )
-        model.least = float(np.finfo(dtype).eps)
-        return model
+        threads = checked_threads(self.n_threads, "n_threads")
+        return Model(dense(layer_sizes(sizes), activations), dtype, threads, self._cost, float(np.finfo(dtype).eps))
 
     def _options(self) -> tuple[Any, ...]:
         """What a network depends on besides its coefficients."""
@@ -158,6 +155,12 @@ class Networked(BaseEstimator):
         self.coefs_ = [w.T.view(np.ndarray) for w in weights]
         self.intercepts_ = [b[:, 0] for b in biases]
         self._held = _Held(model, self._options(), self.coefs_.copy(), self.intercepts_.copy())
+
+    def _take_replaced(self, model: Model) -> None:
+        """Copy coefficients that a callback has replaced to the network in training."""
+        if not (_are_same(self.coefs_, self._held.coefs) and _are_same(self.intercepts_, self._held.intercepts)):
+            coefs, intercepts = self._coefficients()
+            model.parameters.replace([b.reshape(-1, 1) for b in intercepts], [coef.T for coef in coefs])
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name != "_held"}

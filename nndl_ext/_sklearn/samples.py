@@ -32,7 +32,7 @@ class Arrays:
         float64; empty for equal weights.
     inputs : int
         The number of inputs of a sample.
-    rows : Rows
+    rows : kernels.Rows
         The inputs as the kernels read them.
     """
 
@@ -41,7 +41,7 @@ class Arrays:
         self._y = np.ascontiguousarray(y, dtype).view()
         self._length, self.inputs = x.shape
         x = x if x.dtype in (np.float32, np.float64) else x.astype(dtype)
-        self.rows = Sparse(x, "X").rows if issparse(x) else rows_of(np.require(x, requirements=["C", "A"]).view())
+        self.rows = Sparse(x, "X").make_rows() if issparse(x) else rows_of(np.require(x, requirements=["C", "A"]).view())
 
     @property
     def weight(self) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nndl_ext._book.base import BookNetwork, Data
 from nndl_ext._data.dataset import Dataset
-from nndl_ext._engine.functions import classes_of
+from nndl_ext._engine.model import classes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

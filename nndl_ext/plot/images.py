@@ -13,7 +13,6 @@ from matplotlib.ticker import MaxNLocator
 from nndl_ext._book.base import BookNetwork, Data
 from nndl_ext._checks import integer, real_array
 from nndl_ext._data.dataset import Dataset
-from nndl_ext._engine import parameters
 from nndl_ext.plot._style import MARKED, WIDTH, answers, axes_or_new
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ def weights(net: BookNetwork, layer: int = 0, *, most: int = 50, ax: Axes | None
     """
     number = integer(layer, "layer", least=0, most=len(net.sizes) - 2)
     own = net._model.parameters
-    matrix = np.array(parameters.views(own.layout, own.finite())[1][number], np.float64)
+    matrix = np.array(own.views()[1][number], np.float64)
     strongest = float(np.quantile(np.abs(matrix), 0.995)) or 1.0  # the maximum may be an outlier that leaves the others pale
     side = math.isqrt(matrix.shape[1])
     colours: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -strongest, "vmax": strongest}
