@@ -24,6 +24,13 @@ try:
 except ImportError:
     raise ImportError("nndl_ext.export needs onnx: pip install 'nndl-ext[onnx]'") from None
 
+__all__ = ["register_skl2onnx", "to_onnx"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 # From operator set 13 on, Softmax works on one axis. Format 8 came with set 15. Runtimes since 2021 read both.
 _OPERATOR_SET, _FORMAT = 15, 8
 

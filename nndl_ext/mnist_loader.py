@@ -30,6 +30,13 @@ from nndl_ext._files.samples import Arrays, three_pairs
 if TYPE_CHECKING:
     from pathlib import Path
 
+__all__ = ["load_data", "load_data_wrapper", "load_images", "vectorized_result"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 # The names that Keras, MedMNIST and others give the arrays in a ``.npz``: for training, validation and test.
 _NPZ_NAMES = (
     (("x_train", "y_train"), ("x_val", "y_val"), ("x_test", "y_test")),

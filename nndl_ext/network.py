@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["DivergenceError", "Network", "load", "sigmoid", "sigmoid_prime"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class Network(FirstNetwork):
     """A feedforward network of sigmoid neurons.
 

@@ -40,6 +40,11 @@ __all__ = [
     "QuadraticCost", "Shifts", "load", "sigmoid", "sigmoid_prime", "vectorized_result",
 ]  # fmt: skip
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 # The kernels compute with numbers of 64 bits.
 _MOST_SAMPLES = 2**63 - 1
 

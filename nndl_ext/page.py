@@ -17,6 +17,13 @@ from nndl_ext._book.base import BookNetwork
 from nndl_ext._engine.functions import ACTIVATIONS
 from nndl_ext._files import disk
 
+__all__ = ["html", "write"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _PIXELS = 784  # the page makes images of MNIST's size
 
 

@@ -17,6 +17,12 @@ from nndl_ext._book.base import Data, right_of
 from nndl_ext._book.chapter1 import FirstNetwork
 from nndl_ext._checks import finite, finite_number, real_array
 
+__all__ = ["Network", "Perceptron"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 class Perceptron:
     """A neuron whose output is 0 if ``w x + b <= 0``, else 1 (equation 2).

@@ -13,6 +13,13 @@ from numpy.typing import DTypeLike
 from nndl_ext._data.dataset import Sample
 from nndl_ext._engine import generators
 
+__all__ = ["CrossEntropyCost", "Model", "Network", "Network2", "QuadraticCost", "philox", "sigmoid", "sigmoid_prime"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Gradient = tuple[list[np.ndarray], list[np.ndarray]]
 
 

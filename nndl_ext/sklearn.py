@@ -20,5 +20,10 @@ from nndl_ext._sklearn.regressor import MLPRegressor
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 # Pickles must name the public module, whose path does not change.
 MLPClassifier.__module__ = MLPRegressor.__module__ = __name__

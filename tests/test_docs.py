@@ -78,6 +78,13 @@ def test_the_api_page_lists_every_public_name(module):
     assert {name for name, value in public.items() if value not in elsewhere} <= names[module]
 
 
+@pytest.mark.parametrize("module", ["", *MODULES])
+def test_tab_completion_shows_public_names_alone(module):
+    require(module)
+    found = importlib.import_module(f"nndl_ext.{module}".rstrip("."))
+    assert sorted(dir(found)) == sorted(found.__all__)
+
+
 def test_the_api_page_has_every_public_module():
     files = {path.stem for path in Path(nndl_ext.__file__).parent.iterdir() if path.suffix == ".py" or path.is_dir()}
     programs = {"bench", "config", "runs", "data"}  # used by the command line, or offered by the package itself

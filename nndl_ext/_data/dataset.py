@@ -5,15 +5,15 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
-from math import prod
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 
 from nndl_ext import _kernels
-from nndl_ext._checks import finite, is_masked, real_array
+from nndl_ext._checks import finite, real_array
 from nndl_ext._data.inputs import Inputs, another, inputs_of, levels_of, locked, numbers_of, owned
+from nndl_ext._data.lists import arrays_of, whole
 from nndl_ext._kernels.pairs import Pair, common_source
 
 if TYPE_CHECKING:
@@ -349,7 +349,7 @@ class Dataset(Sequence[Sample]):
         if self._y.shape[1] != 1 or outputs == 1:
             return None
         if "column" not in self._made:
-            self._made["column"] = locked(_whole(self._y[:, 0]))
+            self._made["column"] = locked(whole(self._y[:, 0]))
         labels = self._made["column"]
         return labels if labels.dtype == np.int64 else None
 
@@ -377,7 +377,7 @@ def _checked_y(y: ArrayLike) -> np.ndarray:
     """Labels, int64 of shape (n,), or desired outputs, of shape (n, outputs)."""
     array = finite(owned(real_array(y, "y"), y), "y")
     if array.ndim == 1:
-        array = _whole(array)
+        array = whole(array)
     if array.ndim != 2 and array.dtype != np.int64:
         raise ValueError(
             f"y must have shape (n, outputs), or (n,) for whole numbers as labels, not {array.shape} of {array.dtype}"
@@ -385,54 +385,7 @@ def _checked_y(y: ArrayLike) -> np.ndarray:
     return locked(array)
 
 
-def _whole(numbers: np.ndarray) -> np.ndarray:
-    """The numbers as int64 if that changes none of them, else unchanged."""
-    if float(np.abs(numbers).max(initial=0)) >= 2.0**63:
-        return numbers
-    integers = numbers.astype(np.int64)
-    return integers if np.array_equal(integers, numbers) else numbers
-
-
 def _of_any_pairs(samples: list[Any], name: str) -> Dataset:
     """The data set of pairs that do not all come from one data set."""
-    inputs, targets = [], []
-    for place, sample in enumerate(samples):
-        try:
-            x, y = sample
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{name} must be an iterable of pairs (x, y), but item {place} is not a pair: {error}") from error
-        inputs.append(x)
-        targets.append(y)
-    x = _stacked(inputs, "x").reshape(len(samples), -1)
-    try:
-        y = _stacked(targets, "y")
-    except ValueError:
-        y = _stacked(_labels_as_unit_vectors(targets), "y")
-    labels = y.ndim == 1 and y.dtype.kind in "fiub" and _whole(y).dtype == np.int64
-    return Dataset.of(numbers_of(locked(real_array(x, "x"))), _checked_y(y if labels else y.reshape(len(samples), -1)))
-
-
-def _labels_as_unit_vectors(targets: list[Any]) -> list[Any]:
-    """Replace labels among columns by their unit vectors. Anything else is left for a later error."""
-    shape = next((y.shape for y in targets if isinstance(y, np.ndarray)), ())
-    columns: dict[Any, np.ndarray] = dict(enumerate(np.eye(prod(shape)).reshape(-1, *shape)))
-    return [columns.get(y, y) if isinstance(y, (int, float, np.number)) else y for y in targets]
-
-
-def _shape(column: Any) -> tuple[int, ...] | str:
-    try:
-        return np.shape(column)
-    except ValueError:
-        return "none"
-
-
-def _stacked(columns: list[Any], name: str) -> np.ndarray:
-    if {*map(type, columns)} != {np.ndarray} and any(map(is_masked, columns)):  # the comparison of types saves time
-        raise TypeError(f"{name} must hold real numbers, not masked ones")
-    try:
-        array = np.array(columns)
-    except (RuntimeError, TypeError, ValueError) as error:
-        shapes = sorted({_shape(column) for column in columns}, key=str)
-        must = f"have the same shape, not one of {shapes}" if len(shapes) > 1 else f"be an array of real numbers: {error}"
-        raise ValueError(f"every {name} must {must}") from error
-    return array
+    x, y = arrays_of(samples, name)
+    return Dataset.of(numbers_of(locked(real_array(x, "x"))), _checked_y(y))

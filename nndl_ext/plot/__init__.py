@@ -19,3 +19,7 @@ from nndl_ext.plot.images import digits, misclassified, weights
 from nndl_ext.plot.matrix import confusion_matrix
 
 __all__ = ["activation", "confusion_matrix", "digits", "learning_curves", "misclassified", "weights"]
+
+
+def __dir__() -> list[str]:
+    return __all__
