@@ -119,6 +119,7 @@ def extension(module, source):
     return Extension(
         f"nndl_ext._kernels.{module}",
         [f"src_cython/{source}"],
+        include_dirs=["src_cython"],
         libraries=[] if os.name == "nt" else ["m"],  # baseline calls libm's fma
         define_macros=[] if FREE_THREADED else [("Py_LIMITED_API", "0x030B0000")],
         py_limited_api=not FREE_THREADED,

@@ -1,46 +1,6 @@
 """A job describes the work of one call: its layers, current samples, memory and threads, and how the threads synchronise."""
 
-cdef extern from *:
-    """
-    #if defined(__i386__) && !defined(__SSE2_MATH__)
-    #error "x87 arithmetic rounds twice, which gives other bits: compile with CFLAGS='-msse2 -mfpmath=sse'"
-    #endif
-    #ifdef _WIN32
-    #define WIN32_LEAN_AND_MEAN
-    #include <windows.h>
-    #define NNDL_EXT_YIELD() SwitchToThread()
-    #else
-    #include <sched.h>
-    #define NNDL_EXT_YIELD() sched_yield()
-    #endif
-    #if defined(_MSC_VER) && !defined(__clang__)
-    #define NNDL_EXT_LOAD(p) InterlockedExchangeAdd64((p), 0)
-    #define NNDL_EXT_ADD(p, n) (InterlockedExchangeAdd64((p), (n)) + (n))
-    #define NNDL_EXT_PAUSE() YieldProcessor()
-    #define NNDL_EXT_PREFETCH(p) PreFetchCacheLine(PF_TEMPORAL_LEVEL_2, (p))
-    #else
-    #define NNDL_EXT_LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
-    #define NNDL_EXT_ADD(p, n) __atomic_add_fetch((p), (n), __ATOMIC_ACQ_REL)
-    #if defined(__x86_64__) || defined(__i386__)
-    #define NNDL_EXT_PAUSE() __builtin_ia32_pause()
-    #else
-    #define NNDL_EXT_PAUSE() ((void) 0)
-    #endif
-    #define NNDL_EXT_PREFETCH(p) __builtin_prefetch((p), 0, 2)
-    #endif
-    /* Waits until every thread has arrived as often as this one, and returns 1. Returns 0 if a thread has abandoned the job and
-       will never arrive. The count of arrivals only grows, so nothing resets it. A thread may abandon the job after its arrival
-       here, so the count is read once more. */
-    static int nndl_ext_meet(int64_t *meeting, int64_t threads) {
-        int64_t *arrivals = meeting, *abandoned = meeting + 1;
-        int64_t wanted = ((NNDL_EXT_ADD(arrivals, 1) - 1) / threads + 1) * threads;
-        for (int spins = 0; NNDL_EXT_LOAD(arrivals) < wanted; spins++) {
-            if (NNDL_EXT_LOAD(abandoned)) return NNDL_EXT_LOAD(arrivals) >= wanted;
-            if (spins < 2000) NNDL_EXT_PAUSE(); else NNDL_EXT_YIELD();
-        }
-        return 1;
-    }
-    """
+cdef extern from "platform.h":
     bint all_have_met "nndl_ext_meet"(int64_t *meeting, int64_t threads) noexcept nogil
     void prefetch_line "NNDL_EXT_PREFETCH"(const void *p) noexcept nogil
 
@@ -51,6 +11,7 @@ cdef struct Job:                # the work of a call, as one of its threads sees
     Inputs x
     const int64_t *rows         # indices of the current samples in the data set
     Py_ssize_t samples
+    Py_ssize_t row              # elements of a row that holds one element per sample, then padding to whole vectors
     Py_ssize_t block            # the largest number of samples that the arrays below can hold
     Py_ssize_t thread
     Py_ssize_t threads
@@ -69,6 +30,11 @@ cdef struct Job:                # the work of a call, as one of its threads sees
     double least                # see ``cost_of``
     double scale                # the common factor of the first layer's weights: see ``scales``
     double scale_after          # the same after the mini-batch
+
+
+cdef struct Share:              # one thread's share of a row
+    Py_ssize_t begin
+    Py_ssize_t end
 
 
 cdef struct Part:               # one thread's share of a matrix
@@ -95,12 +61,19 @@ cdef inline Py_ssize_t end_of(const Job *job, Py_ssize_t count) noexcept nogil:
     return count if job.threads == 1 else count * (job.thread + 1) // job.threads
 
 
+cdef inline Share share_of(const Job *job, Py_ssize_t size, Py_ssize_t unit) noexcept nogil:
+    """This thread's share of ``size`` elements, in whole units: vectors or single elements."""
+    cdef Share share
+    share.begin, share.end = begin_of(job, size // unit) * unit, end_of(job, size // unit) * unit
+    return share
+
+
 cdef inline Part vectors_of(const Job *job, Py_ssize_t rows, Py_ssize_t stride, Py_ssize_t lanes) noexcept nogil:
     """This thread's share of a matrix by columns: whole vectors of each row."""
-    cdef Py_ssize_t begin = begin_of(job, stride // lanes) * lanes, end = end_of(job, stride // lanes) * lanes
+    cdef Share share = share_of(job, stride, lanes)
     cdef Part part
-    part.offset, part.rows, part.size, part.stride = begin, rows, end - begin, stride
-    if end - begin == stride:
+    part.offset, part.rows, part.size, part.stride = share.begin, rows, share.end - share.begin, stride
+    if part.size == stride:
         part.rows, part.size = 1, rows * stride
     return part
 
@@ -113,9 +86,23 @@ cdef inline Part rows_of(const Job *job, Py_ssize_t rows, Py_ssize_t stride) noe
     return part
 
 
-cdef inline Py_ssize_t columns(const Job *job, Py_ssize_t itemsize) noexcept nogil:
-    """Elements of a row that holds one element per sample, then padding to whole vectors."""
-    return aligned(job.samples * itemsize) // itemsize
+cdef inline void take_samples(Job *job, const int64_t *rows, Py_ssize_t samples, Py_ssize_t itemsize) noexcept nogil:
+    """Let the job go on with these samples."""
+    job.rows, job.samples, job.row = rows, samples, aligned(samples * itemsize) // itemsize
+
+
+cdef inline Py_ssize_t height_of(const Job *job, const Layer *layer) noexcept nogil:
+    """The rows of a layer's matrix of activations or errors."""
+    return layer.neurons if layer.kind == ACROSS else job.samples
+
+
+cdef inline Py_ssize_t width_of(const Job *job, const Layer *layer) noexcept nogil:
+    """The elements of such a row, padding included."""
+    return job.row if layer.kind == ACROSS else layer.stride
+
+
+cdef inline LayerKind kind_of(const Job *job, Py_ssize_t i) noexcept nogil:
+    return SPARSE if i == 0 and job.x.starts != NULL else <LayerKind> job.layers[i].kind
 
 
 cdef inline Py_ssize_t size_before(const Job *job, Py_ssize_t end) noexcept nogil:
@@ -128,7 +115,7 @@ cdef inline Py_ssize_t size_before(const Job *job, Py_ssize_t end) noexcept nogi
 
 cdef inline Py_ssize_t number_of_parameters(const Layer *last) noexcept nogil:
     """Elements of the flat array of parameters, which ends with the weights of the last layer."""
-    return last.weights + (last.neurons if last.across else last.inputs) * last.stride
+    return last.weights + (last.neurons if last.kind == ACROSS else last.inputs) * last.row
 
 
 cdef Py_ssize_t lay_out(Job *job, char *memory, Py_ssize_t itemsize, int needs) noexcept nogil:
@@ -136,13 +123,13 @@ cdef Py_ssize_t lay_out(Job *job, char *memory, Py_ssize_t itemsize, int needs) 
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef Py_ssize_t i, neighbours = 0, room = aligned(job.block * itemsize), size = size_before(job, job.depth - 1) * itemsize
     cdef char *end = memory
-    size += last.neurons * room if last.across else job.block * last.stride * itemsize
+    size += last.neurons * room if last.kind == ACROSS else job.block * last.stride * itemsize
     for i in range(1, job.depth):
         neighbours = max(neighbours, <Py_ssize_t> (job.layers[i - 1].stride + job.layers[i].neurons))
     job.levels = <char *> take(&end, LEVELS_AT_MOST * itemsize if job.x.kind == LEVELS else 0)
     job.inputs = <char *> take(&end, job.block * job.x.inputs * itemsize if job.x.starts == NULL else 0)
     job.activations = <char *> take(&end, size)
-    job.transposed = <char *> take(&end, neighbours * room if needs & FOR_DELTAS or last.across else 0)
+    job.transposed = <char *> take(&end, neighbours * room if needs & FOR_DELTAS or last.kind == ACROSS else 0)
     job.deltas = <char *> take(&end, size if needs & FOR_DELTAS else 0)
     job.factors = <char *> take(&end, room if needs & FOR_DELTAS else 0)
     job.slopes = <char *> take(&end, size) if needs & FOR_SLOPES else NULL

@@ -14,8 +14,8 @@ cdef enum Optimiser:
 OPTIMISERS = {"none": NONE, "descent": DESCENT, "momentum": MOMENTUM, "nesterov": NESTEROV, "adam": ADAM}
 
 
-cdef struct Step:               # all float64, because the caller passes an array
-    double optimiser
+cdef struct Step:               # an element of the array that the caller passes
+    int64_t optimiser           # an ``Optimiser``
     double eta
     double l1
     double l2

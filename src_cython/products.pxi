@@ -14,24 +14,16 @@ ctypedef fused index:       # types of an element's column in a sparse row
     uint32_t
 
 cdef enum:
-    DEPTH = 256     # a block of r has DEPTH rows and ACROSS vectors: its 256 kB stay in the second-level cache while all rows
-    ACROSS = 16     # of l are multiplied by it
+    DEPTH = 256     # a block of r has DEPTH rows and WIDTH vectors: its 256 kB stay in the second-level cache while all rows
+    WIDTH = 16      # of l are multiplied by it
     NEAREST = 65_536    # bytes of r or c that mostly stay in the first-level cache while a group of sparse rows uses them
-    GROUP = 136         # rows in such a group: as many as in a block
+    GROUP = BLOCK       # rows in such a group
     FEW_ROWS = 4        # with fewer rows, tiles take longer than they gain
     FEW_ELEMENTS = 16   # the same with fewer elements of a row in a tile, on average
 
 
-cdef extern from *:
-    """
-    /* Vectors of columns in a register tile: enough independent sums to hide the latency of an addition, and no spills. */
-    #ifdef __AVX512F__
-    #define NNDL_EXT_TILE 2
-    #else
-    #define NNDL_EXT_TILE 1
-    #endif
-    """
-    const Py_ssize_t TILE "NNDL_EXT_TILE"
+cdef extern from "platform.h":
+    const Py_ssize_t TILE "NNDL_EXT_TILE"   # vectors of columns in a register tile
 
 
 cdef struct Sparse:             # a selection of rows, of which only the non-zero elements are stored
@@ -129,7 +121,7 @@ cdef void dense_product(
         terms = min(<Py_ssize_t> DEPTH, depth - i)
         j = 0
         while j < vectors:
-            across = min(<Py_ssize_t> ACROSS, vectors - j)
+            across = min(<Py_ssize_t> WIDTH, vectors - j)
             target, start, left, right = c + j * lanes, init + j * lanes, l + i * l_step, r + i * r_stride + j * lanes
             p = rows
             while p >= 6 and p != 8:    # 8 rows are better as 4 + 4 than as 6 + 2: 2 rows have too few sums to hide latency

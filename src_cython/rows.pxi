@@ -8,16 +8,8 @@ cdef enum:
     LEVELS_AT_MOST = 256        # in a palette, whose positions are bytes
 
 
-cdef extern from *:
-    """
-    /* The largest percentage of non-zero elements for which skipping the zeros pays. It changes no bit. */
-    #ifdef __AVX512F__
-    #define NNDL_EXT_MOST_FILLED 40
-    #else
-    #define NNDL_EXT_MOST_FILLED 50
-    #endif
-    """
-    const Py_ssize_t MOST_FILLED "NNDL_EXT_MOST_FILLED"
+cdef extern from "platform.h":
+    const Py_ssize_t MOST_FILLED "NNDL_EXT_MOST_FILLED"     # per cent
 
 
 cdef enum Kind:                 # of the values

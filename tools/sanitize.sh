@@ -130,11 +130,11 @@ valgrind)
     ;;
 planted)
     prepare
-    plant src_cython/kernels.pyx '/^cdef void copy_outputs/,/^def /s/last.neurons \* sizeof(real)/(last.neurons + 1) * sizeof(real)/'
+    plant src_cython/outputs.pxi '/^cdef void copy_outputs/,/^cdef /s/last.neurons \* sizeof(real)/(last.neurons + 1) * sizeof(real)/'
     build asan
     must_find "heap-buffer-overflow" with_asan .venv/bin/python -c "$small_run"
     prepare
-    plant src_cython/arrays.pxi 's/order\[remaining\], order\[j\] = /order[remaining + 1], order[j] = /'
+    plant src_cython/descend.pxi 's/work.squares\[own.batch\]/work.squares[own.batch + 1]/'
     build checked
     must_find "IndexError: Out of bounds" .venv/bin/python -c "$small_run"
     prepare

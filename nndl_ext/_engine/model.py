@@ -118,7 +118,7 @@ class Batches:
 
 
 class _Memory(NamedTuple):
-    """The arrays in which the kernels compute: parameters, gradient and moments, if needed, and the fields of ``Step``."""
+    """The arrays in which the kernels compute: parameters, gradient and moments, if needed, and ``Step``."""
 
     flat: np.ndarray
     gradient: np.ndarray
@@ -284,12 +284,12 @@ class Model:
         kernels = _kernels.kernels
         job = kernels.Work(
             self.parameters.layout.table,
-            self.dtype.itemsize,
             rows,
             batches.order,
             batches.size,
             cost,
-            memory.step[0] == kernels.OPTIMISERS["descent"],
+            (memory.flat, memory.gradient, memory.moments, y),
+            memory.step,
             weights=batches.weights,
             rates=np.array(batches.dropout, np.float64),
             seed=batches.seed,
@@ -301,7 +301,7 @@ class Model:
         )
         work = 3 * self._multiplications(rows, len(data))
         threads = 1 if own else number_of_threads(self.threads, len(batches.order) * work, batches.size * work)
-        run(partial(kernels.descend, job, memory.flat, y, memory.gradient, memory.moments, memory.step), threads)
+        run(partial(kernels.descend, job), threads)
 
     def _feed_in_parts(self, feed: Callable[[int, int], None], count: int, multiplications: float) -> None:
         work = count * multiplications

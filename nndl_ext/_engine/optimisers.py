@@ -13,6 +13,10 @@ import numpy as np
 
 from nndl_ext import _kernels
 
+# The fields of the kernels' ``Step``; see ``optimisers.pxi``.
+_RATES = ("eta", "l1", "l2", "per", "first", "second", "epsilon", "first_power", "second_power")
+_STEP = np.dtype([("optimiser", np.int64), *((name, np.float64) for name in _RATES)])
+
 
 class Regularisation(NamedTuple):
     """The term added to the cost: (l1 sum |w| + l2 / 2 sum w**2) / per, over all weights but not biases.
@@ -61,12 +65,13 @@ class Optimiser:
         return 0.0, 0.0, 0.0
 
     def step(self) -> np.ndarray:
-        """The fields of the kernels' ``Step``."""
-        return np.array([_kernels.kernels.OPTIMISERS[self._name], self.eta, *self.regularisation, *self._rates, *self.powers])
+        """The kernels' ``Step``: shape (1,)."""
+        number = _kernels.kernels.OPTIMISERS[self._name]
+        return np.array([(number, self.eta, *self.regularisation, *self._rates, *self.powers)], _STEP)
 
     def after(self, step: np.ndarray, moments: np.ndarray) -> None:
         """Store the state after the kernels' steps."""
-        self.moments, self.powers = moments, (float(step[-2]), float(step[-1]))
+        self.moments, self.powers = moments, (float(step["first_power"][0]), float(step["second_power"][0]))
 
     def copy(self) -> Self:
         """A copy with its own state."""

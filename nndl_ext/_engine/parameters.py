@@ -30,16 +30,11 @@ _COLLIDING = 2048
 Arrays = list[np.ndarray]
 
 
-class _Place(NamedTuple):
-    """Where a layer's parameters lie, as the kernels read it, in numbers of elements. See ``layer.pxi``."""
-
-    biases: int
-    weights: int
-    inputs: int
-    neurons: int
-    stride: int
-    across: int
-    activation: int
+# The fields of the kernels' ``Layer``; see ``layer.pxi``.
+_LAYER = np.dtype(
+    [(name, np.int64) for name in ("kind", "activation", "inputs", "neurons", "biases", "weights", "row", "stride")]
+)
+_DENSE, _ACROSS = 0, 1
 
 
 class Layout:
@@ -55,7 +50,7 @@ class Layout:
     Attributes
     ----------
     table : numpy.ndarray
-        int64, shape (layers, 7): a `_Place` for each layer.
+        The kernels' ``Layer`` for each layer: shape (layers,).
     size, count : int
         The numbers of elements of a flat array, with and without padding.
 
@@ -70,17 +65,17 @@ class Layout:
         self.count = sum((layer.inputs + 1) * layer.neurons for layer in layers)
         self._biases: list[slice] = []
         self._weights: list[tuple[slice, tuple[int, int], int | None]] = []  # rows, their shape, columns if across
-        places, biases = [], 0
+        places, biases, activations = [], 0, numbers_of([layer.activation for layer in layers])
         end = sum(self._padded(layer.neurons) for layer in layers)
-        for number, (layer, kind) in enumerate(zip(layers, numbers_of([layer.activation for layer in layers]), strict=True)):
+        for number, (layer, activation) in enumerate(zip(layers, activations, strict=True)):
             across = 0 < number == len(layers) - 1 and layer.neurons <= _FEW
-            stride = self._padded(layer.inputs if across else layer.neurons)
-            rows = layer.neurons if across else layer.inputs
-            places.append(_Place(biases, end, layer.inputs, layer.neurons, stride, across, kind))
+            rows, row = (layer.neurons, self._padded(layer.inputs)) if across else (layer.inputs, self._padded(layer.neurons))
+            stride = self._padded(layer.neurons)
+            places.append((_ACROSS if across else _DENSE, activation, layer.inputs, layer.neurons, biases, end, row, stride))
             self._biases.append(slice(biases, biases + layer.neurons))
-            self._weights.append((slice(end, end + rows * stride), (rows, stride), layer.inputs if across else None))
-            biases, end = biases + self._padded(layer.neurons), end + rows * stride
-        self.table, self.size, self._neurons = np.array(places, np.int64), end, [layer.neurons for layer in layers]
+            self._weights.append((slice(end, end + rows * row), (rows, row), layer.inputs if across else None))
+            biases, end = biases + stride, end + rows * row
+        self.table, self.size, self._neurons = np.array(places, _LAYER), end, [layer.neurons for layer in layers]
 
     def _padded(self, count: int) -> int:
         lanes = VECTOR // self.dtype.itemsize

@@ -27,13 +27,13 @@ class Rows:
 class Work:
     def __init__(
         self,
-        layout: NDArray[np.int64],
-        itemsize: int,
+        layout: NDArray[np.void],
         rows: Rows,
         order: NDArray[np.int64],
         mini_batch_size: int,
         cost: int,
-        keeps_source: bool,
+        memory: tuple[Real, Real, Real, Real],
+        step: NDArray[np.void],
         *,
         weights: NDArray[np.float64],
         rates: NDArray[np.float64],
@@ -46,21 +46,11 @@ class Work:
     ) -> None: ...
 
 def feedforward(
-    layout: NDArray[np.int64], parameters: Real, rows: Rows, first: int, outputs: Real, functions: object | None
+    layout: NDArray[np.void], parameters: Real, rows: Rows, first: int, outputs: Real, functions: object | None
 ) -> None: ...
-def feedforward_column(layout: NDArray[np.int64], parameters: Real, a: NDArray[Any], outputs: Real) -> bool: ...
-def feedforward_rows(layout: NDArray[np.int64], parameters: Real, x: Real, outputs: Real, functions: object | None) -> None: ...
-def descend(
-    work: Work,
-    parameters: Real,
-    y: Real,
-    gradient: Real,
-    moments: Real,
-    step: NDArray[np.float64],
-    thread: int,
-    threads: int,
-    meeting: NDArray[np.int64],
-) -> None: ...
+def feedforward_column(layout: NDArray[np.void], parameters: Real, a: NDArray[Any], outputs: Real) -> bool: ...
+def feedforward_rows(layout: NDArray[np.void], parameters: Real, x: Real, outputs: Real, functions: object | None) -> None: ...
+def descend(work: Work, thread: int, threads: int, meeting: NDArray[np.int64]) -> None: ...
 def compress(x: Real) -> tuple[NDArray[np.int64], NDArray[np.uint16], Real]: ...
 def seal(array: NDArray[Any]) -> Sealed: ...
 def first_wrong_row(starts: NDArray[np.int64], indices: NDArray[Any], inputs: int) -> int: ...

@@ -1,0 +1,88 @@
+"""An output layer of few neurons, which lies across: its matrices have one row per neuron.
+
+A row of its activations or errors holds one element per sample, and a row of its weights one element per input. With a row per
+sample, as in other layers, most of these matrices would be padding.
+"""
+
+cdef void across_weighted_inputs(
+    const Job *job, Py_ssize_t i, const real *parameters, const real *inputs, Py_ssize_t stride, real *z,
+) noexcept nogil:
+    """z = w a + b for this thread's share of the samples."""
+    cdef const Layer *layer = &job.layers[i]
+    cdef const real *biases = parameters + layer.biases
+    cdef real *transposed = <real *> job.transposed
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real), row = job.row, first, last, k, s
+    cdef Share share = share_of(job, row, lanes)
+    first, last = min(share.begin, job.samples), min(share.end, job.samples)
+    transpose(transposed + first, row, inputs + first * stride, stride, last - first, layer.inputs)
+    if share.end > last:
+        for k in range(layer.inputs):
+            memset(transposed + k * row + last, 0, (share.end - last) * sizeof(real))
+    for k in range(layer.neurons):
+        for s in range(share.begin, share.end):
+            z[k * row + s] = biases[k]
+    dense_product(z + share.begin, row, z + share.begin, row, parameters + layer.weights, layer.row, 1,
+                  transposed + share.begin, row, layer.neurons, layer.inputs, (share.end - share.begin) // lanes)
+
+
+cdef inline void errors_before(
+    real *previous, Py_ssize_t stride, const real *deltas, Py_ssize_t row, const real *weights, const Layer *layer,
+    Py_ssize_t samples, Py_ssize_t size, Py_ssize_t neurons,
+) noexcept nogil:
+    """``errors_before_few`` for a constant number of neurons, for which compilers unroll the sum."""
+    cdef Py_ssize_t s, j, k
+    cdef real total
+    for s in range(samples):
+        for j in range(size):
+            total = deltas[s] * weights[j]
+            for k in range(1, neurons):
+                total = fma(deltas[k * row + s], weights[k * layer.row + j], total)
+            previous[s * stride + j] = total
+
+
+cdef void errors_before_few(
+    real *previous, Py_ssize_t stride, const real *deltas, Py_ssize_t row, const real *weights, const Layer *layer,
+    Py_ssize_t samples, Py_ssize_t size,
+) noexcept nogil:
+    """w^T delta (BP2) for ``size`` neurons of the layer before."""
+    if layer.neurons == 1:
+        errors_before(previous, stride, deltas, row, weights, layer, samples, size, 1)
+    elif layer.neurons == 2:
+        errors_before(previous, stride, deltas, row, weights, layer, samples, size, 2)
+    elif layer.neurons == 3:
+        errors_before(previous, stride, deltas, row, weights, layer, samples, size, 3)
+    else:
+        errors_before(previous, stride, deltas, row, weights, layer, samples, size, 4)
+
+
+cdef Share across_errors_before(
+    const Job *job, Py_ssize_t i, const real *parameters, const real *deltas, real *previous,
+) noexcept nogil:
+    """w^T delta (BP2) for this thread's share, which it returns, of the neurons of the layer before."""
+    cdef Py_ssize_t stride = job.layers[i - 1].stride
+    cdef Share share = share_of(job, stride, VECTOR // sizeof(real))
+    errors_before_few(previous + share.begin, stride, deltas, job.row, parameters + job.layers[i].weights + share.begin,
+                      &job.layers[i], job.samples, share.end - share.begin)
+    return share
+
+
+cdef void across_gradient(
+    const Job *job, Py_ssize_t i, real *target, const real *inputs, Py_ssize_t stride, const real *deltas, real l1, real l2,
+) noexcept nogil:
+    """target += the gradient (BP3, BP4) for this thread's share of the inputs. Thread 0 adds to the biases."""
+    cdef const Layer *layer = &job.layers[i]
+    cdef real *biases = target + layer.biases
+    cdef real *weights = target + layer.weights
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real), k, s
+    cdef Share share = share_of(job, layer.row, lanes)
+    if job.thread == 0:
+        for k in range(layer.neurons):
+            for s in range(job.samples):
+                biases[k] += deltas[k * job.row + s]
+    if l1 != 0 or l2 != 0:
+        for k in range(layer.neurons):
+            shrink(weights + k * layer.row + share.begin, share.end - share.begin, l1, l2)
+    dense_product(weights + share.begin, layer.row, weights + share.begin, layer.row, deltas, job.row, 1,
+                  inputs + share.begin, stride, layer.neurons, job.samples, (share.end - share.begin) // lanes)
+    if share.end == layer.row:      # padding of the inputs holds f(0), and must not learn
+        pad_with_zeros(weights, layer.row, layer.neurons, layer.inputs)
