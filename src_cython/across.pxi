@@ -26,48 +26,39 @@ cdef void across_weighted_inputs(
 
 
 cdef inline void errors_before(
-    real *previous, Py_ssize_t stride, const real *deltas, Py_ssize_t row, const real *weights, const Layer *layer,
-    Py_ssize_t samples, Py_ssize_t size, Py_ssize_t neurons,
+    const Job *job, Py_ssize_t i, const real *parameters, const real *deltas, real *previous, Py_ssize_t neurons,
 ) noexcept nogil:
-    """``errors_before_few`` for a constant number of neurons, for which compilers unroll the sum."""
-    cdef Py_ssize_t s, j, k
+    """``across_errors_before`` for a constant number of neurons, for which compilers unroll the sum."""
+    cdef const real *weights = parameters + job.layers[i].weights
+    cdef Py_ssize_t stride = job.layers[i - 1].stride, row = job.row, of_weights = job.layers[i].row, s, j, k
+    cdef Share share = share_of(job, stride, VECTOR // sizeof(real))
     cdef real total
-    for s in range(samples):
-        for j in range(size):
+    for s in range(job.samples):
+        for j in range(share.begin, share.end):
             total = deltas[s] * weights[j]
             for k in range(1, neurons):
-                total = fma(deltas[k * row + s], weights[k * layer.row + j], total)
+                total = fma(deltas[k * row + s], weights[k * of_weights + j], total)
             previous[s * stride + j] = total
-
-
-cdef void errors_before_few(
-    real *previous, Py_ssize_t stride, const real *deltas, Py_ssize_t row, const real *weights, const Layer *layer,
-    Py_ssize_t samples, Py_ssize_t size,
-) noexcept nogil:
-    """w^T delta (BP2) for ``size`` neurons of the layer before."""
-    if layer.neurons == 1:
-        errors_before(previous, stride, deltas, row, weights, layer, samples, size, 1)
-    elif layer.neurons == 2:
-        errors_before(previous, stride, deltas, row, weights, layer, samples, size, 2)
-    elif layer.neurons == 3:
-        errors_before(previous, stride, deltas, row, weights, layer, samples, size, 3)
-    else:
-        errors_before(previous, stride, deltas, row, weights, layer, samples, size, 4)
 
 
 cdef Share across_errors_before(
     const Job *job, Py_ssize_t i, const real *parameters, const real *deltas, real *previous,
 ) noexcept nogil:
     """w^T delta (BP2) for this thread's share, which it returns, of the neurons of the layer before."""
-    cdef Py_ssize_t stride = job.layers[i - 1].stride
-    cdef Share share = share_of(job, stride, VECTOR // sizeof(real))
-    errors_before_few(previous + share.begin, stride, deltas, job.row, parameters + job.layers[i].weights + share.begin,
-                      &job.layers[i], job.samples, share.end - share.begin)
-    return share
+    cdef Py_ssize_t neurons = job.layers[i].neurons
+    if neurons == 1:
+        errors_before(job, i, parameters, deltas, previous, 1)
+    elif neurons == 2:
+        errors_before(job, i, parameters, deltas, previous, 2)
+    elif neurons == 3:
+        errors_before(job, i, parameters, deltas, previous, 3)
+    else:
+        errors_before(job, i, parameters, deltas, previous, 4)
+    return share_of(job, job.layers[i - 1].stride, VECTOR // sizeof(real))
 
 
 cdef void across_gradient(
-    const Job *job, Py_ssize_t i, real *target, const real *inputs, Py_ssize_t stride, const real *deltas, real l1, real l2,
+    const Job *job, Py_ssize_t i, real *target, const real *inputs, Py_ssize_t stride, const real *deltas,
 ) noexcept nogil:
     """target += the gradient (BP3, BP4) for this thread's share of the inputs. Thread 0 adds to the biases."""
     cdef const Layer *layer = &job.layers[i]
@@ -79,9 +70,9 @@ cdef void across_gradient(
         for k in range(layer.neurons):
             for s in range(job.samples):
                 biases[k] += deltas[k * job.row + s]
-    if l1 != 0 or l2 != 0:
+    if shrinks(job, i):
         for k in range(layer.neurons):
-            shrink(weights + k * layer.row + share.begin, share.end - share.begin, l1, l2)
+            shrink(weights + k * layer.row + share.begin, share.end - share.begin, <real> job.l1, <real> job.l2)
     dense_product(weights + share.begin, layer.row, weights + share.begin, layer.row, deltas, job.row, 1,
                   inputs + share.begin, stride, layer.neurons, job.samples, (share.end - share.begin) // lanes)
     if share.end == layer.row:      # padding of the inputs holds f(0), and must not learn

@@ -94,7 +94,7 @@ cdef void add_to_biases(const Job *job, Py_ssize_t i, real *target, real *deltas
 
 
 cdef int dense_gradient(
-    const Job *job, Py_ssize_t i, real *target, const real *inputs, Py_ssize_t stride, real *deltas, real l1, real l2,
+    const Job *job, Py_ssize_t i, real *target, const real *inputs, Py_ssize_t stride, real *deltas,
 ) except -1 nogil:
     """target += the gradient (BP3, BP4): for this thread's share of the neurons in the biases, and of the inputs in the
     weights."""
@@ -106,8 +106,8 @@ cdef int dense_gradient(
     if i == 0 and job.scale_after != 1:
         meet(job)       # other threads have multiplied their columns of the errors
     weights += share.begin * layer.row
-    if l1 != 0 or l2 != 0:
-        shrink(weights, (share.end - share.begin) * layer.row, l1, l2)
+    if shrinks(job, i):
+        shrink(weights, (share.end - share.begin) * layer.row, <real> job.l1, <real> job.l2)
     dense_product(weights, layer.row, weights, layer.row, inputs + share.begin, 1, stride, deltas, layer.stride,
                   share.end - share.begin, job.samples, layer.row // lanes)
     return 0

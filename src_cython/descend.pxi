@@ -232,10 +232,9 @@ cdef int go_through_block(
     if job.costs != NULL:
         own.cost = with_costs(own.cost, job, weights)
     if own.descending:
-        add_gradient(job, target, <real> own.l1, <real> own.l2)
+        job.l1, job.l2 = own.l1, own.l2
         own.l1 = own.l2 = 0     # the weights shrink once per mini-batch
-    else:
-        add_gradient(job, target, <real> 0, <real> 0)
+    add_gradient(job, target)
     meet(job)
     own.first += samples
     return 0

@@ -25,16 +25,16 @@ cdef inline void philox(uint32_t *words, uint32_t key, uint32_t key_of_odd) noex
 
 
 cdef void drop(
-    real *a, real *slopes, const Masks *masks, Py_ssize_t layer, int64_t sample, Py_ssize_t begin, Py_ssize_t end,
+    real *a, real *slopes, const Masks *masks, Py_ssize_t layer, int64_t sample, Share share,
 ) noexcept nogil:
-    """Set a random part of a sample's neurons ``begin`` to ``end`` (whole vectors) to 0, and divide the others by 1 - rate."""
+    """Set a random part of a share of a sample's neurons (whole vectors) to 0, and divide the others by 1 - rate."""
     cdef double rate = masks.rates[layer]
     cdef uint32_t threshold = <uint32_t> (rate * 4294967296.0)
     cdef real kept = <real> (1 / (1 - rate)), mask
     cdef uint32_t words[4]
     cdef Py_ssize_t j
     cdef int i
-    for j in range(begin, end, 4):
+    for j in range(share.begin, share.end, 4):
         words[0], words[1], words[2], words[3] = <uint32_t> j, <uint32_t> sample, <uint32_t> layer, masks.epoch
         philox(words, masks.seed[0], masks.seed[1])
         for i in range(4):

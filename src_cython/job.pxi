@@ -30,11 +30,8 @@ cdef struct Job:                # the work of a call, as one of its threads sees
     double least                # see ``cost_of``
     double scale                # the common factor of the first layer's weights: see ``scales``
     double scale_after          # the same after the mini-batch
-
-
-cdef struct Share:              # one thread's share of a row
-    Py_ssize_t begin
-    Py_ssize_t end
+    double l1                   # by which descent shrinks the weights before it adds a block's gradient
+    double l2
 
 
 cdef struct Part:               # one thread's share of a matrix

@@ -9,6 +9,11 @@ cdef enum:
     #                 processor would take a load from one for a load of what it has just stored in the other, and wait.
 
 
+cdef struct Share:              # one thread's share of some elements
+    Py_ssize_t begin
+    Py_ssize_t end
+
+
 cdef inline Py_ssize_t aligned(Py_ssize_t size) noexcept nogil:
     return (size + VECTOR - 1) // VECTOR * VECTOR
 

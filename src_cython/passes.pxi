@@ -10,10 +10,10 @@ cdef inline bint drops(const Job *job, Py_ssize_t i) noexcept nogil:
 
 cdef void mask(const Job *job, Py_ssize_t i, real *a, real *slopes) noexcept nogil:
     """Apply dropout to this thread's share of a layer."""
-    cdef Py_ssize_t stride = job.layers[i].stride, lanes = VECTOR // sizeof(real), s
+    cdef Py_ssize_t stride = job.layers[i].stride, s
+    cdef Share share = share_of(job, stride, VECTOR // sizeof(real))
     for s in range(job.samples):
-        drop(a + s * stride, slopes + s * stride, &job.masks, i, job.rows[s], begin_of(job, stride // lanes) * lanes,
-             end_of(job, stride // lanes) * lanes)
+        drop(a + s * stride, slopes + s * stride, &job.masks, i, job.rows[s], share)
 
 
 cdef void activate_part(const Job *job, Py_ssize_t i, real *a, real *slopes, Part part) noexcept nogil:
@@ -75,10 +75,11 @@ cdef int forward(const Job *job, const real *parameters, functions) except -1 no
     return 0
 
 
-cdef void times_slopes(const Job *job, Py_ssize_t i, real *deltas, const real *a, const real *slopes, Py_ssize_t begin,
-                       Py_ssize_t end) noexcept nogil:
-    """Multiply the deltas of a layer's neurons from ``begin`` to ``end`` by f'(z), the last factor of BP2."""
-    cdef Py_ssize_t stride = job.layers[i].stride, rows = job.samples, size = end - begin, s, j
+cdef void times_slopes(
+    const Job *job, Py_ssize_t i, real *deltas, const real *a, const real *slopes, Share share,
+) noexcept nogil:
+    """Multiply the deltas of a share of a layer's neurons by f'(z), the last factor of BP2."""
+    cdef Py_ssize_t stride = job.layers[i].stride, rows = job.samples, begin = share.begin, size = share.end - begin, s, j
     if size == stride:
         rows, size = 1, rows * stride
     for s in range(rows):
@@ -106,30 +107,25 @@ cdef int backward(const Job *job, const real *parameters) except -1 nogil:
         else:
             dense_errors_before(job, i, parameters, deltas, previous, &share)
         times_slopes(job, i - 1, previous, <const real *> job.activations + at, slopes + at if slopes != NULL else NULL,
-                     share.begin, share.end)
+                     share)
     return 0
 
 
-cdef int add_gradient(const Job *job, real *target, real l1, real l2) except -1 nogil:
-    """target += the block's gradient: each layer's errors (BP3) and its inputs times its errors (BP4), sample after sample. For
-    descent, ``l1`` and ``l2`` first shrink each layer's weights, unless a common factor does."""
+cdef int add_gradient(const Job *job, real *target) except -1 nogil:
+    """target += the block's gradient: each layer's errors (BP3) and its inputs times its errors (BP4), sample after sample."""
     cdef const real *inputs = <const real *> job.inputs
     cdef const real *a = <const real *> job.activations
     cdef real *deltas = <real *> job.deltas
-    cdef real own_l1, own_l2
     cdef Py_ssize_t i, stride = job.x.inputs, size
     cdef LayerKind kind
     for i in range(job.depth):
         kind = kind_of(job, i)
-        own_l1, own_l2 = l1, l2
-        if i == 0 and job.scale_after != 1:
-            own_l1 = own_l2 = 0
         if kind == ACROSS:
-            across_gradient(job, i, target, inputs, stride, deltas, own_l1, own_l2)
+            across_gradient(job, i, target, inputs, stride, deltas)
         elif kind == SPARSE:
-            sparse_gradient(job, target, deltas, own_l1, own_l2)
+            sparse_gradient(job, target, deltas)
         else:
-            dense_gradient(job, i, target, inputs, stride, deltas, own_l1, own_l2)
+            dense_gradient(job, i, target, inputs, stride, deltas)
         size = job.block * job.layers[i].stride
         inputs, stride, a, deltas = a, job.layers[i].stride, a + size, deltas + size
     return 0

@@ -17,6 +17,11 @@ cdef inline bint is_scaled(const Job *job, Py_ssize_t i) noexcept nogil:
     return i == 0 and job.scale != 1
 
 
+cdef inline bint shrinks(const Job *job, Py_ssize_t i) noexcept nogil:
+    """Whether a layer's weights shrink one by one before a block's gradient is added."""
+    return (job.l1 != 0 or job.l2 != 0) and not (i == 0 and job.scale_after != 1)
+
+
 cdef void start_sums(const Job *job, const Layer *layer, const real *biases, real *z, Share share, bint scaled) noexcept nogil:
     """Start each sample's sums from the biases, or from 0 if they will be multiplied by the factor."""
     cdef Py_ssize_t s, k

@@ -14,7 +14,7 @@ cdef void sparse_weighted_inputs(const Job *job, const real *parameters, real *z
         scale_sums(job, layer, biases, z, share)
 
 
-cdef void sparse_gradient(const Job *job, real *target, real *deltas, real l1, real l2) noexcept nogil:
+cdef void sparse_gradient(const Job *job, real *target, real *deltas) noexcept nogil:
     """target += the gradient (BP3, BP4) for this thread's share of the neurons.
 
     A mini-batch adds 0 to most weights, so shrinking them all would take longer than anything else: see ``scale.pxi``."""
@@ -23,8 +23,8 @@ cdef void sparse_gradient(const Job *job, real *target, real *deltas, real l1, r
     cdef Py_ssize_t lanes = VECTOR // sizeof(real), k
     cdef Share share = share_of(job, layer.stride, lanes)
     add_to_biases(job, 0, target, deltas, share)
-    if l1 != 0 or l2 != 0:
+    if shrinks(job, 0):
         for k in range(layer.inputs):
-            shrink(weights + k * layer.row + share.begin, share.end - share.begin, l1, l2)
+            shrink(weights + k * layer.row + share.begin, share.end - share.begin, <real> job.l1, <real> job.l2)
     outer_product_of_inputs(weights + share.begin, &job.x, <const real *> job.levels, job.rows, job.samples,
                             deltas + share.begin, layer.stride, (share.end - share.begin) // lanes)

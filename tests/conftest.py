@@ -10,6 +10,8 @@ from hypothesis import settings
 from nndl_ext import Dataset, _kernels, mnist_loader
 from nndl_ext._engine import threads
 
+pytest.register_assert_rewrite("helpers")
+
 
 def pytest_addoption(parser):
     parser.addoption("--best-variant", action="store_true", help="run on the best kernel variant of this machine alone")

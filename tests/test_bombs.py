@@ -14,13 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_hostile_files import LABELS, NAMES, READERS, X, archive, idx, keras, npy, npz, png, saved, write
+from helpers import BOMB_READERS, LABELS, MNIST_FILES, PIXELS, archive, idx, keras, npy, npz, png, saved, write
 
 MEGABYTE = 2**20
-
-
-# In the "sets", the other three files match the header of the images, which announces more than the file holds.
-BOMB_READERS = READERS | {"sets": READERS["images"], "sets.gz": READERS["images.gz"]}
 
 
 def write_bomb(folder, reader, content):
@@ -29,8 +25,8 @@ def write_bomb(folder, reader, content):
         return write(folder, reader, content)
     header = gzip.decompress(content) if reader == "sets.gz" else content
     images, *shape = struct.unpack(f">{header[3]}I", header[4 : 4 + 4 * header[3]])
-    for name, data in zip(NAMES[1:], (LABELS[:images], X[:0], LABELS[:0]), strict=True):
-        (folder / name).write_bytes(idx(data, (0, *shape) if name == NAMES[2] else None))
+    for name, data in zip(MNIST_FILES[1:], (LABELS[:images], PIXELS[:0], LABELS[:0]), strict=True):
+        (folder / name).write_bytes(idx(data, (0, *shape) if name == MNIST_FILES[2] else None))
     path = folder / BOMB_READERS[reader][0]
     path.write_bytes(content)
     return path
@@ -80,24 +76,24 @@ def bombs(folder):
     one_text = b"(T" + struct.pack("<I", MEGABYTE) + bytes(MEGABYTE) + b"q\x00"  # stored in the memo
     one_array = b"cnumpy.core.multiarray\n_reconstruct\n(NtR(K\x01J\x00\x00\x10\x00\x85cnumpy\ndtype\n(S'u1'\ntR\x89h\x00tb"
     return [
-        ("images", idx(X, (2**31, 28, 28)), "announces"),
-        ("images", idx(X, (2**32 - 1,) * 3), "announces"),
-        ("images", idx(X[:0], (2**31, 0, 0)), "labels"),
-        ("images", idx(X, (7, 2**31, 2**31)), "announces|of shape"),
-        ("sets", idx(X[:0], (0, 2**32 - 1, 2**32 - 1, 2**32 - 1)), "has images of 792281"),
-        ("sets", idx(X, (7, 0, 4)), "has images of 0 pixels"),
+        ("images", idx(PIXELS, (2**31, 28, 28)), "announces"),
+        ("images", idx(PIXELS, (2**32 - 1,) * 3), "announces"),
+        ("images", idx(PIXELS[:0], (2**31, 0, 0)), "labels"),
+        ("images", idx(PIXELS, (7, 2**31, 2**31)), "announces|of shape"),
+        ("sets", idx(PIXELS[:0], (0, 2**32 - 1, 2**32 - 1, 2**32 - 1)), "has images of 792281"),
+        ("sets", idx(PIXELS, (7, 0, 4)), "has images of 0 pixels"),
         ("images.gz", gzip.compress(zeros, 9), "not an IDX file"),
         ("images.gz", gzip.compress(zeros[:MEGABYTE]) * 400, "not an IDX file"),
         ("images.gz", gzip.compress(idx(large[:7], (7, 4000, 4000)) + zeros, 9), "of shape"),
         ("images.gz", gzip.compress(idx(large, (100 * MEGABYTE, 2, 2)), 9), "announces 104857600 images"),
-        ("images.gz", gzip.compress(idx(X) + zeros, 9), "announces 28 bytes of data, but holds"),
+        ("images.gz", gzip.compress(idx(PIXELS) + zeros, 9), "announces 28 bytes of data, but holds"),
         ("labels.gz", gzip.compress(idx(LABELS) + zeros, 9), "announces 7 bytes of data, but holds"),
         ("labels.gz", gzip.compress(idx(large, (200 * MEGABYTE,)), 9), "labels"),
         ("sets.gz", gzip.compress(idx(large, (7, 5000, 5000)), 9), "announces 175000000 bytes of data, but holds 104857600"),
         ("sets.gz", gzip.compress(idx(large, (7, 2**30, 1)), 9), "bytes of data, but holds 104857600"),
         (  # a valid file, but larger than the process's memory limit
             "sets.gz",
-            gzip.compress(idx(X[:0], (7, 70 * 1024, 1024))) + gzip.compress(zeros[:MEGABYTE]) * 490,
+            gzip.compress(idx(PIXELS[:0], (7, 70 * 1024, 1024))) + gzip.compress(zeros[:MEGABYTE]) * 490,
             "announces 513802240 bytes, for which there is no memory",
         ),
         ("part.npz", npz(True, arr_0=large), "must hold images"),
@@ -127,8 +123,8 @@ def bombs(folder):
         ("npz", archive({"x_train.npy": archive({"x.npy": zeros[: 20 * MEGABYTE]})}), "can be read"),
         ("npz", bytes(lying_zip), "can be read"),
         ("npz", thrice_in_the_directory(archive({"x_train.npy": npy(large)})), "its parts overlap|Overlapped"),
-        ("npz", archive({"x_train.npy": npy(X, shape=(2**40, 28, 28))}), "announces the shape"),
-        ("npz", archive({"x_train.npy": npy(X, descr="|V9223372036854775807")}), "can be read"),
+        ("npz", archive({"x_train.npy": npy(PIXELS, shape=(2**40, 28, 28))}), "announces the shape"),
+        ("npz", archive({"x_train.npy": npy(PIXELS, descr="|V9223372036854775807")}), "can be read"),
         ("npz", archive({f"{i}": b"" for i in range(20_000)}), "can be read"),
         ("npz", keras(y_train=one_label), "labels from 0 to 9 for 4 pixels"),
         ("npz", keras(y_train=-np.int64(LABELS)), "labels from 0 to 9 for 4 pixels"),
@@ -174,7 +170,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from test_bombs import BOMB_READERS
+from helpers import BOMB_READERS
 from nndl_ext import load, mnist_loader, perceptron
 mnist_loader.load_data_wrapper(sys.argv[2])
 mnist_loader.load_images(sys.argv[3])  # all modules are there now

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import json
-import math
 import os
 import re
 import signal
@@ -14,28 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import QUICK, small_data
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nndl_ext import Network, _kernels, load, mnist_loader, runs
 from nndl_ext.__main__ import main
 from nndl_ext._files import saving
-
-QUICK = ["train", "--epochs", "2", "--sizes", "784,8,10", "--dtype", "float32", "--seed", "1"]
-
-
-def small_data(folder, training=7, test=3, pixel=0):
-    """A folder with a few images of a single grey level, all labelled 0."""
-    folder.mkdir()
-    for name, shape in zip(
-        ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-        ((training, 28, 28), (training,), (test, 28, 28), (test,)),
-        strict=True,
-    ):
-        header = bytes((0, 0, 8, len(shape))) + b"".join(n.to_bytes(4, "big") for n in shape)
-        level = pixel if len(shape) == 3 else 0
-        (folder / name).write_bytes(header + bytes([level]) * math.prod(shape))
-    return folder
 
 
 @pytest.fixture(scope="module")

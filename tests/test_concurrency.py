@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from test_training import dense_data, digest
+from helpers import dense_data, digest
 
 from nndl_ext import Network, network2
 from nndl_ext._engine import generators
@@ -44,7 +44,7 @@ def at_once(*jobs):
     return [results[place] for place in range(len(jobs))]
 
 
-def bits(net):
+def digest_and_output(net):
     """The parameters that the user sees, and the output computed from those that the kernels read."""
     return digest(net), net.feedforward(np.arange(net.sizes[0]) / net.sizes[0]).tobytes()
 
@@ -55,7 +55,7 @@ def test_each_thread_trains_its_own_network(mnist, dtype):
         def train():
             net = Network([784, 30, 10], seed=seed, dtype=dtype)
             net.SGD(data, 2, 10, 3.0)
-            return bits(net)
+            return digest_and_output(net)
 
         return train
 
@@ -69,7 +69,7 @@ def test_trainings_on_several_threads_run_side_by_side():
         def train():
             net = Network([20, 33, 17, 4], seed=1, threads=threads)
             net.SGD(dense_data(), 2, 50, 1.0)
-            return bits(net)
+            return digest_and_output(net)
 
         return train
 
@@ -102,7 +102,7 @@ def test_a_reader_finds_the_network_between_two_steps():
 
     _, *found = at_once(lambda: list(train(net)), *[read] * 3)
     assert set.union(*found) <= between
-    assert bits(net) == bits(alone)
+    assert digest_and_output(net) == digest_and_output(alone)
 
 
 def test_of_two_trainings_of_one_network_the_last_one_is_kept_whole(monkeypatch):
@@ -121,14 +121,14 @@ def test_of_two_trainings_of_one_network_the_last_one_is_kept_whole(monkeypatch)
     def train(net, *etas):
         for eta in etas:
             net.update_mini_batch(data, eta)
-        return bits(net)
+        return digest_and_output(net)
 
     allowed = {train(network(), *etas) for etas in ([1.0], [2.0], [1.0, 2.0], [2.0, 1.0])}
     assert len(allowed) == 4
     for _ in range(100):
         net = network()
         at_once(partial(train, net, 1.0), partial(train, net, 2.0))
-        assert bits(net) in allowed
+        assert digest_and_output(net) in allowed
 
 
 def test_two_trainings_of_one_network_record_their_own_histories(capsys):

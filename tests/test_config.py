@@ -11,7 +11,7 @@ import nndl_ext
 from nndl_ext import _kernels
 
 
-def run(code, **environment):
+def run_code(code, **environment):
     return subprocess.run([sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True)
 
 
@@ -33,11 +33,11 @@ def test_baseline_is_always_there():
 @pytest.mark.parametrize("name", _kernels.available)
 def test_a_variant_can_be_forced(name):
     code = "import nndl_ext; print(nndl_ext.show_config(mode='dicts')['cpu'])"
-    assert run(code, NNDL_EXT_CPU=name).stdout.strip() == name
+    assert run_code(code, NNDL_EXT_CPU=name).stdout.strip() == name
 
 
 def test_a_variant_that_is_not_there_is_an_error():
-    result = run("from nndl_ext import Network", NNDL_EXT_CPU="z80")
+    result = run_code("from nndl_ext import Network", NNDL_EXT_CPU="z80")
     assert result.returncode != 0
     assert "NNDL_EXT_CPU='z80' asks for a kernel variant that this build or processor lacks; it has" in result.stderr
     assert "baseline" in result.stderr.splitlines()[-1]
@@ -47,7 +47,7 @@ def test_names_are_found_when_they_are_asked_for():
     code = (
         "import sys, nndl_ext; assert 'numpy' not in sys.modules; print(nndl_ext.perceptron.Network, nndl_ext.network.Network)"
     )
-    result = run(code)
+    result = run_code(code)
     assert result.stdout.split("> ")[0].endswith("nndl_ext.perceptron.Network'"), result.stderr
     assert dir(nndl_ext) == sorted(nndl_ext.__all__)
     for name in nndl_ext.__all__:

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from helpers import arrays_of
 
 from nndl_ext import Dataset, DivergenceError, Network, network
 
@@ -12,10 +13,6 @@ pytestmark = pytest.mark.usefixtures("variant")
 # Inputs so small that the first steps saturate no neuron, then one so large that its step overflows.
 SMALL, LARGE = np.full((4, 3), 1e-3), np.full((4, 3), 1e3)
 Y = np.eye(4, 2)
-
-
-def arrays_of(net):
-    return [*net.biases, *net.weights]
 
 
 def unchanged(net, before):

@@ -9,15 +9,16 @@ import itertools
 import pickle
 import random
 from functools import partial
-from itertools import product
 
 import numpy as np
 import pytest
+from helpers import close, digest, flat, parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trainings import ENDS, HIDDEN
 
 from nndl_ext import Dataset, DivergenceError, _kernels, reference
-from nndl_ext._engine import functions, generators
+from nndl_ext._engine import generators
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
 from nndl_ext._engine.optimisers import Adam, Descent, Momentum, Regularisation
@@ -25,12 +26,6 @@ from nndl_ext._engine.training import Training
 
 pytestmark = pytest.mark.usefixtures("variant")
 
-HIDDEN = [name for name in functions.ACTIVATIONS if name not in functions.AT_THE_OUTPUT]
-PAIRS = [
-    (activation, cost)
-    for activation, cost in product(functions.ACTIVATIONS, functions.COSTS)
-    if functions.MATCHED.get(cost, activation) == activation
-]
 OPTIMISERS = {
     "descent": lambda **options: Descent(0.1, **options),
     "momentum": lambda **options: Momentum(0.05, 0.8, **options),
@@ -63,24 +58,8 @@ def task(sizes, activations, cost, n=30, density=1.0, seed=0, dropout=()):
     return model, oracle, Dataset(x, y)
 
 
-def flat(arrays):
-    return np.concatenate([np.ravel(array) for both in arrays for array in both])
-
-
-def of(model):
-    return flat((model.parameters.biases, model.parameters.weights))
-
-
-def close(given, expected, tolerance):
-    assert np.linalg.norm(given - expected) <= tolerance * np.linalg.norm(expected), np.linalg.norm(given - expected)
-
-
-def digest(model):
-    return hashlib.sha256(of(model).astype("<f8").tobytes()).hexdigest()[:16]
-
-
 @pytest.mark.parametrize("outputs", [1, 3, 6])
-@pytest.mark.parametrize(("activation", "cost"), PAIRS)
+@pytest.mark.parametrize(("activation", "cost"), ENDS)
 def test_gradient_and_cost_of_each_output(activation, cost, outputs):
     model, oracle, data = task([9, 7, outputs], ["tanh", activation], cost)
     x, y = data.x.T, data.y.T
@@ -98,7 +77,7 @@ def test_gradient_of_hidden_layers(activation, sizes, n, density):
     close(flat(model.gradient(data)), flat(oracle.gradient(data.x.T, data.y.T)), 1e-12)
 
 
-@pytest.mark.parametrize(("activation", "cost"), PAIRS)
+@pytest.mark.parametrize(("activation", "cost"), ENDS)
 def test_gradient_is_the_slope_of_the_cost(activation, cost):
     model, _, data = task([4, 5, 3], ["sigmoid", activation], cost, n=6)
     gradient, h = flat(model.gradient(data)), 1e-5
@@ -114,11 +93,10 @@ def test_gradient_is_the_slope_of_the_cost(activation, cost):
     np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-8)
 
 
-def trained(model, data, optimiser, size=7, epochs=1, **options):
+def train(model, data, optimiser, size=7, epochs=1, **options):
     rng = np.random.default_rng(3)
     for epoch in range(epochs):
         model.descend(data, Batches(rng.permutation(len(data)), size, epoch=epoch, **options), optimiser)
-    return model
 
 
 @pytest.mark.parametrize("outputs", [3, 6])
@@ -139,10 +117,10 @@ def test_a_hundred_mini_batches(name, regularisation, weighted, dropout, outputs
             part = weights[places] if weighted else np.ones(len(places))
             gradient = oracle.gradient(data.x[places].T, data.y[places].T, part, places, epoch)
             oracle.step(gradient, optimiser, part.sum())
-    close(of(model), flat((oracle.biases, oracle.weights)), 1e-10)
+    close(parameters(model.parameters), parameters(oracle), 1e-10)
 
 
-@pytest.mark.parametrize(("activation", "cost"), PAIRS)
+@pytest.mark.parametrize(("activation", "cost"), ENDS)
 def test_a_hundred_mini_batches_of_each_output(activation, cost):
     model, oracle, data = task([9, 12, 3], ["sigmoid", activation], cost)
     optimiser = Descent(0.05)
@@ -153,7 +131,7 @@ def test_a_hundred_mini_batches_of_each_output(activation, cost):
         for start in range(0, len(data), 8):
             places = order[start : start + 8]
             oracle.step(oracle.gradient(data.x[places].T, data.y[places].T), optimiser, len(places))
-    close(of(model), flat((oracle.biases, oracle.weights)), 1e-10)
+    close(parameters(model.parameters), parameters(oracle), 1e-10)
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)
@@ -162,12 +140,12 @@ def test_mini_batches_larger_than_a_block(name):
     for weights in (np.empty(0), np.ones(300)):
         model, oracle, data = task([9, 12, 3], ["tanh", "identity"], "quadratic", n=300)
         optimiser = OPTIMISERS[name](regularisation=Regularisation(0.1, 0.2, 0.0))
-        trained(model, data, optimiser, 290, weights=weights)
-        results.append(of(model))
+        train(model, data, optimiser, 290, weights=weights)
+        results.append(parameters(model.parameters))
     order = np.random.default_rng(3).permutation(300)
     for places in (order[:290], order[290:]):
         oracle.step(oracle.gradient(data.x[places].T, data.y[places].T), optimiser, len(places))
-    close(results[0], flat((oracle.biases, oracle.weights)), 1e-12)
+    close(results[0], parameters(oracle), 1e-12)
     np.testing.assert_array_equal(*results)
 
 
@@ -179,12 +157,12 @@ def test_sparse_inputs_whose_weights_shrink(threads, size, l2):
     model, oracle, data = task([20, 12, 3], ["tanh", "identity"], "quadratic", n=300, density=0.2)
     model.threads = threads
     optimiser = Descent(0.1, regularisation=Regularisation(0.0, l2, 100.0))
-    trained(model, data, optimiser, size)
+    train(model, data, optimiser, size)
     order = np.random.default_rng(3).permutation(300)
     for start in range(0, 300, size):
         places = order[start : start + size]
         oracle.step(oracle.gradient(data.x[places].T, data.y[places].T), optimiser, len(places))
-    close(of(model), flat((oracle.biases, oracle.weights)), 1e-10)
+    close(parameters(model.parameters), parameters(oracle), 1e-10)
 
 
 def test_weights_that_shrink_stand_for_themselves_when_a_call_is_interrupted():
@@ -201,7 +179,7 @@ def test_weights_that_shrink_stand_for_themselves_when_a_call_is_interrupted():
         model_in_python.parameters.replace(*model.parameters.given())
         with contextlib.suppress(KeyboardInterrupt):
             model_in_python.descend(data, Batches(np.arange(n), 7), optimiser)
-        results.append(of(model_in_python))
+        results.append(parameters(model_in_python.parameters))
     np.testing.assert_array_equal(*results)
 
 
@@ -269,7 +247,7 @@ def test_padding_learns_nothing(hidden, name, outputs):
     """If it did, it could diverge where the network does not, and a loaded network would go on in another way."""
     model, _, data = task([9, 3, outputs], [hidden, "identity"], "quadratic")
     optimiser = OPTIMISERS[name](regularisation=Regularisation(l2=0.1, l1=0.1))
-    trained(model, data, optimiser, epochs=3, dropout=(0.5, 0.0))
+    train(model, data, optimiser, epochs=3, dropout=(0.5, 0.0))
     used = model.parameters.layout.zeros()
     for array in itertools.chain(*model.parameters.layout.views(used)):
         array[:] = 1
@@ -288,8 +266,8 @@ def test_epochs_of_a_training():
         training.run(epoch)
         generators.shuffle(order, generator)
         again.descend(data, Batches(order, 7, epoch=epoch), optimiser)
-        assert digest(again) == digest(model)
-    before = digest(model), training.optimiser.moments.tobytes()
+        assert digest(again.parameters) == digest(model.parameters)
+    before = digest(model.parameters), training.optimiser.moments.tobytes()
 
     def diverges():
         training.descend(data, training.order)
@@ -297,7 +275,7 @@ def test_epochs_of_a_training():
 
     with pytest.raises(DivergenceError, match="in epoch 3 enough"):
         training.run(3, diverges)
-    assert (digest(model), training.optimiser.moments.tobytes()) == before
+    assert (digest(model.parameters), training.optimiser.moments.tobytes()) == before
 
 
 # At least one task for each activation, cost and optimiser, for regularisation, dropout and sample weights.
@@ -328,7 +306,7 @@ def trained_by_digest(name, dtype, outputs, threads=1):
     for epoch in range(3):
         batches = Batches(rng.permutation(60), 17, weights, epoch, dropout, 2**40 + 7, costs)
         model.descend(Dataset(x, y), batches, step)
-    return hashlib.sha256(of(model).astype("<f8").tobytes() + costs.astype("<f8").tobytes()).hexdigest()[:12]
+    return hashlib.sha256(parameters(model.parameters).astype("<f8").tobytes() + costs.astype("<f8").tobytes()).hexdigest()[:12]
 
 
 @pytest.mark.parametrize("name", DIGESTS)
@@ -382,9 +360,9 @@ def test_functions_in_python_do_what_the_kernels_do(name, dropout, outputs):
     in_python = Model(dense([9, 12, outputs], [own, "sigmoid"]), np.float64, cost=CrossEntropy())
     in_python.parameters.replace(model.parameters.biases, model.parameters.weights)
     for each in (model, in_python):
-        trained(each, data, OPTIMISERS[name](), 190, dropout=dropout)
+        train(each, data, OPTIMISERS[name](), 190, dropout=dropout)
     assert own.calls == [(190, 12), (190, 12), (20, 12)]  # once for each mini-batch
-    close(of(in_python), of(model), 1e-13)
+    close(parameters(in_python.parameters), parameters(model.parameters), 1e-13)
     outputs_of_all = model.outputs(data)
     np.testing.assert_allclose(in_python.outputs(data), outputs_of_all, rtol=1e-12)
     np.testing.assert_allclose(in_python.feedforward(data.x.T), outputs_of_all.T, rtol=1e-12)
@@ -443,11 +421,11 @@ def test_a_mask_depends_on_nothing_that_came_before():
 def test_an_optimiser_goes_on_from_its_state(name, kept):
     model, _, data = task([9, 12, 3], ["tanh", "softmax"], "log-likelihood")
     optimiser = OPTIMISERS[name]()
-    trained(model, data, optimiser, epochs=2)
+    train(model, data, optimiser, epochs=2)
     again, other = kept(optimiser), copy.deepcopy(model)
     for each, step in ((model, optimiser), (other, again)):
-        trained(each, data, step)
-    assert digest(model) == digest(other)
+        train(each, data, step)
+    assert digest(model.parameters) == digest(other.parameters)
 
 
 def test_the_rate_may_change():
@@ -456,27 +434,27 @@ def test_the_rate_may_change():
     for optimiser.eta in (0.1, 0.01, 0.05):
         model.descend(data, Batches(np.arange(20), 20), optimiser)
         oracle.step(oracle.gradient(data.x.T, data.y.T), optimiser, 20)
-    close(of(model), flat((oracle.biases, oracle.weights)), 1e-12)
+    close(parameters(model.parameters), parameters(oracle), 1e-12)
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_divergence_undoes_model_and_optimiser(name):
     model, _, data = task([9, 12, 3], ["identity", "identity"], "quadratic")
     optimiser = OPTIMISERS[name]()
-    trained(model, data, optimiser)
-    before, moments = digest(model), optimiser.moments.tobytes()
+    train(model, data, optimiser)
+    before, moments = digest(model.parameters), optimiser.moments.tobytes()
     optimiser.eta = 1e300
     with pytest.raises(DivergenceError, match="eta=1e"):
-        trained(model, data, optimiser, epochs=40)
-    assert (digest(model), optimiser.moments.tobytes()) == (before, moments)
+        train(model, data, optimiser, epochs=40)
+    assert (digest(model.parameters), optimiser.moments.tobytes()) == (before, moments)
 
 
 def test_moments_too_small_to_be_normal_are_0():
     model, _, data = task([9, 12, 3], ["tanh", "identity"], "quadratic", n=20)
     for optimiser in (Momentum(1e-300, 1e-3), Adam(1e-3, 1e-3, 1e-3)):
-        trained(model, data, optimiser)
+        train(model, data, optimiser)
         assert optimiser.moments.any()
-        trained(model, data, optimiser, 1, epochs=8, weights=np.zeros(20))
+        train(model, data, optimiser, 1, epochs=8, weights=np.zeros(20))
         assert not optimiser.moments.any()
 
 

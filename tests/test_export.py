@@ -8,8 +8,10 @@ import pytest
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
+from trainings import HIDDEN  # noqa: E402
+
 from nndl_ext import export, network, network2, perceptron  # noqa: E402
-from nndl_ext._engine.functions import ACTIVATIONS, AT_THE_OUTPUT  # noqa: E402
+from nndl_ext._engine.functions import ACTIVATIONS  # noqa: E402
 
 try:
     from sklearn.base import clone
@@ -29,10 +31,9 @@ needs_sklearn = pytest.mark.skipif(load_digits is None, reason="scikit-learn is 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning") if load_digits else ()
 
 DTYPES = [np.float32, np.float64]
-HIDDEN = [name for name in ACTIVATIONS if name not in AT_THE_OUTPUT]
 
 
-def run(model, x):
+def outputs_of(model, x):
     """The outputs of a model in onnxruntime, by name."""
     options = runtime.SessionOptions()
     options.log_severity_level = 3
@@ -54,7 +55,7 @@ def test_the_book_s_network_on_mnist(mnist, dtype):
     net = network.Network([784, 30, 10], dtype=dtype, seed=0)
     net.SGD(mnist[0][:5000], 2, 10, 3.0)
     x = np.hstack([x for x, _ in mnist[2][:2000]]).astype(dtype)
-    outputs = run(export.to_onnx(net), np.ascontiguousarray(x.T))["output"]
+    outputs = outputs_of(export.to_onnx(net), np.ascontiguousarray(x.T))["output"]
     assert_close(outputs, net.feedforward(x).T)
     assert (outputs.argmax(axis=1) == net.predict(x)).all()
 
@@ -69,7 +70,7 @@ def test_activations(mnist, hidden, output, dtype):
     exact.weights, exact.biases = net.weights, net.biases
     x = np.hstack([x for x, _ in mnist[2][:300]]).astype(dtype)
     rounding = np.abs(net.feedforward(x) - exact.feedforward(x)).max()
-    assert_close(run(export.to_onnx(net), np.ascontiguousarray(x.T))["output"], net.feedforward(x).T, rounding)
+    assert_close(outputs_of(export.to_onnx(net), np.ascontiguousarray(x.T))["output"], net.feedforward(x).T, rounding)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -77,7 +78,7 @@ def test_perceptrons(dtype):
     net = perceptron.Network([2, 3, 1], dtype=dtype, seed=0)
     net.weights, net.biases = [np.full((3, 2), -2.0), np.full((1, 3), 1.0)], [np.full((3, 1), 3.0), np.full((1, 1), -0.5)]
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype)
-    outputs = run(export.to_onnx(net), x)["output"]
+    outputs = outputs_of(export.to_onnx(net), x)["output"]
     np.testing.assert_array_equal(outputs, net.feedforward(x.T).T)
     assert outputs.ravel().tolist() == [1, 1, 1, 0]
 
@@ -114,7 +115,7 @@ def assert_classifies(outputs, ours, x):
 def test_classifiers(kind, dtype):
     x = (load_digits().data / 16).astype(dtype)
     ours = MLPClassifier((20, 10), ["softplus", "tanh"], max_iter=10, random_state=0).fit(x, labels_of(kind))
-    assert_classifies(run(export.to_onnx(ours), x), ours, x)
+    assert_classifies(outputs_of(export.to_onnx(ours), x), ours, x)
 
 
 @needs_sklearn
@@ -125,7 +126,7 @@ def test_regressors(loss, outputs, dtype):
     x, y = load_diabetes(return_X_y=True)
     y = y / 100 if outputs == 1 else np.column_stack([y, y[::-1], y**2 / 100]) / 100
     ours = MLPRegressor(loss, 30, max_iter=20, random_state=0).fit(x.astype(dtype), y)
-    given = run(export.to_onnx(ours), x.astype(dtype))["variable"]
+    given = outputs_of(export.to_onnx(ours), x.astype(dtype))["variable"]
     assert_close(given, ours.predict(x.astype(dtype)).reshape(-1, outputs))
 
 
@@ -134,7 +135,7 @@ def test_edited_coefficients_are_exported():
     x, y = load_digits(return_X_y=True)
     ours = MLPClassifier(5, max_iter=2, random_state=0).fit(x, y)
     ours.coefs_[0] = ours.coefs_[0] / 2
-    assert_classifies(run(export.to_onnx(ours), x), ours, x)
+    assert_classifies(outputs_of(export.to_onnx(ours), x), ours, x)
 
 
 @pytest.fixture
@@ -153,7 +154,7 @@ def test_pipelines_of_classifiers(converted, kind, dtype):
     x = load_digits().data.astype(dtype)
     network = MLPClassifier((20, 10), ["softplus", "tanh"], max_iter=10, random_state=0)
     ours = make_pipeline(StandardScaler(), network).fit(x, labels_of(kind))
-    assert_classifies(run(converted(ours, x[:1], options={"zipmap": False}), x), ours, x)
+    assert_classifies(outputs_of(converted(ours, x[:1], options={"zipmap": False}), x), ours, x)
 
 
 @needs_sklearn
@@ -163,7 +164,7 @@ def test_pipelines_of_regressors(converted, outputs, dtype):
     x, y = load_diabetes(return_X_y=True, scaled=False)
     x, y = x.astype(dtype), y if outputs == 1 else np.column_stack([y, y[::-1], y**2 / 100])
     ours = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=30, max_iter=20, random_state=0)).fit(x, y / 100)
-    assert_close(run(converted(ours, x[:1]), x)["variable"], ours.predict(x).reshape(-1, outputs))
+    assert_close(outputs_of(converted(ours, x[:1]), x)["variable"], ours.predict(x).reshape(-1, outputs))
 
 
 @needs_sklearn
@@ -176,7 +177,7 @@ def test_ensembles(converted, ensemble):
         "BaggingClassifier": lambda: BaggingClassifier(ours, n_estimators=3, random_state=0),
         "StackingClassifier": lambda: StackingClassifier([("ours", ours), ("other", clone(ours).set_params(alpha=1))], cv=2),
     }[ensemble]().fit(x, y)
-    outputs = run(converted(around, x[:1], options={"zipmap": False}), x)
+    outputs = outputs_of(converted(around, x[:1], options={"zipmap": False}), x)
     np.testing.assert_allclose(outputs["probabilities"], around.predict_proba(x), atol=1e-6)
     assert (outputs["label"] == around.predict(x)).all()
 
@@ -197,16 +198,16 @@ def test_skl2onnx_s_options_and_inputs(converted):
     x, y = load_digits(return_X_y=True)
     ours = MLPClassifier(10, max_iter=3, random_state=0).fit(x.astype(np.float32), y)
     whole = x.astype(np.int64)
-    assert_classifies(run(converted(ours, whole[:1], options={"zipmap": False}), whole), ours, x.astype(np.float32))
-    maps = run(converted(ours, x[:1].astype(np.float32)), x[:3].astype(np.float32))["output_probability"]
+    assert_classifies(outputs_of(converted(ours, whole[:1], options={"zipmap": False}), whole), ours, x.astype(np.float32))
+    maps = outputs_of(converted(ours, x[:1].astype(np.float32)), x[:3].astype(np.float32))["output_probability"]
     assert [max(row, key=row.get) for row in maps] == ours.predict(x[:3]).tolist()
-    columns = run(converted(ours, x[:1], options={"zipmap": "columns"}), x[:3])
+    columns = outputs_of(converted(ours, x[:1], options={"zipmap": "columns"}), x[:3])
     assert len(columns) == 11
     nameless = MLPClassifier(10, max_iter=3, random_state=0).fit(x, y.astype(str))
-    places = run(converted(nameless, x[:1], options={"zipmap": False, "nocl": True}), x)["label"]
+    places = outputs_of(converted(nameless, x[:1], options={"zipmap": False, "nocl": True}), x)["label"]
     assert (nameless.classes_[places] == nameless.predict(x)).all()
     search = GridSearchCV(ours, {"alpha": [0.1, 1]}, cv=2).fit(x, y)
-    assert_classifies(run(converted(search, x[:1], options={"zipmap": False}), x), search, x)
+    assert_classifies(outputs_of(converted(search, x[:1], options={"zipmap": False}), x), search, x)
 
 
 class Cubes:

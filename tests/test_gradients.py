@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import flat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,10 +30,6 @@ def twins(sizes, seed, dtype=np.float64):
     oracle.weights = [w.astype(np.float64) for w in net.weights]
     oracle.biases = [b.astype(np.float64) for b in net.biases]
     return net, oracle
-
-
-def flat(gradient):
-    return np.concatenate([nabla.ravel() for nablas in gradient for nabla in nablas])
 
 
 def relative_error(given, samples):

@@ -1,72 +1,23 @@
 """Files with false headers, truncated files, bombs and files with code: an error names the file, and nothing is executed."""
 
 import gzip
-import io
 import json
 import os
 import pickle
 import pickletools
-import struct
 import subprocess
-import zipfile
 
 import numpy as np
 import pytest
+from helpers import LABELS, PIXELS, READERS, archive, idx, keras, npz, png, saved, write
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
-from nndl_ext import Network, load, mnist_loader
+from nndl_ext import Network, mnist_loader
 from nndl_ext._files import pickles
 
-NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-X, LABELS = np.arange(28, dtype=np.uint8).reshape(7, 2, 2), np.arange(7, dtype=np.uint8)
-FLOATS = np.float32(X.reshape(7, 4)) / 256
+FLOATS = np.float32(PIXELS.reshape(7, 4)) / 256
 PAIRS = ((FLOATS, np.int64(LABELS)),) * 3
-
-
-DIAGONAL = np.kron(np.eye(8), np.ones((4, 4)))
-
-
-def png(pixels=DIAGONAL):
-    stream = io.BytesIO()
-    Image.fromarray(np.uint8(255 * pixels)).save(stream, "PNG")
-    return stream.getvalue()
-
-
-def idx(array, shape=None):
-    shape = shape or array.shape
-    return bytes((0, 0, 8, len(shape))) + struct.pack(f">{len(shape)}I", *shape) + array.tobytes()
-
-
-def npz(compress=False, **arrays):
-    stream = io.BytesIO()
-    (np.savez_compressed if compress else np.savez)(stream, **arrays)
-    return stream.getvalue()
-
-
-def archive(members, method=zipfile.ZIP_DEFLATED):
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", method) as file:
-        for name, content in members.items():
-            file.writestr(name, content)
-    return stream.getvalue()
-
-
-def npy(array, **header):
-    """An array as ``.npy``, with a header that may be false."""
-    stream = io.BytesIO()
-    np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(array) | header)
-    return stream.getvalue() + array.tobytes()
-
-
-def keras(compress=False, **changes):
-    return npz(compress, **dict(zip(("x_train", "y_train", "x_test", "y_test"), (X, LABELS) * 2, strict=True)) | changes)
-
-
-def saved(folder):
-    Network([2, 3, 2], seed=0).save(folder / "saved.npz")
-    return (folder / "saved.npz").read_bytes()
 
 
 def saved_json():
@@ -76,47 +27,16 @@ def saved_json():
     ).encode()
 
 
-READERS = {  # the file's name and its reader
-    "images": (NAMES[0], lambda path: mnist_loader.load_data_wrapper(path.parent)),
-    "images.gz": (f"{NAMES[0]}.gz", lambda path: mnist_loader.load_data_wrapper(path.parent)),
-    "labels.gz": (f"{NAMES[1]}.gz", lambda path: mnist_loader.load_data_wrapper(path.parent)),
-    "labels": (NAMES[1], lambda path: mnist_loader.load_data_wrapper(path.parent)),
-    "pickle": ("mnist.pkl", mnist_loader.load_data_wrapper),
-    "pickle.gz": ("mnist.pkl.gz", mnist_loader.load_data_wrapper),
-    "npz": ("mnist.npz", mnist_loader.load_data_wrapper),
-    "part.npz": ("kmnist-train-imgs.npz", lambda path: mnist_loader.load_data_wrapper(path.parent)),
-    "image": ("digit.png", mnist_loader.load_images),
-    "image.zip": ("digits.zip", mnist_loader.load_images),
-    "saved": ("net.npz", load),
-    "json": ("net.json", load),
-}
-
-
-def write(folder, reader, content):
-    """Write a file, with valid files beside it if the reader needs them."""
-    name = READERS[reader][0]
-    if reader in ("images", "images.gz", "labels", "labels.gz"):
-        for other, array in zip(NAMES, (X, LABELS) * 2, strict=True):
-            (folder / other).write_bytes(idx(array))
-        if name.endswith(".gz"):
-            (folder / name.removesuffix(".gz")).unlink()
-    elif reader == "part.npz":
-        for other, array in zip(("train-imgs", "train-labels", "test-imgs", "test-labels"), (X, LABELS) * 2, strict=True):
-            (folder / f"kmnist-{other}.npz").write_bytes(npz(arr_0=array))
-    (folder / name).write_bytes(content)
-    return folder / name
-
-
 def good_file(reader, folder):
     return {
-        "images": lambda: idx(X),
-        "images.gz": lambda: gzip.compress(idx(X)),
+        "images": lambda: idx(PIXELS),
+        "images.gz": lambda: gzip.compress(idx(PIXELS)),
         "labels": lambda: idx(LABELS),
         "labels.gz": lambda: gzip.compress(idx(LABELS)),
         "pickle": lambda: pickle.dumps(PAIRS, 2),
         "pickle.gz": lambda: gzip.compress(pickle.dumps(PAIRS, 5)),
         "npz": keras,
-        "part.npz": lambda: npz(True, arr_0=X),
+        "part.npz": lambda: npz(True, arr_0=PIXELS),
         "image": png,
         "image.zip": lambda: archive({"7.png": png()}),
         "saved": lambda: saved(folder),

@@ -167,7 +167,7 @@ def test_folders_archives_and_lists_give_a_column_for_each_image(tmp_path, digit
     np.testing.assert_array_equal(mnist_loader.load_images(path for path in [folder]), expected)
 
 
-def png(image):
+def as_png(image):
     stream = io.BytesIO()
     image.save(stream, "PNG")
     return stream.getvalue()
@@ -184,10 +184,10 @@ def tiff(levels):
     [
         (b"", "is not an image that can be read: it is none of PNG, JPEG, GIF, BMP, TIFF, WEBP"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not an image that can be read: it is none of PNG"),
-        (png(Image.effect_noise((99, 99), 9))[:5000], "is not an image that can be read: "),
-        (png(Image.new("L", (30, 30), 255)), "shows no digit: all its pixels have nearly"),
-        (png(Image.new("RGBA", (30, 30))), "shows no digit: all its pixels have nearly"),
-        (png(Image.new("1", (10_000, 10_000))), "is not an image that can be read: Image size"),
+        (as_png(Image.effect_noise((99, 99), 9))[:5000], "is not an image that can be read: "),
+        (as_png(Image.new("L", (30, 30), 255)), "shows no digit: all its pixels have nearly"),
+        (as_png(Image.new("RGBA", (30, 30))), "shows no digit: all its pixels have nearly"),
+        (as_png(Image.new("1", (10_000, 10_000))), "is not an image that can be read: Image size"),
         (tiff(np.full((9, 9), np.nan)), "is not an image that can be read: it has pixels from nan to nan"),
         (b"PK\3\4", "is not a zip archive that can be read"),
     ],

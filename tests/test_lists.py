@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from test_training import digest
+from helpers import digest
 
 from nndl_ext import Dataset, Network, mnist_loader
 from nndl_ext._kernels.pairs import Pair

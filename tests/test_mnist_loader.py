@@ -7,43 +7,21 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+from helpers import IDX_TYPES, MNIST_FILES, assert_is_small, idx
 
 from nndl_ext import Dataset, Network, mnist_loader
-
-NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
 @pytest.fixture(scope="module")
 def raw():
-    return {name: gzip.decompress((files("nndl_ext.data") / f"{name}.gz").read_bytes()) for name in NAMES}
-
-
-IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-
-
-def idx(array, code=0x08):
-    shape = b"".join(n.to_bytes(4, "big") for n in array.shape)
-    return bytes((0, 0, code, array.ndim)) + shape + array.astype(IDX_TYPES[code]).tobytes()
+    return {name: gzip.decompress((files("nndl_ext.data") / f"{name}.gz").read_bytes()) for name in MNIST_FILES}
 
 
 def write_folder(folder, small, suffix="", compress=lambda content: content):
     arrays = (array for pair in small for array in pair)
-    for name, array in zip(NAMES, arrays, strict=True):
+    for name, array in zip(MNIST_FILES, arrays, strict=True):
         (folder / f"{name}{suffix}").write_bytes(compress(idx(array)))
     return folder
-
-
-def assert_is_small(loaded, small):
-    (x, y), (validation_x, validation_y), (test_x, test_y) = loaded
-    (images, labels), (test_images, test_labels) = small
-    np.testing.assert_array_equal(np.vstack([x, validation_x]), images.reshape(60, -1) / 256)
-    np.testing.assert_array_equal(np.concatenate([y, validation_y]), labels)
-    np.testing.assert_array_equal(test_x, test_images.reshape(20, -1) / 256)
-    np.testing.assert_array_equal(test_y, test_labels)
-    assert len(x) == 50
-    for images, labels in loaded:
-        assert images.dtype == np.float32
-        assert labels.dtype == np.int64
 
 
 def test_the_shipped_files_are_the_originals(raw):
@@ -57,7 +35,7 @@ def test_load_data_has_the_book_s_shape(raw):
     assert [(x.shape, x.dtype, y.shape, y.dtype) for x, y in loaded] == [
         ((n, 784), np.float32, (n,), np.int64) for n in (50_000, 10_000, 10_000)
     ]
-    pixels = np.frombuffer(raw[NAMES[0]], np.uint8, offset=16).reshape(60_000, 784)
+    pixels = np.frombuffer(raw[MNIST_FILES[0]], np.uint8, offset=16).reshape(60_000, 784)
     np.testing.assert_array_equal(loaded[0][0], pixels[:50_000] / 256)
     np.testing.assert_array_equal(loaded[1][0][-1], pixels[-1] / 256)
     assert loaded[0][1][:5].tolist() == [5, 0, 4, 1, 9]
@@ -87,7 +65,7 @@ def test_vectorized_result():
 @pytest.mark.parametrize("test", ["t10k", "test"])
 def test_a_folder_of_idx_files(tmp_path, small, compress, separator, test):
     suffix = "" if compress is bytes else ".gz"
-    for name, array in zip(NAMES, (array for pair in small for array in pair), strict=True):
+    for name, array in zip(MNIST_FILES, (array for pair in small for array in pair), strict=True):
         other_name = name.replace("-idx", f"{separator}idx").replace("t10k", test)
         (tmp_path / f"{other_name}{suffix}").write_bytes(compress(idx(array)))
     assert_is_small(mnist_loader.load_data(tmp_path), small)
@@ -150,8 +128,8 @@ def test_emnist_s_letters_are_upright_and_begin_at_0(tmp_path, small):
 @pytest.mark.parametrize("code", IDX_TYPES)
 def test_idx_files_of_any_type(tmp_path, small, code):
     data = [(np.minimum(images, 127), labels) for images, labels in small]
-    for name, array in zip(NAMES, (array for pair in data for array in pair), strict=True):
-        (tmp_path / name).write_bytes(idx(array, code))
+    for name, array in zip(MNIST_FILES, (array for pair in data for array in pair), strict=True):
+        (tmp_path / name).write_bytes(idx(array, code=code))
     assert_is_small(mnist_loader.load_data(tmp_path), data)
 
 
@@ -174,7 +152,7 @@ def test_images_that_compress_well_are_no_bombs(tmp_path):
     write_folder(tmp_path, ((images, labels),) * 2, ".gz", gzip.compress)
     path = tmp_path / "bars.npz"
     np.savez_compressed(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
-    assert images.nbytes > 100 * (tmp_path / f"{NAMES[0]}.gz").stat().st_size
+    assert images.nbytes > 100 * (tmp_path / f"{MNIST_FILES[0]}.gz").stat().st_size
     for given in (tmp_path, path):
         for x, y in mnist_loader.load_data(given):
             np.testing.assert_array_equal(x.reshape(-1, 28, 28).argmax(axis=2)[:, 0], 2 * y + 4)
@@ -210,23 +188,25 @@ def test_a_file_of_another_kind_is_named_as_what_it_is(tmp_path, small, content)
     write_folder(tmp_path, small)
     compressed = gzip.compress(content)
     for data in (content, compressed)[content[:2] == b"\x1f\x8b" :]:
-        (tmp_path / NAMES[0]).write_bytes(data)
-        with pytest.raises(ValueError, match=rf"{NAMES[0]} is {NOT_DATA[content]}.*, not an IDX file"):
+        (tmp_path / MNIST_FILES[0]).write_bytes(data)
+        with pytest.raises(ValueError, match=rf"{MNIST_FILES[0]} is {NOT_DATA[content]}.*, not an IDX file"):
             mnist_loader.load_data(tmp_path)
-        with pytest.raises(ValueError, match=rf"{NAMES[0]} is {NOT_DATA[content]}.*; a data set is a folder of four IDX files"):
-            mnist_loader.load_data(tmp_path / NAMES[0])
+        with pytest.raises(
+            ValueError, match=rf"{MNIST_FILES[0]} is {NOT_DATA[content]}.*; a data set is a folder of four IDX files"
+        ):
+            mnist_loader.load_data(tmp_path / MNIST_FILES[0])
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
 def test_a_single_file_of_four_is_named_as_that(tmp_path, small, compress):
     write_folder(tmp_path, small, compress=compress)
     with pytest.raises(ValueError, match="train-images-idx3-ubyte is a single IDX file; a data set is a folder of four"):
-        mnist_loader.load_data(tmp_path / NAMES[0])
+        mnist_loader.load_data(tmp_path / MNIST_FILES[0])
 
 
 def test_a_zip_of_files_is_no_npz(tmp_path, small):
     with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
-        archive.writestr(NAMES[0], idx(small[0][0]))
+        archive.writestr(MNIST_FILES[0], idx(small[0][0]))
     with pytest.raises(
         ValueError, match=r"archive\.zip is not a NumPy archive that can be read: it holds train-images-idx3-ubyte"
     ):
@@ -238,7 +218,7 @@ def test_what_is_missing_or_broken_is_named(tmp_path, small):
         mnist_loader.load_data(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match="has neither train-images-idx3-ubyte nor"):
         mnist_loader.load_data(tmp_path)
-    labels = write_folder(tmp_path, small) / NAMES[1]
+    labels = write_folder(tmp_path, small) / MNIST_FILES[1]
     content = labels.read_bytes()
     labels.write_bytes(content[:-1])
     with pytest.raises(ValueError, match=r"train-labels-idx1-ubyte announces 60 bytes of data, but holds 59"):

@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from test_training import dense_data
+from helpers import close, dense_data, digest, flat, parameters
 
 from nndl_ext import Dataset, DivergenceError, load, network, network2, perceptron, reference
 from nndl_ext.network2 import (
@@ -27,19 +27,6 @@ pytestmark = pytest.mark.usefixtures("variant")
 
 COSTS = {QuadraticCost: reference.QuadraticCost, CrossEntropyCost: reference.CrossEntropyCost}
 INITIALISERS = ["default_weight_initializer", "large_weight_initializer"]
-
-
-def parameters(net):
-    return np.concatenate([a.ravel() for a in net.biases + net.weights])
-
-
-def digest(net):
-    order = net.dtype.newbyteorder("<")
-    return hashlib.sha256(b"".join(a.astype(order).tobytes() for a in net.biases + net.weights)).hexdigest()[:16]
-
-
-def close(given, expected, tolerance):
-    assert np.linalg.norm(given - expected) <= tolerance * np.linalg.norm(expected), np.linalg.norm(given - expected)
 
 
 def labelled(n=60, inputs=20, classes=4, seed=0):
@@ -231,7 +218,7 @@ def test_backprop_is_the_slope_of_the_cost(hidden, cost, output):
                 costs.append(net.total_cost([(x, y)], 0.0))
             array[at] += h
             slopes.append((costs[0] - costs[1]) / (2 * h))
-    given = np.concatenate([np.ravel(nabla) for nablas in net.backprop(x, y) for nabla in nablas])
+    given = flat(net.backprop(x, y))
     np.testing.assert_allclose(given, slopes, rtol=1e-6, atol=1e-8)
 
 
@@ -278,7 +265,7 @@ def test_steps_are_the_reference_s(name, regularization, dropout):
         oracle.seed = masks.getrandbits(64)
         gradient = oracle.gradient(part.x.T, np.eye(4)[part.y].T, samples=np.arange(8) if dropout else None)
         oracle.step(gradient, net._optimiser, 8)
-    close(parameters(net), np.concatenate([a.ravel() for a in oracle.biases + oracle.weights]), 1e-11)
+    close(parameters(net), parameters(oracle), 1e-11)
 
 
 @pytest.mark.parametrize("own", [PerSample, PerSample()])

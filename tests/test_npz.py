@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_mnist_loader import assert_is_small
+from helpers import assert_is_small
 
 from nndl_ext import Dataset, mnist_loader
 

@@ -6,7 +6,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from test_training import dense_data, digest, parameters
+from helpers import dense_data, digest, parameters
 
 from nndl_ext import Network, network, perceptron, reference
 
@@ -17,20 +17,20 @@ def cross_entropy(_self, output_activations, y):
     return (output_activations - y) / (output_activations * (1 - output_activations))
 
 
-def trained(module, sizes=(20, 9, 4), size=7, **options):
+def trained_by(module, sizes=(20, 9, 4), size=7, **options):
     net = module(list(sizes), seed=2, **options)
     net.SGD(dense_data(), 1, size, 0.5)
     return net
 
 
 def test_cost_derivative_replaced_on_the_class(monkeypatch):
-    plain = digest(trained(Network))
+    plain = digest(trained_by(Network))
     monkeypatch.setattr(Network, "cost_derivative", cross_entropy)
     monkeypatch.setattr(reference.Network, "cost_derivative", cross_entropy)
-    np.testing.assert_allclose(parameters(trained(Network)), parameters(trained(reference.Network)), rtol=1e-9)
-    assert digest(trained(Network)) != plain
+    np.testing.assert_allclose(parameters(trained_by(Network)), parameters(trained_by(reference.Network)), rtol=1e-9)
+    assert digest(trained_by(Network)) != plain
     monkeypatch.undo()
-    assert digest(trained(Network)) == plain
+    assert digest(trained_by(Network)) == plain
 
 
 def test_backprop_replaced_on_the_class():
@@ -40,13 +40,13 @@ def test_backprop_replaced_on_the_class():
         calls.append(x.shape)
         return original(self, x, y)
 
-    plain = trained(Network)
+    plain = trained_by(Network)
     with mock.patch.object(Network, "backprop", backprop):
-        patched = trained(Network)
+        patched = trained_by(Network)
     assert calls == [(20, 1)] * 300
     np.testing.assert_allclose(parameters(patched), parameters(plain), rtol=1e-10)
     with mock.patch.object(Network, "backprop", autospec=True, side_effect=original) as spy:
-        trained(Network)
+        trained_by(Network)
     assert spy.call_count == 300
 
 
@@ -55,10 +55,10 @@ def test_update_mini_batch_replaced_on_the_class(monkeypatch):
     monkeypatch.setattr(
         Network, "update_mini_batch", lambda self, batch, eta: sizes.append(len(batch)) or original(self, batch, eta)
     )
-    patched = trained(Network, size=100)
+    patched = trained_by(Network, size=100)
     assert sizes == [100] * 3
     monkeypatch.undo()
-    assert digest(patched) == digest(trained(Network, size=100))
+    assert digest(patched) == digest(trained_by(Network, size=100))
 
 
 def test_feedforward_and_evaluate_replaced_on_the_class(monkeypatch, capsys):
@@ -208,11 +208,11 @@ class ReferenceDecaying(Decaying, reference.Network):
 
 
 def test_a_backprop_that_reuses_its_arrays():
-    np.testing.assert_allclose(parameters(trained(Reusing)), parameters(trained(Network)), rtol=1e-10)
+    np.testing.assert_allclose(parameters(trained_by(Reusing)), parameters(trained_by(Network)), rtol=1e-10)
 
 
 def test_a_backprop_that_edits_the_weights_does_what_it_does_in_the_book_s_loop():
-    np.testing.assert_allclose(parameters(trained(OursDecaying)), parameters(trained(ReferenceDecaying)), rtol=1e-9)
+    np.testing.assert_allclose(parameters(trained_by(OursDecaying)), parameters(trained_by(ReferenceDecaying)), rtol=1e-9)
 
 
 def test_a_mini_batch_takes_the_memory_of_a_few_gradients_not_of_one_for_each_sample():

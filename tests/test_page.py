@@ -9,25 +9,14 @@ import subprocess
 
 import numpy as np
 import pytest
+from helpers import network_with
 
 from nndl_ext import Network, load, page, perceptron
 from nndl_ext.__main__ import main
 from nndl_ext._engine.functions import ACTIVATIONS, AT_THE_OUTPUT
-from nndl_ext._engine.layers import dense
-from nndl_ext._engine.model import Model
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="no Node on this machine")
-
-
-def network(sizes, activations, dtype=np.float64):
-    """A network with these activations, whose weighted inputs are of the order of 1."""
-    net = Network(sizes, dtype=dtype, seed=1)
-    weights = [w / np.sqrt(w.shape[1]) for w in net.weights]
-    biases = net.biases
-    net._model = Model(dense(sizes, activations), np.dtype(dtype))
-    net._model.parameters.replace(biases, weights)
-    return net
 
 
 def parts(html):
@@ -139,7 +128,7 @@ class Step:
 
 def test_functions_of_a_user_s_own_are_refused():
     with pytest.raises(TypeError, match=r"the page knows the activations identity, .*, not <.*Step"):
-        page.html(network([784, 4, 10], [Step(), "sigmoid"]))
+        page.html(network_with([784, 4, 10], [Step(), "sigmoid"]))
 
     class Own(Network):
         def feedforward(self, a):
@@ -163,7 +152,7 @@ def test_the_page_knows_all_activations(tmp_path):
 @pytest.mark.parametrize("hidden", [name for name in ACTIVATIONS if name not in AT_THE_OUTPUT])
 @pytest.mark.parametrize("output", ACTIVATIONS)
 def test_outputs_are_those_of_feedforward(hidden, output, mnist, tmp_path):
-    net = network([784, 20, 12, 10], [hidden, hidden, output])
+    net = network_with([784, 20, 12, 10], [hidden, hidden, output])
     check_outputs(net, net, mnist, tmp_path)
 
 
@@ -176,8 +165,8 @@ def test_outputs_of_a_trained_network(mnist, tmp_path):
 
 @needs_node
 def test_a_network_in_float32_is_computed_in_float64(mnist, tmp_path):
-    net = network([784, 20, 10], ["relu", "softmax"], np.float32)
-    in_double = network([784, 20, 10], ["relu", "softmax"])
+    net = network_with([784, 20, 10], ["relu", "softmax"], np.float32)
+    in_double = network_with([784, 20, 10], ["relu", "softmax"])
     in_double._model.parameters.replace(net.biases, net.weights)
     check_outputs(net, in_double, mnist, tmp_path)
 

@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 import pytest
-from test_page import network
+from helpers import network_with
 
 from nndl_ext import Network, page
 
@@ -139,7 +139,7 @@ def test_the_outputs_are_those_of_the_network_for_the_image_that_is_shown(visit,
     ],
 )
 def test_networks_of_all_kinds_are_shown(visit, sizes, activations, tmp_path):
-    page.write(network(sizes, activations), tmp_path / "page.html")
+    page.write(network_with(sizes, activations), tmp_path / "page.html")
     tab = visit(tmp_path / "page.html", 390, 844)
     playwright.expect(tab.locator("#bars li")).to_have_count(sizes[-1])
     playwright.expect(tab.locator(".layer")).to_have_count(len(sizes) - 2)

@@ -5,6 +5,7 @@
 
 import numpy as np
 import pytest
+from helpers import flat, parameters
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from trainings import TRAININGS, Training, data_set
@@ -12,10 +13,6 @@ from trainings import TRAININGS, Training, data_set
 from nndl_ext import reference
 
 pytestmark = pytest.mark.usefixtures("variant")
-
-
-def flat(arrays):
-    return np.concatenate([np.ravel(array) for array in arrays])
 
 
 def by_the_reference(drawn, disturb=lambda *_: None):
@@ -33,7 +30,7 @@ def by_the_reference(drawn, disturb=lambda *_: None):
             oracle.step(gradient, training.optimiser, len(batch) if shares is None else shares.sum())
             for array, old in zip(biases + weights, before, strict=True):
                 disturb(array, old)
-    return flat(biases + weights)
+    return flat((biases, weights))
 
 
 def rounding_decides(drawn, expected, difference):
@@ -72,7 +69,7 @@ def test_trainings_agree_with_the_reference(drawn, dtype):
             event("diverges")
             assert not np.abs(expected).max() < 1e9
             return
-        difference = np.abs(flat(training.parameters) - expected).max()
+        difference = np.abs(parameters(training.model.parameters) - expected).max()
         if difference <= 1e-9 * max(1.0, np.abs(expected).max()):
             event("agrees")
             return

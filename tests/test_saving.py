@@ -10,15 +10,12 @@ import sys
 
 import numpy as np
 import pytest
+from helpers import arrays_of
 
 from nndl_ext import Dataset, Network, load, network, perceptron, reference
 from nndl_ext._files import disk, saving
 
 DATA = Dataset(np.linspace(-1, 1, 120).reshape(30, 4), np.arange(30) % 3)
-
-
-def arrays_of(net):
-    return [*net.biases, *net.weights]
 
 
 def same_bits(one, other):

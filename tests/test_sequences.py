@@ -9,16 +9,13 @@ import random
 
 import numpy as np
 import pytest
+from helpers import arrays_of
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from nndl_ext import Dataset, DivergenceError, Network, load, reference
 
 SMALL = st.floats(-2, 2, width=32)
-
-
-def arrays_of(net):
-    return [*net.biases, *net.weights]
 
 
 class Sequences(RuleBasedStateMachine):

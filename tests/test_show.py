@@ -5,8 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from test_command_line import QUICK, small_data
-from test_training import digest
+from helpers import QUICK, digest, small_data
 
 from nndl_ext import Network, load, network, network2, perceptron
 from nndl_ext.__main__ import main

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", minversion="1.6")
+from helpers import digits_and_diabetes
 from scipy.sparse import csc_matrix, csr_array, csr_matrix
 from sklearn import neural_network
 from sklearn.base import clone
-from sklearn.datasets import load_diabetes, load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -24,10 +24,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
 ]
 
-X, Y = (part[:300] for part in load_digits(return_X_y=True))
-X = X / 16
-DIABETES, PROGRESS = (part[:200] for part in load_diabetes(return_X_y=True))
-DIABETES, PROGRESS = DIABETES * 20, PROGRESS / 100
+X, Y, DIABETES, PROGRESS = digits_and_diabetes()
 OURS_AND_THEIRS = {"classifier": (MLPClassifier, X, Y), "regressor": (MLPRegressor, DIABETES, PROGRESS)}
 
 

@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("sklearn", minversion="1.6")
 import sklearn
+from helpers import digits_and_diabetes
 from scipy.sparse import coo_matrix, csc_matrix, csr_array, csr_matrix
 from sklearn import datasets, neural_network
-from test_sklearn import DIABETES, PROGRESS, X, Y
 
 from nndl_ext import Dataset
 from nndl_ext.sklearn import MLPClassifier, MLPRegressor
@@ -19,6 +19,8 @@ pytestmark = [
     pytest.mark.usefixtures("variant"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
 ]
+
+X, Y, DIABETES, PROGRESS = digits_and_diabetes()
 
 
 @pytest.mark.parametrize("container", [csr_matrix, csr_array, csc_matrix])

@@ -9,9 +9,9 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("sklearn", minversion="1.7")  # the first version with sample weights
+from helpers import ESTIMATOR_PARAMETERS, estimator_data, fit_outcome
 from scipy.sparse import csr_array
 from sklearn import neural_network
-from test_sklearn_differential import PARAMETERS, outcome, task
 
 import nndl_ext.sklearn
 
@@ -39,7 +39,7 @@ STEPS = st.lists(st.tuples(CHANGES, st.booleans(), st.booleans(), st.integers(0,
 
 @settings(deadline=None)
 @given(
-    PARAMETERS,
+    ESTIMATOR_PARAMETERS,
     st.sampled_from(["binary", "words", "multiclass", "multilabel", "regression", "outputs"]),
     st.sampled_from([np.asarray, csr_array]),
     STEPS,
@@ -51,10 +51,11 @@ def test_sequences_agree_with_scikit_learn(parameters, kind, container, steps):
     for number, (changes, incremental, weighted, other) in enumerate(steps):
         if incremental or changes.get("warm_start", ours.warm_start):  # scikit-learn fails if the sizes change then
             changes = {name: value for name, value in changes.items() if name != "hidden_layer_sizes"}
-        x, y = task(kind, 60, other)
+        x, y = estimator_data(kind, 60, other)
         weights = np.random.RandomState(number).uniform(0.5, 2, 60) if weighted else None
         results = [
-            outcome(estimator.set_params(**changes), container(x), y, weights, 1, incremental) for estimator in (ours, theirs)
+            fit_outcome(estimator.set_params(**changes), container(x), y, weights, 1, incremental)
+            for estimator in (ours, theirs)
         ]
         (given, failure, numbers), (expected, their_failure, their_numbers) = results
         if expected in (AttributeError, TypeError) and not failure:

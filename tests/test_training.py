@@ -1,32 +1,16 @@
 """Training: the book's steps in the book's order, the same bits in every way of training, and the accuracy on MNIST."""
 
-import hashlib
 import random
 
 import numpy as np
 import pytest
+from helpers import dense_data, digest, parameters
 
 from nndl_ext import Dataset, Network, _kernels, reference
 from nndl_ext._engine.model import Batches
 from nndl_ext._engine.optimisers import Descent
 
 pytestmark = pytest.mark.usefixtures("variant")
-
-
-def digest(net):
-    """A hash of all bits of a network's weights and biases."""
-    order = net.dtype.newbyteorder("<")
-    return hashlib.sha256(b"".join(a.astype(order).tobytes() for a in net.biases + net.weights)).hexdigest()[:16]
-
-
-def parameters(net):
-    return np.concatenate([a.ravel() for a in net.biases + net.weights])
-
-
-def dense_data(n=300, inputs=20, outputs=4):
-    """Inputs without zeros, and desired outputs: multiples of an irrational number modulo 1, the same on every machine."""
-    fractions = np.arange(1, 1 + n * (inputs + outputs)) * 2654435761 % 2**32 / 2**32
-    return Dataset(4 * fractions[: n * inputs].reshape(n, inputs) - 2, fractions[n * inputs :].reshape(n, outputs))
 
 
 @pytest.mark.parametrize(("dtype", "expected"), [(np.float64, "cf51e801614cdff9"), (np.float32, "6908a37e1ffd10a5")])

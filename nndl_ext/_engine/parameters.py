@@ -20,7 +20,7 @@ from nndl_ext._engine.matrix import Matrix
 
 VECTOR = 64  # bytes
 
-# The largest last layer that is transposed, in neurons; `errors_before_few` in ``across.pxi`` supports no more.
+# The largest last layer that is transposed, in neurons; `across_errors_before` in ``across.pxi`` supports no more.
 _FEW = 4
 
 # Rows of a multiple of so many bytes get one more vector of padding. Without it, a column of the matrix would compete for a few

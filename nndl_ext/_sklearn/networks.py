@@ -181,4 +181,4 @@ def representable(name: str) -> Iterator[None]:
 
 
 def _are_same(given: Any, own: list[np.ndarray]) -> bool:
-    return isinstance(given, Sequence) and len(given) == len(own) and all(a is b for a, b in zip(given, own, strict=True))
+    return type(given) is list and len(given) == len(own) and all(a is b for a, b in zip(given, own, strict=True))
