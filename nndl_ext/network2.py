@@ -331,7 +331,7 @@ class Network(ChosenNetwork):
         samples: Any = plan.training_data if type(plan.training_data) is list else data  # overrides get the user's own arrays
         monitors = [Monitor(self, plan, "training", samples), Monitor(self, plan, "evaluation", plan.evaluation_data)]
         watched = plan.watched
-        accuracies: list[int] = getattr(history, f"{watched}_accuracy") if plan.records(watched, "accuracy") else []
+        accuracies: list[int] = getattr(history, f"{watched}_accuracy") if getattr(plan, f"{watched}_accuracy", False) else []
         self._model.parameters.finite()
         threads.limit()  # an invalid environment variable is reported before the training, not during it
         optimiser = self._optimiser.copy()
@@ -345,7 +345,8 @@ class Network(ChosenNetwork):
                     training.run(epoch, self._own_steps(training, plan, data, samples))
                     history.eta.append(training.optimiser.eta)
                     for monitor in monitors:
-                        monitor.record(history, accuracies)
+                        if monitor.measures:
+                            monitor.record(history, accuracies)
                     if plan.gradient_norms:
                         history.gradient_norms.append(self.gradient_norms(data))
                     report(epoch, plan, history)

@@ -64,7 +64,7 @@ class ChosenNetwork(BookNetwork):
         """A training of this network."""
         rates = self._settings.rates(self.num_layers - 2)
         draw_seed = partial(generators.draw_seed, self._generator)
-        return Training(self._current, data, size, optimiser, self._shuffle, order, rates, draw_seed)
+        return Training(self._model, data, size, optimiser, self._shuffle, order, rates, draw_seed)
 
     def _cost_of(self, outputs: np.ndarray, data: Dataset, lmbda: float) -> float:
         """The total cost of a data set for which the network has these outputs."""

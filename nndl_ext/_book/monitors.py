@@ -63,7 +63,8 @@ Callback = Callable[[int, History], Any]
 class Plan:
     """The arguments of `nndl_ext.network2.Network.SGD`, checked, without the number of epochs.
 
-    ``training_cost`` and the like say what to record.
+    ``training_cost`` and the like say what to record. ``watched`` is the data whose accuracy early stopping and schedules use,
+    "training" or "evaluation"; "" if there are neither.
     """
 
     training_data: Any
@@ -93,20 +94,11 @@ class Plan:
         for name in ("evaluation_cost", "evaluation_accuracy"):
             if getattr(self, name) and self.evaluation_data is None:
                 raise ValueError(f"monitor_{name} needs evaluation_data")
+        monitored = self.evaluation_accuracy or not self.training_accuracy
+        watched = "evaluation" if monitored and self.evaluation_data is not None else "training"
+        self.watched = watched if self.early_stopping_n or is_scheduled(self.eta) else ""
         if self.callback is not None and not callable(self.callback):
             raise TypeError(f"callback must be a function of the epoch and the history, not {self.callback!r}")
-
-    @property
-    def watched(self) -> str:
-        """The data whose accuracy early stopping and schedules use, "training" or "evaluation"; "" if there are neither."""
-        if not (self.early_stopping_n or is_scheduled(self.eta)):
-            return ""
-        monitored = self.evaluation_accuracy or not self.training_accuracy
-        return "evaluation" if monitored and self.evaluation_data is not None else "training"
-
-    def records(self, kind: str, what: str) -> bool:
-        """Whether to record ``what``, cost or accuracy, on the data ``kind``, training or evaluation."""
-        return bool(getattr(self, f"{kind}_{what}", False))
 
     def rated(self, epochs: Iterable[int], accuracies: Sequence[int], training: Training) -> Iterator[int]:
         """The epochs, with the learning rate set for each, until the accuracies end the training."""
@@ -133,8 +125,9 @@ class Monitor:
 
     def __init__(self, net: Any, plan: Plan, kind: str, given: Any) -> None:
         self._net, self._lmbda, self._name, self._given = net, plan.lmbda, f"{kind}_data", given
-        self._plan, self._kind = plan, kind
-        cost, accuracy = plan.records(kind, "cost"), plan.records(kind, "accuracy") or plan.watched == kind
+        cost, recorded = getattr(plan, f"{kind}_cost"), getattr(plan, f"{kind}_accuracy")
+        accuracy = recorded or plan.watched == kind
+        self.measures, self._kind, self._records = cost or accuracy, kind, (cost, recorded)
         self._own_cost, self._own_accuracy = (cost and net._overrides("total_cost")), (accuracy and net._overrides("accuracy"))
         self._cost, self._accuracy = cost and not self._own_cost, accuracy and not self._own_accuracy
         self._data = net._checked(given, self._name) if self._cost or self._accuracy else None
@@ -143,12 +136,12 @@ class Monitor:
 
     def record(self, history: History, accuracies: list[int]) -> None:
         """Record what the plan asks for. ``accuracies`` gets the number of correct samples if only a schedule needs it."""
-        cost, right = self._measure()
-        if self._plan.records(self._kind, "cost"):
+        (cost, right), (records_cost, records_accuracy) = self._measure(), self._records
+        if records_cost:
             getattr(history, f"{self._kind}_cost").append(cost)
-        if self._plan.records(self._kind, "accuracy"):
+        if records_accuracy:
             getattr(history, f"{self._kind}_accuracy").append(right)
-        elif self._plan.watched == self._kind:
+        elif right is not None:
             accuracies.append(right)
 
     def _measure(self) -> tuple[Any, Any]:

@@ -200,7 +200,8 @@ class Dataset(Sequence[Sample]):
     def _is_plain(self) -> bool:
         """Whether neither a subclass nor an assignment overrides anything. Else it is read like any other sequence."""
         kinds = type(self).__mro__
-        return not any(_OWN & vars(place).keys() for place in (self, *kinds[: kinds.index(Dataset)]))
+        given = set(vars(self)).union(*map(vars, kinds[: kinds.index(Dataset)]))
+        return given.isdisjoint(_OWN)
 
     def _take(self, positions: np.ndarray) -> Dataset:
         """The data set of the samples at these positions; itself if it has the same samples in the same order."""
@@ -337,7 +338,8 @@ class Dataset(Sequence[Sample]):
             else:
                 desired = np.eye(outputs, dtype=dtype)[labels]
             self._made[outputs, dtype] = locked(desired)
-        return another(self._made[outputs, dtype])
+        own = self._made[outputs, dtype]
+        return np.ndarray(own.shape, own.dtype, own.base)  # `another`, without a call
 
     def _labels(self, outputs: int) -> np.ndarray | None:
         """y as labels, int64 of shape (n,), or None if it holds desired outputs.

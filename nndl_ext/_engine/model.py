@@ -160,14 +160,14 @@ class Model:
         cost: str | OwnCost = "quadratic",
         least: float = 0.0,
     ) -> None:
-        self.sizes = (layers[0].inputs, *(layer.neurons for layer in layers))
-        self.activations = tuple(layer.activation for layer in layers)
+        inputs, neurons, self.activations = zip(*layers, strict=True)
+        self.sizes = (inputs[0], *neurons)
         self.dtype, self.threads, self._least = np.dtype(dtype), threads, least
         self.take_cost(cost)
         self.parameters = Parameters(Layout(layers, self.dtype))
-        in_python = any(not isinstance(activation, str) for activation in self.activations)
-        self._own = InPython(self.activations) if in_python else None
-        self._number_of_weights = sum(layer.inputs * layer.neurons for layer in layers)
+        layout = self.parameters.layout
+        self._own = InPython(self.activations) if layout.in_python else None
+        self._number_of_weights = layout.count - sum(neurons)
         self._column = self.sizes[-1], 1
 
     def take_cost(self, cost: str | OwnCost) -> None:

@@ -37,6 +37,13 @@ _LAYER = np.dtype(
 _DENSE, _ACROSS = 0, 1
 
 
+def _padded(count: int, itemsize: int) -> int:
+    """The elements of a row of ``count``, with its padding."""
+    lanes = VECTOR // itemsize
+    row = -(-count // lanes) * lanes
+    return row + lanes * (row * itemsize % _COLLIDING == 0)
+
+
 class Layout:
     """The places of all layers' parameters in a flat array.
 
@@ -53,6 +60,8 @@ class Layout:
         The kernels' ``Layer`` for each layer: shape (layers,).
     size, count : int
         The numbers of elements of a flat array, with and without padding.
+    in_python : bool
+        Whether an activation is the user's own.
 
     Raises
     ------
@@ -62,25 +71,21 @@ class Layout:
 
     def __init__(self, layers: Sequence[Dense], dtype: np.dtype) -> None:
         self.dtype = dtype
-        self.count = sum((layer.inputs + 1) * layer.neurons for layer in layers)
+        self.count = sum([(layer.inputs + 1) * layer.neurons for layer in layers])
         self._biases: list[slice] = []
         self._weights: list[tuple[slice, tuple[int, int], int | None]] = []  # rows, their shape, columns if across
         places, biases, activations = [], 0, numbers_of([layer.activation for layer in layers])
-        end = sum(self._padded(layer.neurons) for layer in layers)
-        for number, (layer, activation) in enumerate(zip(layers, activations, strict=True)):
+        strides = [_padded(layer.neurons, dtype.itemsize) for layer in layers]
+        end = sum(strides)
+        for number, (layer, activation, stride) in enumerate(zip(layers, activations, strides, strict=True)):
             across = 0 < number == len(layers) - 1 and layer.neurons <= _FEW
-            rows, row = (layer.neurons, self._padded(layer.inputs)) if across else (layer.inputs, self._padded(layer.neurons))
-            stride = self._padded(layer.neurons)
+            rows, row = (layer.neurons, _padded(layer.inputs, dtype.itemsize)) if across else (layer.inputs, stride)
             places.append((_ACROSS if across else _DENSE, activation, layer.inputs, layer.neurons, biases, end, row, stride))
             self._biases.append(slice(biases, biases + layer.neurons))
             self._weights.append((slice(end, end + rows * row), (rows, row), layer.inputs if across else None))
             biases, end = biases + stride, end + rows * row
         self.table, self.size, self._neurons = np.array(places, _LAYER), end, [layer.neurons for layer in layers]
-
-    def _padded(self, count: int) -> int:
-        lanes = VECTOR // self.dtype.itemsize
-        row = -(-count // lanes) * lanes
-        return row + lanes * (row * self.dtype.itemsize % _COLLIDING == 0)
+        self.in_python = min(activations) < 0
 
     def zeros(self, arrays: int = 1) -> np.ndarray:
         """Zeros for one or more flat arrays, one after the other, aligned to 64 bytes."""

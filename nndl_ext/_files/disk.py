@@ -50,7 +50,7 @@ def npz_arrays(data: bytes, name: str) -> dict[str, np.ndarray]:
         times the archive plus 1 MiB. The message starts with ``name``.
     """
     announced = npz_announced(data, name)
-    if sum(array.dtype.itemsize * math.prod(array.shape) for array in announced.values()) > largest(len(data)):
+    if sum([array.dtype.itemsize * math.prod(array.shape) for array in announced.values()]) > largest(len(data)):
         raise ValueError(
             f"{name} is not a NumPy archive that can be read: it announces more data than a file of its size can hold"
         )
@@ -167,7 +167,7 @@ def _temporary(target: str) -> Iterator[BinaryIO]:
 
 
 def _refuse_bombs(archive: zipfile.ZipFile, size: int) -> None:
-    if sum(member.compress_size for member in archive.infolist()) > size:
+    if sum([member.compress_size for member in archive.infolist()]) > size:
         raise ValueError("its parts overlap")
     for member in archive.infolist():
         if member.compress_type not in (0, 8):  # stored, deflated
@@ -192,7 +192,10 @@ def _npy_announced(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str)
 
     def read() -> np.ndarray:
         try:
-            array = joined(lambda: _parts(archive, member), begin, size, member.compress_size)
+            if member.file_size <= LARGEST_PART:
+                array = np.frombuffer(archive.read(member), np.uint8, size, begin)
+            else:
+                array = joined(lambda: _parts(archive, member), begin, size, member.compress_size)
         except Exception as error:
             raise ValueError(f"{name} can't be read: {error}") from error
         return array.view(dtype).reshape(shape, order="F" if fortran_order else "C")

@@ -112,8 +112,9 @@ class Perceptron(CallbackSupportMixin, Networked):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any = None, incremental: bool = False) -> None:
         for name in ("alpha", "tol", "learning_rate_init", "power_t", "epsilon"):
-            with representable(name):
-                float(getattr(self, name))
+            if isinstance(value := getattr(self, name), Integral):
+                with representable(name):
+                    float(value)
         hidden = self._hidden()
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, y = self._validated(X, y, first)
@@ -152,7 +153,7 @@ class Perceptron(CallbackSupportMixin, Networked):
             training()
         finally:
             self._publish(model)  # also after an exception
-        if not all(np.isfinite(array).all() for array in (*self.coefs_, *self.intercepts_)):
+        if not np.isfinite(model.parameters.flat()).all():
             raise ValueError(NOT_FINITE)
         hooks.fit_ends()
 
@@ -187,7 +188,7 @@ class Perceptron(CallbackSupportMixin, Networked):
         hidden = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
         if not all(isinstance(size, Integral) and not isinstance(size, bool) for size in hidden):
             raise TypeError(f"hidden_layer_sizes must be an integer or a sequence of integers, not {sizes!r}")
-        if any(size <= 0 for size in hidden):
+        if min(hidden, default=1) <= 0:
             raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
         return [int(size) for size in hidden]
 

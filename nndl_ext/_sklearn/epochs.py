@@ -63,7 +63,8 @@ class Epochs:
     is_part: bool
 
     def __post_init__(self) -> None:
-        n, size = len(self.data), self.estimator.batch_size
+        self.n = n = len(self.data)
+        size = self.estimator.batch_size
         if size == "auto":
             size = min(200, n)
         elif size > n:
@@ -91,7 +92,7 @@ class Epochs:
             self.size,
             solver.optimiser,
             shuffle,
-            np.arange(len(self.data)),
+            np.arange(self.n),
             dropout,
             lambda: seed,
             self.data.weights,
@@ -140,7 +141,7 @@ class Epochs:
         loss = self.estimator._share * training.costs
         if len(training.squares):
             loss += 0.5 * self.estimator.alpha * training.squares
-        return math.fsum(loss / np.where(totals > 0, totals, 1) * self.counts) / len(self.data)
+        return math.fsum(loss / np.where(totals > 0, totals, 1) * self.counts) / self.n
 
     def _ends(self, training: Training | None) -> bool:
         """Record an epoch, and return whether it is the last. ``training`` is None for epochs after divergence."""
@@ -148,7 +149,7 @@ class Epochs:
         self.hooks.step_begins()
         estimator.n_iter_ += 1
         estimator.loss_ = math.nan if training is None else self._loss(training)
-        estimator.t_ += len(self.data)
+        estimator.t_ += self.n
         estimator.loss_curve_.append(estimator.loss_)
         self.advance(estimator.loss_)
         self._evaluate(diverged=training is None)

@@ -83,7 +83,7 @@ class Networked(BaseEstimator):
     def _validate(self, X: Any, *y: Any, **options: Any) -> Any:
         """What scikit-learn's checks make of the data. Sparse matrices become CSR first, with indices that have been checked.
         Numbers become native first, because scikit-learn takes float32 of another byte order for another type."""
-        X, *others = (csr_of(given, name) if issparse(given) else given for given, name in zip((X, *y), "Xy", strict=False))
+        X, *others = [csr_of(given, name) if issparse(given) else given for given, name in zip((X, *y), "Xy", strict=False)]
         if not getattr(getattr(X, "dtype", None), "isnative", True):
             X = X.astype(X.dtype.newbyteorder("="))
         with representable("X and y"):
@@ -142,6 +142,8 @@ class Networked(BaseEstimator):
 
     def _rates(self, hidden: int) -> tuple[float, ...]:
         """The dropout rate of each layer after the first; empty if all are 0."""
+        if isinstance(self.dropout, Real) and self.dropout == 0:
+            return ()
         rates: list[Any] = list(self.dropout) if isinstance(self.dropout, Iterable) else [self.dropout] * hidden
         if len(rates) != hidden or not all(isinstance(rate, Real) and 0 <= float(rate) < 1 for rate in rates):
             raise ValueError(
