@@ -25,7 +25,7 @@ from nndl_ext._files import folders, idx
 from nndl_ext._files.contents import Announced, Content
 from nndl_ext._files.disk import AnyPath, npz_announced, raw
 from nndl_ext._files.kinds import kind
-from nndl_ext._files.samples import Arrays, three_pairs
+from nndl_ext._files.samples import Labelled, three_pairs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ _NPZ_NAMES = (
 _SHADES = locked(np.arange(256, dtype=np.float32) / 256)
 
 
-def load_data(path: AnyPath | None = None) -> tuple[Arrays, Arrays, Arrays]:
+def load_data(path: AnyPath | None = None) -> tuple[Labelled, Labelled, Labelled]:
     """Load images and labels as arrays.
 
     Parameters
@@ -202,7 +202,7 @@ def load_images(path: AnyPath | Iterable[AnyPath]) -> np.ndarray:
     return np.take(_SHADES, images.read(path))
 
 
-def _load(path: AnyPath | None) -> tuple[Arrays, Arrays, Arrays]:
+def _load(path: AnyPath | None) -> tuple[Labelled, Labelled, Labelled]:
     """The three pairs of images and labels, read-only. Images are uint8 grey levels or float32."""
     from importlib.resources import files  # these two take longer to import than everything else but NumPy
     from pathlib import Path

@@ -21,16 +21,16 @@ from nndl_ext import Dataset, DivergenceError, _kernels, reference
 from nndl_ext._engine import generators
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
-from nndl_ext._engine.optimisers import Adam, Descent, Momentum, Regularisation
+from nndl_ext._engine.optimisers import AdamDescent, Descent, MomentumDescent, Regularisation
 from nndl_ext._engine.training import Training
 
 pytestmark = pytest.mark.usefixtures("variant")
 
 OPTIMISERS = {
     "descent": lambda **options: Descent(0.1, **options),
-    "momentum": lambda **options: Momentum(0.05, 0.8, **options),
-    "nesterov": lambda **options: Momentum(0.05, 0.8, nesterov=True, **options),
-    "adam": lambda **options: Adam(0.01, **options),
+    "momentum": lambda **options: MomentumDescent(0.05, 0.8, **options),
+    "nesterov": lambda **options: MomentumDescent(0.05, 0.8, nesterov=True, **options),
+    "adam": lambda **options: AdamDescent(0.01, **options),
 }
 
 
@@ -227,7 +227,7 @@ def test_costs_of_mini_batches_are_refused_where_they_are_not_known():
 
 
 @pytest.mark.parametrize(("dtype", "tiny"), [("f4", 1e-20), ("f8", 1e-160)])
-@pytest.mark.parametrize("optimiser", [Momentum(0.1), Momentum(0.1, nesterov=True), Adam()])
+@pytest.mark.parametrize("optimiser", [MomentumDescent(0.1), MomentumDescent(0.1, nesterov=True), AdamDescent()])
 def test_l2_leaves_tiny_weights_alone(optimiser, dtype, tiny):
     """Else they would come ever closer to 0, and arithmetic with subnormal numbers is slow."""
     model = Model(dense([2, 1], ["identity"]), np.dtype(dtype))
@@ -259,9 +259,9 @@ def test_padding_learns_nothing(hidden, name, outputs):
 
 def test_epochs_of_a_training():
     model, _, data = task([9, 12, 3], ["tanh", "softmax"], "log-likelihood")
-    training = Training(model, data, 7, Adam(), partial(generators.shuffle, generator=random.Random(0)), np.arange(30))
+    training = Training(model, data, 7, AdamDescent(), partial(generators.shuffle, generator=random.Random(0)), np.arange(30))
     again, _, _ = task([9, 12, 3], ["tanh", "softmax"], "log-likelihood")
-    optimiser, order, generator = Adam(), np.arange(30), random.Random(0)
+    optimiser, order, generator = AdamDescent(), np.arange(30), random.Random(0)
     for epoch in range(3):
         training.run(epoch)
         generators.shuffle(order, generator)
@@ -430,7 +430,7 @@ def test_an_optimiser_goes_on_from_its_state(name, kept):
 
 def test_the_rate_may_change():
     model, oracle, data = task([9, 12, 3], ["tanh", "identity"], "quadratic", n=20)
-    optimiser = Momentum(0.1)
+    optimiser = MomentumDescent(0.1)
     for optimiser.eta in (0.1, 0.01, 0.05):
         model.descend(data, Batches(np.arange(20), 20), optimiser)
         oracle.step(oracle.gradient(data.x.T, data.y.T), optimiser, 20)
@@ -451,7 +451,7 @@ def test_divergence_undoes_model_and_optimiser(name):
 
 def test_moments_too_small_to_be_normal_are_0():
     model, _, data = task([9, 12, 3], ["tanh", "identity"], "quadratic", n=20)
-    for optimiser in (Momentum(1e-300, 1e-3), Adam(1e-3, 1e-3, 1e-3)):
+    for optimiser in (MomentumDescent(1e-300, 1e-3), AdamDescent(1e-3, 1e-3, 1e-3)):
         train(model, data, optimiser)
         assert optimiser.moments.any()
         train(model, data, optimiser, 1, epochs=8, weights=np.zeros(20))

@@ -8,7 +8,7 @@ import pytest
 from nndl_ext import Dataset
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
-from nndl_ext._engine.optimisers import Adam, Momentum, Regularisation
+from nndl_ext._engine.optimisers import AdamDescent, MomentumDescent, Regularisation
 
 neural_network = pytest.importorskip("sklearn.neural_network")
 pytestmark = [
@@ -17,9 +17,9 @@ pytestmark = [
 ]
 
 OPTIMISERS = {
-    "sgd": ({"solver": "sgd", "learning_rate_init": 0.05, "nesterovs_momentum": False}, lambda **o: Momentum(0.05, **o)),
-    "nesterov": ({"solver": "sgd", "learning_rate_init": 0.05}, lambda **o: Momentum(0.05, nesterov=True, **o)),
-    "adam": ({"solver": "adam", "learning_rate_init": 0.01}, lambda **o: Adam(0.01, **o)),
+    "sgd": ({"solver": "sgd", "learning_rate_init": 0.05, "nesterovs_momentum": False}, lambda **o: MomentumDescent(0.05, **o)),
+    "nesterov": ({"solver": "sgd", "learning_rate_init": 0.05}, lambda **o: MomentumDescent(0.05, nesterov=True, **o)),
+    "adam": ({"solver": "adam", "learning_rate_init": 0.01}, lambda **o: AdamDescent(0.01, **o)),
 }
 NAMES = {"logistic": "sigmoid"}
 

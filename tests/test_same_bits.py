@@ -15,7 +15,7 @@ from trainings import TRAININGS, Training, numbers
 from nndl_ext import Dataset, _kernels, network2
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
-from nndl_ext._engine.optimisers import Adam, Descent
+from nndl_ext._engine.optimisers import AdamDescent, Descent
 
 csr_array = pytest.importorskip("scipy.sparse").csr_array
 
@@ -74,7 +74,7 @@ class Failing(network2.QuadraticCost):
 
 
 @pytest.mark.usefixtures("variant")
-@pytest.mark.parametrize("optimiser", [Descent(0.1), Adam(0.1)])
+@pytest.mark.parametrize("optimiser", [Descent(0.1), AdamDescent(0.1)])
 @pytest.mark.parametrize("cost", ["quadratic", Failing])
 def test_no_zero_is_negative(optimiser, cost):
     """Neither after a training nor after an exception; a gradient leaves the parameters as they are."""

@@ -9,15 +9,15 @@ from nndl_ext import Dataset, DivergenceError
 from nndl_ext._engine import functions
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
-from nndl_ext._engine.optimisers import Adam, Descent, Momentum, Regularisation
+from nndl_ext._engine.optimisers import AdamDescent, Descent, MomentumDescent, Regularisation
 
 HIDDEN = [name for name in functions.ACTIVATIONS if name not in functions.AT_THE_OUTPUT]
 ENDS = [pair for pair in product(functions.ACTIVATIONS, functions.COSTS) if functions.MATCHED.get(pair[1], pair[0]) == pair[0]]
 OPTIMISERS = {
     "descent": lambda regularisation: Descent(0.5, regularisation=regularisation),
-    "momentum": lambda regularisation: Momentum(0.1, regularisation=regularisation),
-    "nesterov": lambda regularisation: Momentum(0.1, nesterov=True, regularisation=regularisation),
-    "adam": lambda regularisation: Adam(0.05, regularisation=regularisation),
+    "momentum": lambda regularisation: MomentumDescent(0.1, regularisation=regularisation),
+    "nesterov": lambda regularisation: MomentumDescent(0.1, nesterov=True, regularisation=regularisation),
+    "adam": lambda regularisation: AdamDescent(0.05, regularisation=regularisation),
 }
 TRAININGS = st.fixed_dictionaries(
     {

@@ -66,7 +66,7 @@ from nndl_ext import Dataset, Network
 from nndl_ext._engine import threads
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
-from nndl_ext._engine.optimisers import Adam, Descent, Momentum, Regularisation
+from nndl_ext._engine.optimisers import AdamDescent, Descent, MomentumDescent, Regularisation
 threads.processors = lambda: 2
 for dtype in (np.float32, np.float64):
     for sizes in ([30, 9, 7, 3], [5, 2]):
@@ -75,7 +75,7 @@ for dtype in (np.float32, np.float64):
             net = Network(sizes, dtype=dtype, seed=0, threads=2)
             net.SGD(data, 2, 5, 0.5, test_data=data)
             net.backprop(*data[0]), net.cost_gradient(data), net.feedforward(x.T), net.feedforward(x[0])
-    for outputs, optimiser in itertools.product((3, 20), (Descent(0.1), Momentum(0.1), Momentum(0.1, nesterov=True), Adam())):
+    for outputs, optimiser in itertools.product((3, 20), (Descent(0.1), MomentumDescent(0.1), MomentumDescent(0.1, nesterov=True), AdamDescent())):
         for hidden, output, cost in (("relu", "softmax", "log-likelihood"), ("tanh", "exp", "poisson"), ("tanh", "softmax", "huber")):
             model = Model(dense([30, 9, outputs], [hidden, output]), dtype, 2, cost)
             kept = [dataclasses.replace(optimiser, regularisation=Regularisation(*each)) for each in ((0.1, 0.1), (0, 9, 30))]

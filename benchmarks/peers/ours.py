@@ -13,7 +13,7 @@ from nndl_ext import Dataset, reference
 from nndl_ext._engine import generators
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
-from nndl_ext._engine.optimisers import Adam
+from nndl_ext._engine.optimisers import AdamDescent
 from peers.base import EPSILON, ETA, FIRST, RATE, SECOND, Peer
 
 
@@ -68,7 +68,7 @@ class OurModel(Peer):
         self.model = Model(dense(job.sizes, activations), job.dtype, cost=job.cost)
         self.model.parameters.replace(biases, weights)
         self.data, self.batches = Dataset(x, y), Batches(np.arange(len(x)), job.batch)
-        self.optimiser, self.generator = Adam(RATE, FIRST, SECOND, EPSILON), generators.seeded(0)
+        self.optimiser, self.generator = AdamDescent(RATE, FIRST, SECOND, EPSILON), generators.seeded(0)
 
     def train(self):
         generators.shuffle(self.batches.order, self.generator)

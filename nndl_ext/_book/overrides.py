@@ -12,10 +12,8 @@ from nndl_ext._checks import finite, real_array, shaped
 from nndl_ext._data.dataset import Dataset, Sample
 from nndl_ext._engine.model import DivergenceError
 from nndl_ext._engine.optimisers import Descent
-from nndl_ext._engine.parameters import Parameters
+from nndl_ext._engine.parameters import Arrays, Parameters
 from nndl_ext._engine.training import Training
-
-Arrays = list[np.ndarray]
 
 
 def outputs_of(feedforward: Callable[[np.ndarray], Any], data: Dataset, outputs: int) -> np.ndarray:

@@ -51,7 +51,7 @@ class Momentum:
 
     def begin(self) -> optimisers.Optimiser:
         """The engine's optimiser, before its first step."""
-        return optimisers.Momentum(0.0, self.mu, self.nesterov)
+        return optimisers.MomentumDescent(0.0, self.mu, self.nesterov)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Adam:
 
     def begin(self) -> optimisers.Optimiser:
         """The engine's optimiser, before its first step."""
-        return optimisers.Adam(0.0, self.first, self.second, self.epsilon)
+        return optimisers.AdamDescent(0.0, self.first, self.second, self.epsilon)
 
 
 _OPTIMIZERS: dict[str, type[Momentum] | type[Adam]] = {"momentum": Momentum, "adam": Adam}

@@ -88,7 +88,7 @@ class Descent(Optimiser):
 
 
 @dataclass
-class Momentum(Optimiser):
+class MomentumDescent(Optimiser):
     """Momentum: v' = momentum v - eta g, w' = w + v' (the book's equations 107 and 108).
 
     With ``nesterov``: w' = w + momentum v' - eta g (I. Sutskever, J. Martens, G. Dahl and G. Hinton, ICML 2013, in the form
@@ -111,7 +111,7 @@ class Momentum(Optimiser):
 
 
 @dataclass
-class Adam(Optimiser):
+class AdamDescent(Optimiser):
     """Adam: steps from running means of the gradient and its square.
 
     D. P. Kingma and J. Ba, ICLR 2015, in the more efficient order of computation at the end of section 2.

@@ -9,7 +9,7 @@ import numpy as np
 
 from nndl_ext._files.contents import Announced
 
-Arrays = tuple[np.ndarray, np.ndarray]
+Labelled = tuple[np.ndarray, np.ndarray]
 
 # The book uses the last 10,000 of the 60,000 training images for validation.
 _VALIDATION_PART = 6
@@ -24,7 +24,7 @@ _TOO_MANY_PIXELS = 2**31
 _BLOCK = 4096
 
 
-def three_pairs(announced: Sequence[Announced]) -> tuple[Arrays, Arrays, Arrays]:
+def three_pairs(announced: Sequence[Announced]) -> tuple[Labelled, Labelled, Labelled]:
     """The images and labels for training, validation and test, read-only.
 
     Parameters

@@ -24,9 +24,9 @@ from nndl_ext._engine.model import Model
 from nndl_ext._engine.optimisers import Regularisation
 from nndl_ext._sklearn import lbfgs
 from nndl_ext._sklearn.epochs import NOT_FINITE, Epochs, Validation
+from nndl_ext._sklearn.fit_data import FitData
 from nndl_ext._sklearn.hooks import Hooks
 from nndl_ext._sklearn.networks import HIDDEN, Networked, representable
-from nndl_ext._sklearn.samples import Arrays
 from nndl_ext._sklearn.solvers import Solver
 
 try:
@@ -138,7 +138,7 @@ class Perceptron(CallbackSupportMixin, Networked):
         if self.solver == "lbfgs":
             if validation_data is not None or self._rates(len(hidden)):
                 raise ValueError("validation_data and dropout are for the solvers sgd and adam, not for lbfgs")
-            data = Arrays(X, desired, model.dtype, sample_weight)
+            data = FitData(X, desired, model.dtype, sample_weight)
             training = partial(lbfgs.fit, self, lbfgs.Objective(model, data, float(self.alpha), self._share), hooks)
         else:
             train, validation = (X, desired, sample_weight), self._set_aside(validation_data, model.dtype)
@@ -146,7 +146,7 @@ class Perceptron(CallbackSupportMixin, Networked):
                 raise ValueError("partial_fit does not support early_stopping=True")
             if self.early_stopping and validation is None:
                 train, validation = self._split(*train, random_state, model.dtype)
-            data = Arrays(*train[:2], model.dtype, train[2])
+            data = FitData(*train[:2], model.dtype, train[2])
             training = partial(self._train, Epochs(self, model, data, validation, hooks, incremental), random_state)
         hooks.fit_begins()
         try:
@@ -221,7 +221,7 @@ class Perceptron(CallbackSupportMixin, Networked):
         if parts[1].shape[0] < 2:
             raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
         weights = parts[4:] or (None, None)
-        validation = Validation(Arrays(parts[1], parts[3], dtype, weights[1]), self._labels(parts[3]), False)
+        validation = Validation(FitData(parts[1], parts[3], dtype, weights[1]), self._labels(parts[3]), False)
         return (parts[0], parts[2], weights[0]), validation
 
     def _set_aside(self, validation_data: Any, dtype: np.dtype) -> Validation | None:
@@ -239,7 +239,7 @@ class Perceptron(CallbackSupportMixin, Networked):
         desired = _as_matrix(self._transformed(y))
         if desired.shape[1] != self.n_outputs_:
             raise ValueError(f"validation_data must have {self.n_outputs_} outputs, not {desired.shape[1]}")
-        return Validation(Arrays(X, desired, dtype, sample_weight), self._labels(desired), True)
+        return Validation(FitData(X, desired, dtype, sample_weight), self._labels(desired), True)
 
     def _check_solver(self) -> bool:
         if self.solver not in ("sgd", "adam"):

@@ -14,8 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from nndl_ext._engine.model import DivergenceError, Model
 from nndl_ext._engine.training import Training
+from nndl_ext._sklearn.fit_data import FitData
 from nndl_ext._sklearn.hooks import Hooks
-from nndl_ext._sklearn.samples import Arrays
 from nndl_ext._sklearn.solvers import Solver
 
 NOT_FINITE = (
@@ -30,7 +30,7 @@ class Validation(NamedTuple):
     ``has_losses`` says whether to record the loss besides the score.
     """
 
-    data: Arrays
+    data: FitData
     y: np.ndarray
     has_losses: bool
 
@@ -45,7 +45,7 @@ class Epochs:
         The estimator to fit.
     model : Model
         Its network.
-    data : Arrays
+    data : FitData
         The training data.
     validation : Validation or None
         The samples to evaluate after each epoch.
@@ -57,7 +57,7 @@ class Epochs:
 
     estimator: Any
     model: Model
-    data: Arrays
+    data: FitData
     validation: Validation | None
     hooks: Hooks
     is_part: bool

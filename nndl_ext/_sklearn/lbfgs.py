@@ -14,8 +14,8 @@ from scipy.optimize import minimize
 from sklearn.utils.optimize import _check_optimize_result  # the warning's text; nothing public has it
 
 from nndl_ext._engine.model import Batches, Model
+from nndl_ext._sklearn.fit_data import FitData
 from nndl_ext._sklearn.hooks import Hooks
-from nndl_ext._sklearn.samples import Arrays
 
 # SciPy's status when a callback raised StopIteration.
 _STOPPED = 99
@@ -30,7 +30,7 @@ class Objective:
     ----------
     model : Model
         The network, in float64.
-    data : Arrays
+    data : FitData
         The training data.
     alpha : float
         The strength of the L2 penalty.
@@ -38,7 +38,7 @@ class Objective:
         The factor of a sample's cost in the loss.
     """
 
-    def __init__(self, model: Model, data: Arrays, alpha: float, share: float) -> None:
+    def __init__(self, model: Model, data: FitData, alpha: float, share: float) -> None:
         self._model, self._data, self._alpha, self._share, self._total = model, data, alpha, share, data.weight
 
     def packed(self) -> np.ndarray:

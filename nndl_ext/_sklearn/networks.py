@@ -17,7 +17,7 @@ from nndl_ext._data.sparse import csr_of
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Model
 from nndl_ext._engine.threads import checked_threads
-from nndl_ext._sklearn.samples import Arrays
+from nndl_ext._sklearn.fit_data import FitData
 
 HIDDEN = ("identity", "logistic", "tanh", "relu", "softplus")
 
@@ -59,7 +59,7 @@ class Networked(BaseEstimator):
         if X.shape[1] != model.sizes[0]:
             raise ValueError(f"X must have {model.sizes[0]} features, as many as coefs_[0] has rows, not {X.shape[1]}")
         if issparse(X):
-            return model.outputs(Arrays(X, np.empty((0, 0)), model.dtype))
+            return model.outputs(FitData(X, np.empty((0, 0)), model.dtype))
         return model.outputs_of_rows(np.require(X, model.dtype, ["C", "A"]))
 
     def _checked(self, X: Any) -> Any:

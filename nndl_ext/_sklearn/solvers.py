@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any
 
-from nndl_ext._engine.optimisers import Adam, Momentum, Optimiser
+from nndl_ext._engine.optimisers import AdamDescent, MomentumDescent, Optimiser
 
 # The schedule "adaptive" stops at this learning rate.
 _TOO_SMALL = 1e-6
@@ -42,9 +42,9 @@ class Solver:
         """The solver for an estimator's parameters."""
         eta = float(estimator.learning_rate_init)
         if estimator.solver == "adam":
-            adam = Adam(eta, float(estimator.beta_1), float(estimator.beta_2), float(estimator.epsilon))
+            adam = AdamDescent(eta, float(estimator.beta_1), float(estimator.beta_2), float(estimator.epsilon))
             return cls(adam, "constant", eta, 0.0)
-        momentum = Momentum(eta, momentum=float(estimator.momentum), nesterov=bool(estimator.nesterovs_momentum))
+        momentum = MomentumDescent(eta, momentum=float(estimator.momentum), nesterov=bool(estimator.nesterovs_momentum))
         return cls(momentum, estimator.learning_rate, eta, float(estimator.power_t))
 
     @property

@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from nndl_ext._data.inputs import Sparse, rows_of
 
 
-class Arrays:
+class FitData:
     """Checked inputs, desired outputs and weights. Inputs that the kernels can read directly are not copied. A callback may
     give the user's arrays another shape or dtype, so these are other objects for the same memory.
 
