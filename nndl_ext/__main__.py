@@ -7,23 +7,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import reprlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import nndl_ext
+from nndl_ext._commands.options import parser, tell
 
 if TYPE_CHECKING:
     from nndl_ext.runs import Run
-
-_STATUS = (
-    "Exit status: 0 on success; 1 if the input is invalid, a file can't be read or written, the training diverged, or the "
-    "output can't be written (a closed pipe gives no message); 2 if the options are invalid; 130 after Ctrl-C."
-)
 
 
 class _Output:
@@ -47,169 +42,6 @@ class _Output:
         except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
             raise OSError(error.errno, error.strerror, "standard output") from error
-
-
-class _Parser(argparse.ArgumentParser):
-    """Reports a usage error in one line, as the rest of the program reports errors."""
-
-    def error(self, message: str) -> NoReturn:
-        _tell(sys.stderr, f"{self.prog}: {message}; see {self.prog} --help")
-        self.exit(2)
-
-
-def _sizes(text: str) -> list[int]:
-    try:
-        return [int(size) for size in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be integers separated by commas, not {reprlib.repr(text)}") from None
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    """An argument type: an integer from this one on."""
-
-    def number(text: str) -> int:
-        with suppress(ValueError):
-            value = int(text)
-            if value >= least:
-                return value
-        raise argparse.ArgumentTypeError(f"must be an integer of at least {least}, not {reprlib.repr(text)}")
-
-    return number
-
-
-def _path(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("must be a path, not empty")
-    return text
-
-
-def _path_ending(*endings: str) -> Callable[[str], str]:
-    """An argument type: a path with one of these suffixes."""
-
-    def path(text: str) -> str:
-        if not text.lower().endswith(endings):
-            raise argparse.ArgumentTypeError(f"{text!r} must end in {', '.join(endings[:-1])} or {endings[-1]}")
-        return text
-
-    return path
-
-
-def _run_path(text: str) -> str:
-    if text.lower().endswith(".json"):
-        raise argparse.ArgumentTypeError(f"{text!r} must not end in .json: the book's JSON format can't hold a run")
-    return _path(text)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="nndl-ext",
-        description="The networks of 'Neural Networks and Deep Learning', chapters 1 to 3, with compiled kernels.",
-        epilog=_STATUS,
-    )
-    parser.add_argument("--version", action="version", version=f"nndl-ext {nndl_ext.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    train = commands.add_parser(
-        "train",
-        help="train a network on MNIST: by default the book's experiment",
-        description="Train a network. After each epoch, print how many test images it classifies correctly.",
-        epilog="Chapter 3's experiment, which reaches 98 %: nndl-ext train --sizes 784,100,10 --cost cross-entropy "
-        "--lmbda 5.0 --eta 0.1 --epochs 60. A resumed run takes its options from the file. You may give a new --epochs, and "
-        "must repeat --data if the run is not on MNIST. With a seed, a resumed run ends with the same bits as an uninterrupted "
-        f"one. {_STATUS}",
-    )
-    add = train.add_argument
-    add("--sizes", type=_sizes, metavar="N,N,...", help="number of neurons in each layer (784,30,10)")
-    add("--epochs", type=_at_least(0), metavar="N", help="total number of epochs (30)")
-    add("--batch", type=_at_least(1), metavar="N", help="images in a mini-batch (10)")
-    add("--eta", type=float, metavar="ETA", help="learning rate (3.0; 0.5 with an option of chapter 3)")
-    add("--dtype", choices=("float64", "float32"), help="floating-point type of the computation (float64)")
-    add("--seed", type=_at_least(0), metavar="N", help="make the run reproducible to the last bit on any machine")
-    add(
-        "--data",
-        type=_path,
-        metavar="PATH",
-        help="folder of IDX files, mnist.pkl.gz or mnist.npz (default: the MNIST in this package)",
-    )
-    file = train.add_mutually_exclusive_group()
-    file.add_argument(
-        "--save",
-        type=_run_path,
-        metavar="FILE",
-        help="save the network and the run after each epoch; the file must not exist yet",
-    )
-    file.add_argument("--resume", type=_run_path, metavar="FILE", help="continue a saved run, and save it after each epoch")
-    add(
-        "--curve",
-        type=_path_ending(".json", ".csv"),
-        metavar="FILE",
-        help="write the learning curve after each epoch, as .json or .csv",
-    )
-    add(
-        "--plot",
-        type=_path_ending(".png", ".svg", ".pdf"),
-        metavar="FILE",
-        help="draw the learning curve at the end, as .png, .svg or .pdf",
-    )
-    chapter3 = train.add_argument_group("options of chapter 3 (any of them selects chapter 3's network)")
-    add = chapter3.add_argument
-    add(
-        "--cost",
-        choices=("cross-entropy", "quadratic", "log-likelihood"),
-        help="cost (cross-entropy); log-likelihood has softmax outputs",
-    )
-    add("--lmbda", type=float, metavar="LMBDA", help="regularisation parameter (0)")
-    add("--regularization", choices=("l2", "l1"), help="penalise squares or absolute values of weights (l2)")
-    add(
-        "--activation",
-        choices=("sigmoid", "tanh", "relu", "softplus", "identity"),
-        help="activation of the hidden neurons (sigmoid)",
-    )
-    add("--dropout", type=float, metavar="RATE", help="share of hidden neurons to drop in training (0)")
-    add("--optimizer", choices=("descent", "momentum", "nesterov", "adam"), help="optimiser (descent)")
-    add("--augment", action="store_true", default=None, help="also train on each image shifted by one pixel in four directions")
-    add("--early-stopping", type=_at_least(0), metavar="N", help="stop after N epochs without a better accuracy")
-    add(
-        "--halve-after",
-        type=_at_least(0),
-        metavar="N",
-        help="halve eta after N epochs without a better accuracy; stop at eta / 128",
-    )
-    train.set_defaults(run=_train, error=train.error)
-
-    show = commands.add_parser("show", help="describe and compare saved networks and runs", description=_show.__doc__)
-    show.add_argument("files", type=_path, nargs="+", metavar="FILE", help="files written by 'train --save' or Network.save")
-    show.add_argument(
-        "--out",
-        type=_path,
-        metavar="FOLDER",
-        help="write pictures here: weights, learning curve, confusion matrix, misclassified test images; of several files, "
-        "one picture of all learning curves",
-    )
-    show.add_argument("--data", type=_path, metavar="PATH", help="test images for the pictures of one FILE, as for 'train'")
-    show.set_defaults(run=_show, error=show.error)
-
-    draw = commands.add_parser("draw", help="write a page to draw digits on, and open it", description=_draw.__doc__)
-    draw.add_argument("file", type=_path, nargs="?", metavar="FILE", help="saved network (default: train one on MNIST first)")
-    draw.add_argument(
-        "--out",
-        type=_path,
-        default="nndl-ext-draw.html",
-        metavar="PAGE",
-        help="where to write the page; an existing file is replaced (%(default)s)",
-    )
-    draw.add_argument("--no-open", action="store_true", help="do not open the page in the browser")
-    draw.set_defaults(run=_draw, error=draw.error)
-
-    bench = commands.add_parser(
-        "bench", help="measure the speed against the book's algorithm in NumPy", description=_bench.__doc__
-    )
-    bench.add_argument("--repeats", type=_at_least(1), default=5, metavar="N", help="measurements per job (%(default)s)")
-    bench.set_defaults(run=_bench)
-
-    info = commands.add_parser("info", help="print versions, kernel variant and data", description=_info.__doc__)
-    info.set_defaults(run=_info)
-    return parser
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -243,7 +75,7 @@ def _train(arguments: argparse.Namespace) -> None:
         run.save(path, checksum)
     if not epochs:
         keep_curve()
-    _tell(sys.stdout if sys.stdout.isatty() else sys.stderr, _plan(arguments, run, images, tests))
+    tell(sys.stdout if sys.stdout.isatty() else sys.stderr, _plan(arguments, run, images, tests))
     try:
         with _progress(len(run.curve), epochs.stop) as report:
             for right in training:
@@ -362,6 +194,9 @@ def _info(_arguments: argparse.Namespace) -> None:
     print(f"MNIST: {len(training_data[0])} training, {len(validation_data[0])} validation, {len(test_data[0])} test images")
 
 
+_COMMANDS = {"train": _train, "show": _show, "draw": _draw, "bench": _bench, "info": _info}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -388,26 +223,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with redirect_stdout(cast(TextIO, _Output(sys.stdout))):
             try:
-                arguments = _parser().parse_args(argv)
+                arguments = parser(_COMMANDS).parse_args(argv)
                 arguments.run(arguments)
             finally:
                 sys.stdout.flush()
     except BrokenPipeError:
         return 1
     except (ArithmeticError, ImportError, MemoryError, OSError, TypeError, ValueError) as error:
-        _tell(sys.stderr, f"nndl-ext: {str(error) or 'not enough memory'}")
+        tell(sys.stderr, f"nndl-ext: {str(error) or 'not enough memory'}")
         return 1
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-def _tell(stream: TextIO, text: str) -> None:
-    """Print a line with any characters. The program goes on if the stream can't be written."""
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    encoding = stream.encoding or "utf-8"
-    with suppress(OSError):
-        print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import nndl_ext
-from nndl_ext.__main__ import _parser
+from nndl_ext.__main__ import _COMMANDS
+from nndl_ext._commands.options import parser
 
 DOCS = Path(__file__).parent.parent / "docs"
 if not DOCS.exists():
@@ -123,7 +124,7 @@ def test_the_examples_of_a_page(page, tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.rst")), ids=lambda page: page.relative_to(DOCS).as_posix())
 def test_the_commands_of_a_page_are_commands(page):
     for line in re.findall(r"^   (nndl-ext .*)$", page.read_text(encoding="utf-8"), re.MULTILINE):
-        _parser().parse_args(shlex.split(line)[1:])
+        parser(_COMMANDS).parse_args(shlex.split(line)[1:])
 
 
 def test_a_built_site_is_checked(tmp_path):
