@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nndl_ext._book import overrides
-from nndl_ext._book.base import Data, right_of
+from nndl_ext._book.base import Data
 from nndl_ext._book.chapter1 import FirstNetwork
 from nndl_ext._checks import finite_number, integer
 from nndl_ext._engine import threads
@@ -69,8 +69,8 @@ class Network(FirstNetwork):
     Notes
     -----
     You may read, edit or replace biases and weights between calls. Like the book's code, training never changes an array but
-    puts new ones into the lists, so an array that you keep keeps its values. All weight matrices of an epoch share one block of
-    memory: copy a matrix that you need for long. If an exception such as Ctrl-C ends the training, the network is in the state
+    puts new ones into the lists, so an array that you keep keeps its values. All weights and biases of an epoch share one block
+    of memory: copy an array that you need for long. If an exception such as Ctrl-C ends the training, the network is in the state
     between two mini-batches, and the generator in the state between two shuffles. Infinite or NaN weights are an error, except
     in `feedforward`, where they show in the result, unless they belong to an input of 0.
 
@@ -197,30 +197,6 @@ class Network(FirstNetwork):
         """
         return self._model.gradient(self._checked([(x, y)], "the sample (x, y)"), None, self._cost_derivative())
 
-    def evaluate(self, test_data: Data) -> int:
-        """The number of samples that the network classifies correctly.
-
-        The network's answer is the index of its largest output. With a single output, it is 1 if the output is at least 0.5,
-        else 0.
-
-        Parameters
-        ----------
-        test_data : Dataset or iterable of tuple
-            Pairs (x, y), where y is a label or a unit vector; for a single output, 0, 1 or a number between them.
-
-        Returns
-        -------
-        int
-            From 0 to the number of samples.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the data do not fit the network, or a weight or bias is infinite or NaN.
-        """
-        data = self._checked(test_data, "test_data")
-        return right_of(self._outputs(data), data, "test_data")
-
     def cost_derivative(self, output_activations: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The derivatives of one sample's cost with respect to the outputs: a - y for the quadratic cost.
 
@@ -340,6 +316,6 @@ def load(path: str | PathLike[str]) -> Network | perceptron.Network | network2.N
 
 # The original functions, to detect that a program has replaced one.
 Network._methods = {
-    name: vars(Network)[name] for name in ("backprop", "cost_derivative", "evaluate", "feedforward", "update_mini_batch")
+    name: getattr(Network, name) for name in ("backprop", "cost_derivative", "evaluate", "feedforward", "update_mini_batch")
 }
 _SIGMOID, _SIGMOID_PRIME = sigmoid, sigmoid_prime

@@ -13,7 +13,6 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nndl_ext._book.base import Data, right_of
 from nndl_ext._book.chapter1 import FirstNetwork
 from nndl_ext._checks import finite, finite_number, real_array
 
@@ -122,27 +121,6 @@ class Network(FirstNetwork):
         for b, w in zip(*self._model.parameters.views(), strict=True):
             outputs = _fires(w, b, outputs).astype(self.dtype)
         return outputs
-
-    def evaluate(self, test_data: Data) -> int:
-        """The number of samples that the network classifies correctly, as in `nndl_ext.network.Network.evaluate`.
-
-        Parameters
-        ----------
-        test_data : Dataset or iterable of tuple
-            Pairs (x, y), where y is a label or a unit vector; for a single output, 0, 1 or a number between them.
-
-        Returns
-        -------
-        int
-            From 0 to the number of samples.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the data do not fit the network, or a weight or bias is infinite or NaN.
-        """
-        data = self._checked(test_data, "test_data")
-        return right_of(self._outputs(data), data, "test_data")
 
     def _refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         """Refuse to train: a network of perceptrons has no gradient.

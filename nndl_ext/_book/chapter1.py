@@ -1,4 +1,4 @@
-"""What chapter 1's networks, of sigmoid neurons and of perceptrons, have in common: the first weights and the cost."""
+"""What chapter 1's networks, of sigmoid neurons and of perceptrons, have in common: first weights, cost and evaluation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nndl_ext._book.base import BookNetwork, Data
+from nndl_ext._book.base import BookNetwork, Data, right_of
 from nndl_ext._checks import layer_sizes, real_dtype
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Model
@@ -48,3 +48,27 @@ class FirstNetwork(BookNetwork):
         checked = self._checked(data, "data")
         desired = checked.desired_outputs(self._model.sizes[-1], self.dtype)
         return math.fsum(self._model.costs(self._outputs(checked), desired)) / len(checked)
+
+    def evaluate(self, test_data: Data) -> int:
+        """The number of samples that the network classifies correctly.
+
+        The network's answer is the index of its largest output. With a single output, it is 1 if the output is at least 0.5,
+        else 0.
+
+        Parameters
+        ----------
+        test_data : Dataset or iterable of tuple
+            Pairs (x, y), where y is a label or a unit vector; for a single output, 0, 1 or a number between them.
+
+        Returns
+        -------
+        int
+            From 0 to the number of samples.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data do not fit the network, or a weight or bias is infinite or NaN.
+        """
+        data = self._checked(test_data, "test_data")
+        return right_of(self._outputs(data), data, "test_data")
