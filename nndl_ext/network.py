@@ -70,9 +70,9 @@ class Network(FirstNetwork):
     -----
     You may read, edit or replace biases and weights between calls. Like the book's code, training never changes an array but
     puts new ones into the lists, so an array that you keep keeps its values. All weights and biases of an epoch share one block
-    of memory: copy an array that you need for long. If an exception such as Ctrl-C ends the training, the network is in the state
-    between two mini-batches, and the generator in the state between two shuffles. Infinite or NaN weights are an error, except
-    in `feedforward`, where they show in the result, unless they belong to an input of 0.
+    of memory: copy an array that you need for long. If an exception such as Ctrl-C ends the training, the network is in the
+    state between two mini-batches, and the generator in the state between two shuffles. Infinite or NaN weights are an error,
+    except in `feedforward`, where they show in the result, unless they belong to an input of 0.
 
     A subclass may override `cost_derivative`, `backprop`, `update_mini_batch`, `feedforward` and `evaluate`. Assigning a
     function to one of these names, in the class or in one network, works too. A subclass need not call this ``__init__`` if its
