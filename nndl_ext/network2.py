@@ -45,7 +45,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-# The kernels compute with numbers of 64 bits.
+# More than any data set holds, and few enough for a float64.
 _MOST_SAMPLES = 2**63 - 1
 
 _Four = tuple[list[float], list[int], list[float], list[int]]

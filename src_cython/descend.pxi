@@ -4,7 +4,7 @@ A mini-batch goes through the network in blocks of samples. Most have a single o
 """
 
 cdef enum:
-    SHORT_BLOCK = 72            # samples in a block of a larger mini-batch in a small network, so that a block stays near
+    SHORT_BLOCK = 72            # samples in a block of a larger mini-batch in a small network, so that a block stays in a near cache
     SMALL = 65_536              # bytes of parameters that a small network has at most
     AHEAD = 16                  # samples from the current one to the prefetched one
     NEAR = 524_288              # bytes of inputs that stay in a cache: up to this size nothing is prefetched
@@ -106,7 +106,7 @@ cdef class Work:
         PyBuffer_Release(&self.desired)
 
 
-cdef struct Descent:            # how far a thread has come
+cdef struct Descent:            # how far a thread has come, with any optimiser
     Step step
     bint descending             # whether the gradient is added to the parameters at once
     bint scaling                # whether the first layer's weights keep a common factor
@@ -293,7 +293,7 @@ cdef int descend_on(Work work, Job *job, real *parameters) except -1:
                 end_batch(work, job, &own, parameters, target, moments)
             if own.scaling:
                 apply_scale(job, target)
-                meet(job)       # a thread's share consists of columns there, and of rows below
+                meet(job)       # a thread's share consists of columns there, and of consecutive elements below
             end_descent(work, job, &own, parameters, target, moments)
     except BaseException:
         if job.thread == 0:

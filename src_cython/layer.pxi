@@ -4,7 +4,10 @@ A matrix of activations or errors has one row per sample: the layer's neurons, t
 weights has one row per input. ``across.pxi`` describes the layers for which this is different.
 
 A new kind needs a name in ``LayerKind``, a file like ``dense.pxi`` with functions for its weighted inputs, the errors of the
-layer before, and its gradient, a branch for each in ``passes.pxi``, and a description in ``nndl_ext/_engine/layers.py``.
+layer before, and its gradient, and a branch for each in ``passes.pxi``. Where it has other parameters than a dense layer,
+``squares_of_weights`` and ``take_step`` there and ``lay_out`` in ``job.pxi`` must know. In Python, it needs a description in
+``nndl_ext/_engine/layers.py`` and places in ``Layout`` in ``parameters.py``; ``reference.py``, ``export.py``, ``page.html`` and
+``_files/saving.py`` know dense layers only.
 """
 
 cdef enum LayerKind:

@@ -1,7 +1,8 @@
 """The optimisers: how a step changes the parameters by their gradient.
 
-A new optimiser needs a name in ``Optimiser`` and in ``OPTIMISERS``, a branch in ``advance``, a class in
-``nndl_ext/_engine/optimisers.py``, a branch in ``nndl_ext/reference.py``, and a line and a digest in ``tests/test_engine.py``.
+Plain descent is not here: it adds the gradient to the weights at once. A new optimiser needs a name in ``Optimiser`` and in
+``OPTIMISERS``, a branch in ``advance``, a class in ``nndl_ext/_engine/optimisers.py``, a branch in ``nndl_ext/reference.py``,
+and a line and a digest in ``tests/test_engine.py``. Users get it by a class in ``_book/settings.py``.
 """
 
 cdef enum:

@@ -1,7 +1,7 @@
 """The passes over the layers, forward and backward, and the step of an optimiser: the book's four equations, BP1 to BP4.
 
-Each thread computes its share of every layer's neurons in all three. The threads synchronise (``meet``) where one needs the
-results of others. Most weights that a thread reads are weights that it has changed itself.
+Each thread computes its share of every layer in all three: neurons, inputs or samples, as the file for its kind says. The
+threads synchronise (``meet``) where one needs the results of others.
 """
 
 cdef inline bint drops(const Job *job, Py_ssize_t i) noexcept nogil:
@@ -17,7 +17,7 @@ cdef void mask(const Job *job, Py_ssize_t i, real *a, real *slopes) noexcept nog
 
 
 cdef void activate_part(const Job *job, Py_ssize_t i, real *a, real *slopes, Part part) noexcept nogil:
-    """a = f(z) for this thread's part of a layer, and f'(z) unless ``slopes`` is NULL."""
+    """a = f(z) for this thread's part of a layer, and f'(z) unless ``slopes`` is NULL, both after dropout."""
     cdef Activation kind = <Activation> job.layers[i].activation
     cdef Py_ssize_t r, q
     for r in range(part.rows):

@@ -517,6 +517,27 @@ def test_a_loaded_network_goes_on_with_the_same_bits(tmp_path, name, dtype):
     assert {type(each) for each in others} == {Network}
 
 
+class Absolute:
+    """A cost of one's own."""
+
+    @staticmethod
+    def fn(a, y):
+        return np.abs(a - y).sum()
+
+    @staticmethod
+    def delta(z, a, y):
+        return np.sign(a - y) * network2.sigmoid_prime(z)
+
+
+def test_a_network_with_a_cost_of_ones_own_is_copied():
+    net = Network([20, 9, 4], Absolute, seed=3)
+    net.SGD(labelled(), 1, 7, 0.05)
+    others = [copy.deepcopy(net), pickle.loads(pickle.dumps(net))]
+    for each in (net, *others):
+        each.SGD(labelled(), 2, 7, 0.05)
+    assert len({digest(each) for each in (net, *others)}) == 1
+
+
 @pytest.mark.parametrize("optimizer", [Momentum(np.float32(0.5)), Adam(np.float32(0.5), 0, np.float32(1e-6))])
 def test_numbers_of_any_kind_are_saved(tmp_path, optimizer):
     net = Network([20, 4], optimizer=optimizer, dropout=np.float32(0.5), seed=3)

@@ -135,7 +135,8 @@ class Monitor:
         self._of_cost, self._of_accuracy = ({}, converting) if kind == "training" else (converting, {})
 
     def record(self, history: History, accuracies: list[int]) -> None:
-        """Record what the plan asks for. ``accuracies`` gets the number of correct samples if only a schedule needs it."""
+        """Record what the plan asks for. ``accuracies`` gets the number of correct samples if only a
+        schedule or early stopping needs it. Otherwise it is the list in the history."""
         (cost, right), (records_cost, records_accuracy) = self._measure(), self._records
         if records_cost:
             getattr(history, f"{self._kind}_cost").append(cost)

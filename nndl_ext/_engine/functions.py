@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -151,13 +152,11 @@ Error = tuple[int, Callable[..., Any] | None]
 
 def error_of(cost: str | OwnCost) -> Error:
     """What the kernels need of a cost."""
-    if isinstance(cost, str):
-        return COSTS[cost], None
+    return (COSTS[cost], None) if isinstance(cost, str) else (_ERROR_BY_PYTHON, partial(_error_of_batch, cost))
 
-    def by_batch(z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return shaped(cost.delta(z.T, a.T, y.T), a.T.shape, "what the cost's delta returns").T
 
-    return _ERROR_BY_PYTHON, by_batch
+def _error_of_batch(cost: OwnCost, z: np.ndarray, a: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return shaped(cost.delta(z.T, a.T, y.T), a.T.shape, "what the cost's delta returns").T
 
 
 def error_by_derivative(derivative: CostDerivative) -> Error:

@@ -1,4 +1,4 @@
-"""Layers of neurons with their parameters: output, gradient and steps, computed by the kernels. Knows nothing of epochs."""
+"""Layers of neurons with their parameters: output, gradient and steps, computed by the kernels. It runs no epochs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Gradient = tuple[list[np.ndarray], list[np.ndarray]]
 
 
 class DivergenceError(FloatingPointError):
-    """Training made weights or biases infinite or NaN. The network is reset to its state before.
+    """Training made weights or biases infinite or NaN. The network is reset to its state before the epoch or mini-batch.
 
     The learning rate or the data are too large, or an overridden method returned infinities or NaN.
 
@@ -67,10 +67,6 @@ class DivergenceError(FloatingPointError):
 
 class Samples(Protocol):
     """What the model needs of a `Dataset`, or of an object in its place."""
-
-    @property
-    def inputs(self) -> int:
-        """The number of inputs of a sample."""
 
     @property
     def rows(self) -> Any:

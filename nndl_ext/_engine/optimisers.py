@@ -1,6 +1,6 @@
 """The optimisers' hyper-parameters and state. The kernels take the steps.
 
-A new optimiser needs a class here and a branch in ``optimisers.pxi``.
+``optimisers.pxi`` says what a new optimiser needs.
 """
 
 from __future__ import annotations

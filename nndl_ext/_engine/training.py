@@ -56,7 +56,7 @@ class Training:
     epoch: int = 0
 
     def run(self, epoch: int, steps: Callable[[], Any] | None = None) -> None:
-        """Train for the epoch with this number. ``steps``, if given, takes the steps instead of the optimiser.
+        """Train for the epoch with this number, by one call of the kernels, or by ``steps``.
 
         Raises
         ------

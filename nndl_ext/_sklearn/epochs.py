@@ -1,4 +1,4 @@
-"""Training by sgd or adam: scikit-learn's losses, records and stopping rules around the engine's loop."""
+"""Training by sgd or adam: scikit-learn's losses, records and stopping rules around the engine's epochs."""
 
 from __future__ import annotations
 

@@ -30,8 +30,6 @@ class FitData:
     ----------
     weights : numpy.ndarray
         float64; empty for equal weights.
-    inputs : int
-        The number of inputs of a sample.
     rows : kernels.Rows
         The inputs as the kernels read them.
     """
@@ -39,7 +37,7 @@ class FitData:
     def __init__(self, x: Any, y: np.ndarray, dtype: np.dtype, weights: np.ndarray | None = None) -> None:
         self.weights = np.empty(0) if weights is None else np.ascontiguousarray(weights, np.float64).view()
         self._y = np.ascontiguousarray(y, dtype).view()
-        self._length, self.inputs = x.shape
+        self._length = x.shape[0]
         x = x if x.dtype in (np.float32, np.float64) else x.astype(dtype)
         self.rows = Sparse(x, "X").make_rows() if issparse(x) else rows_of(np.require(x, requirements=["C", "A"]).view())
 
