@@ -3,8 +3,8 @@
 A new activation needs a name in ``Activation`` and in ``ACTIVATIONS``, a loop in ``activate`` and in ``times_slope``, its
 arithmetic in ``arithmetic.pxi``, a line in ``nndl_ext/reference.py``, with which the tests compare it, and a digest in
 ``tests/test_engine.py``. If only the output layer can have it, or if a cost requires it, ``nndl_ext/_engine/functions.py`` must
-name it too. Outside the engine, ``export.py`` and ``page.html`` need its formula, and ``_commands/options.py``
-and ``_sklearn/networks.py`` offer it by name; ``grep -r softplus`` shows them all. The derivative must follow from a alone, since z
+name it too. Outside the engine, ``export.py`` and ``page.html`` need its formula, and ``_commands/options.py`` and
+``_sklearn/networks.py`` offer it by name; ``grep -r softplus`` shows them all. The derivative must follow from a alone, since z
 is not stored. Each activation has its own loop, so no loop branches on the activation.
 """
 

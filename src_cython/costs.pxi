@@ -1,9 +1,9 @@
 """The costs of a sample's outputs a for desired outputs y, and their derivatives dC/da or dC/dz.
 
-A new cost needs a name in ``Cost`` and in ``COSTS``, a line in ``cost_of`` before the ``else``, a branch in ``errors`` if its derivative is not
-a - y, a line in ``nndl_ext/reference.py``, and a digest in ``tests/test_engine.py``. A cost for a single activation follows
-``CROSS_ENTROPY`` in ``Cost`` and is listed in ``MATCHED`` in ``nndl_ext/_engine/functions.py``. Users get it by a class in
-``_engine/costs.py``, a name in ``_commands/options.py``, or a loss of the estimators.
+A new cost needs a name in ``Cost`` and in ``COSTS``, a line in ``cost_of`` before the ``else``, a branch in ``errors`` if its
+derivative is not a - y, a line in ``nndl_ext/reference.py``, and a digest in ``tests/test_engine.py``. A cost for a single
+activation follows ``CROSS_ENTROPY`` in ``Cost`` and is listed in ``MATCHED`` in ``nndl_ext/_engine/functions.py``. Users get it
+by a class in ``_engine/costs.py``, a name in ``_commands/options.py``, or a loss of the estimators.
 """
 
 cdef enum Cost:

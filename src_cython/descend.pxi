@@ -4,7 +4,7 @@ A mini-batch goes through the network in blocks of samples. Most have a single o
 """
 
 cdef enum:
-    SHORT_BLOCK = 72            # samples in a block of a larger mini-batch in a small network, so that a block stays in a near cache
+    SHORT_BLOCK = 72            # samples in a block of a larger mini-batch in a small network: they stay in a near cache
     SMALL = 65_536              # bytes of parameters that a small network has at most
     AHEAD = 16                  # samples from the current one to the prefetched one
     NEAR = 524_288              # bytes of inputs that stay in a cache: up to this size nothing is prefetched
