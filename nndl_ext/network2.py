@@ -26,7 +26,7 @@ from nndl_ext._data.dataset import Dataset, Sample
 from nndl_ext._engine import threads
 from nndl_ext._engine.costs import CrossEntropyCost, LogLikelihoodCost, QuadraticCost
 from nndl_ext._engine.functions import sigmoid, sigmoid_prime
-from nndl_ext._engine.model import DivergenceError, Gradient, Model
+from nndl_ext._engine.model import DivergenceError, Gradient
 from nndl_ext._engine.optimisers import Descent
 from nndl_ext._engine.training import Training
 from nndl_ext._files import saving
@@ -254,8 +254,8 @@ class Network(ChosenNetwork):
             samples = mini_batch if type(mini_batch) is list else data
             overrides.step(self.backprop, samples, len(data), self._model.parameters, optimiser)
         else:
+            self._optimiser = optimiser  # before its step, so that an interrupt can't come between the two
             self._training(data, len(data), optimiser, np.arange(len(data))).descend(data, np.arange(len(data)))
-            self._optimiser = optimiser
 
     def backprop(self, x: ArrayLike, y: ArrayLike) -> Gradient:
         """The gradient of one sample's cost, without regularisation or dropout (chapter 2, BP1 to BP4).
@@ -313,11 +313,10 @@ class Network(ChosenNetwork):
         checked = self._checked(data, "data")
         return self._cost_of(self._outputs(checked), checked, checked_lmbda(lmbda))
 
-    @property
-    def _current(self) -> Model:
+    def _refresh(self) -> None:
         if sigmoid is not _SIGMOID or sigmoid_prime is not _SIGMOID_PRIME:
             raise overrides.replaced("network2.sigmoid or network2.sigmoid_prime")
-        return super()._current
+        super()._refresh()
 
     def _epochs(self, plan: Plan, epochs: range, history: History, order: Any = None) -> Iterator[int]:
         """Check the plan and carry it out; yield the number of each finished epoch.
@@ -342,8 +341,9 @@ class Network(ChosenNetwork):
         def follow() -> Iterator[int]:
             try:
                 for epoch in plan.rated(epochs, accuracies, training):
+                    eta = training.optimiser.eta
                     training.run(epoch, self._own_steps(training, plan, data, samples))
-                    history.eta.append(training.optimiser.eta)
+                    history.eta.append(eta)
                     for monitor in monitors:
                         if monitor.measures:
                             monitor.record(history, accuracies)
@@ -361,14 +361,17 @@ class Network(ChosenNetwork):
 
     def _own_steps(self, training: Training, plan: Plan, data: Dataset, samples: Any) -> Callable[[], None] | None:
         """The steps of an epoch if the data are augmented, or the user overrides a method that takes part in them."""
+        self._refresh()
         own = self._overrides("update_mini_batch") or self._overrides("backprop")
         if not own and plan.augment is None:
             return None
-        n = len(training.order)
+        eta, n = training.optimiser.eta, len(training.order)
 
         def step(batch: list[Sample]) -> None:
-            self.update_mini_batch(batch, training.optimiser.eta, plan.lmbda, n)
-            training.optimiser = self._optimiser
+            try:
+                self.update_mini_batch(batch, eta, plan.lmbda, n)
+            finally:
+                training.optimiser = self._optimiser
 
         def steps() -> None:
             parts: Any = [(data, training.order, samples)]

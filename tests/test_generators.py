@@ -1,8 +1,12 @@
 """Shuffles and normal deviates."""
 
 import copy
+import os
 import pickle
 import random
+import signal
+import subprocess
+import sys
 from math import e, erf, exp, sqrt
 
 import numpy as np
@@ -86,3 +90,35 @@ def test_normal_deviates_one_at_a_time():
         if u * u <= exp(-0.5 * (v / u) * (v / u)):
             expected.append(v / u)
     np.testing.assert_array_equal(generators.normal((10, 100), ours).ravel(), expected)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
+def test_a_signal_handler_may_save_a_network_that_is_being_trained(tmp_path):
+    """The handler runs in the middle of a shuffle, which holds the generator's lock."""
+    code = (
+        "import signal, sys, numpy as np\n"
+        "from nndl_ext import Dataset, Network\n"
+        "net, data, saved = Network([1, 1], seed=0), Dataset(np.zeros((20_000, 1)), np.zeros(20_000, int)), []\n"
+        "def save(*_):\n"
+        "    net.save(sys.argv[1])\n"
+        "    saved.append(0)\n"
+        "save()\n"
+        "signal.signal(signal.SIGALRM, save)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.001, 0.003)\n"
+        "net.SGD(data, 200, 20_000, 0.1)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0)\n"
+        "assert len(saved) > 5\n"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "net.npz"], check=True, timeout=60, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_may_shuffle():
+    twister = generators.seeded(0)
+    with twister._lock:
+        child = os.fork()
+        if not child:
+            twister.shuffle(np.arange(9))
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0

@@ -517,6 +517,59 @@ def test_a_loaded_network_goes_on_with_the_same_bits(tmp_path, name, dtype):
     assert {type(each) for each in others} == {Network}
 
 
+@pytest.mark.parametrize("options", [{}, {"augment": Shifts((4, 5))}])
+def test_an_override_gets_the_rate_of_the_epoch(options):
+    given = []
+
+    class Half(Network):
+        def update_mini_batch(self, mini_batch, eta, lmbda, n):
+            given.append(eta)
+            super().update_mini_batch(mini_batch, eta / 2, lmbda, n)
+
+    nets = [Half([20, 9, 4], seed=3), Network([20, 9, 4], seed=3)]
+    nets[0].SGD(labelled(), 2, 7, 0.5, **options)
+    nets[1].SGD(labelled(), 2, 7, 0.25, **options)
+    assert {*given} == {0.5}
+    assert nets[0].history.eta == [0.5, 0.5]
+    assert digest(nets[0]) == digest(nets[1])
+
+
+@pytest.mark.parametrize("monitors", [{}, {"monitor_training_cost": True}])
+def test_a_cost_that_a_callback_replaces_holds_from_the_next_epoch_on(monitors):
+    def replace(epoch, _):
+        if epoch == 0:
+            nets[0].cost = CrossEntropyCost
+
+    nets = [Network([20, 9, 4], QuadraticCost, seed=3) for _ in range(2)]
+    nets[0].SGD(labelled(), 3, 1000, 0.5, callback=replace, **monitors)  # a single mini-batch, since two SGD shuffle anew
+    nets[1].SGD(labelled(), 1, 1000, 0.5)
+    nets[1].cost = CrossEntropyCost
+    nets[1].SGD(labelled(), 2, 1000, 0.5)
+    np.testing.assert_allclose(parameters(nets[0]), parameters(nets[1]), rtol=1e-9)
+
+
+def test_sigmoids_replaced_in_a_callback(monkeypatch):
+    net = Network([20, 9, 4], seed=3)
+    with pytest.raises(TypeError, match=r"network2.sigmoid or network2.sigmoid_prime has been"):
+        net.SGD(labelled(), 3, 7, 0.5, callback=lambda *_: monkeypatch.setattr(network2, "sigmoid", np.tanh))
+
+
+def test_an_exception_after_a_step_leaves_the_optimiser_with_the_weights():
+    class Failing(Network):
+        steps = 0
+
+        def update_mini_batch(self, mini_batch, eta, lmbda, n):
+            super().update_mini_batch(mini_batch, eta, lmbda, n)
+            self.steps += 1
+            if self.steps == 3:
+                raise RuntimeError("enough")
+
+    net = Failing([20, 9, 4], optimizer=Adam(), seed=3)
+    with pytest.raises(RuntimeError, match="enough"):
+        net.SGD(labelled(), 1, 7, 0.01)
+    assert net._optimiser.powers == (0.9 * 0.9 * 0.9, 0.999 * 0.999 * 0.999)
+
+
 class Absolute:
     """A cost of one's own."""
 

@@ -251,9 +251,13 @@ class BookNetwork:
             return overrides.outputs_of(self.feedforward, data, self._model.sizes[-1])
         return self._current.outputs(data)
 
+    def _refresh(self) -> None:
+        """Update the model with what the user has changed since the last call."""
+
     @property
     def _current(self) -> Model:
-        """The model, updated with what the user has changed since the last call."""
+        """The model, refreshed."""
+        self._refresh()
         return self._model
 
     def _cost_derivative(self) -> CostDerivative | None:

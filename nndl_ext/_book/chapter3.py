@@ -17,7 +17,6 @@ from nndl_ext._data.dataset import Dataset
 from nndl_ext._engine import costs, generators
 from nndl_ext._engine.costs import CrossEntropyCost
 from nndl_ext._engine.functions import check_cost
-from nndl_ext._engine.model import Model
 from nndl_ext._engine.optimisers import Descent, Optimiser
 from nndl_ext._engine.training import Training
 from nndl_ext._files import saving
@@ -41,10 +40,8 @@ class ChosenNetwork(BookNetwork):
         check_cost(costs.for_kernels(costs.checked(cost)), self._model.activations[-1])
         self._settings = self._settings._replace(cost=cost)
 
-    @property
-    def _current(self) -> Model:
+    def _refresh(self) -> None:
         self._model.take_cost(costs.for_kernels(self.cost))  # a program may have replaced one of its functions
-        return self._model
 
     def _checked(self, pairs: Data, name: str) -> Dataset:
         data = super()._checked(pairs, name)

@@ -5,8 +5,10 @@ One call draws many raw 32-bit numbers. Threads that share the generator can't i
 
 from __future__ import annotations
 
-from threading import Lock
+import os
+from threading import RLock
 from typing import TYPE_CHECKING, TypeAlias
+from weakref import WeakSet
 
 import numpy as np
 
@@ -28,6 +30,19 @@ _LONG = 2500
 _LARGEST_V = 0.8577638849607068
 
 
+# The generators whose locks a forked process must renew, because the threads that hold them don't exist there.
+_ALL: WeakSet[Twister] = WeakSet()
+
+
+def _renew_locks() -> None:
+    for twister in _ALL:
+        twister._lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
+
+
 class Twister:
     """The generator of ``random.Random``, which here draws many numbers at once.
 
@@ -40,7 +55,8 @@ class Twister:
     """
 
     def __init__(self, state: tuple[int, tuple[int, ...], float | None]) -> None:
-        self._lock = Lock()
+        self._lock = RLock()  # a signal handler may save the network in the middle of a call
+        _ALL.add(self)
         self.setstate(state)
 
     @classmethod
