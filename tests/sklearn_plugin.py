@@ -8,14 +8,14 @@ from sklearn import neural_network
 
 import nndl_ext.sklearn
 from nndl_ext._sklearn.lbfgs import Objective
-from nndl_ext._sklearn.samples import Arrays
+from nndl_ext._sklearn.fit_data import FitData
 
 
 class MLPClassifier(nndl_ext.sklearn.MLPClassifier):
     def _loss_grad_lbfgs(self, packed, x, y, *_):
         """Loss and gradient, which ``test_gradient`` compares with finite differences."""
         model = self._network(np.dtype(np.float64))
-        return Objective(model, Arrays(x, y, model.dtype), self.alpha, self._share)(packed)
+        return Objective(model, FitData(x, y, model.dtype), self.alpha, self._share)(packed)
 
 
 neural_network.MLPClassifier = MLPClassifier
