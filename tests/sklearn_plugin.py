@@ -7,8 +7,8 @@ import numpy as np
 from sklearn import neural_network
 
 import nndl_ext.sklearn
-from nndl_ext._sklearn.lbfgs import Objective
 from nndl_ext._sklearn.fit_data import FitData
+from nndl_ext._sklearn.lbfgs import Objective
 
 
 class MLPClassifier(nndl_ext.sklearn.MLPClassifier):
