@@ -306,6 +306,7 @@ def test_a_sparse_matrix_that_a_callback_changes_is_checked_again():
         rows.make_rows()
 
 
+@pytest.mark.filterwarnings("ignore:Setting the:DeprecationWarning")  # NumPy 2.5
 @pytest.mark.parametrize("kind", SETS)
 def test_a_data_set_gives_other_arrays_for_its_memory(kind):
     """Their shape and dtype can be set, also those of an array's base."""
@@ -323,6 +324,7 @@ def test_a_data_set_gives_other_arrays_for_its_memory(kind):
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:lbfgs failed to converge")
+@pytest.mark.filterwarnings("ignore:Setting the:DeprecationWarning")  # NumPy 2.5
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 def test_a_callback_may_give_the_arrays_another_shape_and_dtype(solver):
     pytest.importorskip("sklearn", minversion="1.6")
