@@ -255,7 +255,8 @@ class Network(ChosenNetwork):
             overrides.step(self.backprop, samples, len(data), self._model.parameters, optimiser)
         else:
             self._optimiser = optimiser  # before its step, so that an interrupt can't come between the two
-            self._training(data, len(data), optimiser, np.arange(len(data))).descend(data, np.arange(len(data)))
+            order = np.arange(len(data))
+            self._training(data, len(data), optimiser, order).descend(data, order)
 
     def backprop(self, x: ArrayLike, y: ArrayLike) -> Gradient:
         """The gradient of one sample's cost, without regularisation or dropout (chapter 2, BP1 to BP4).

@@ -16,7 +16,6 @@ from nndl_ext._book.settings import Settings
 from nndl_ext._data.dataset import Dataset
 from nndl_ext._engine import costs, generators
 from nndl_ext._engine.costs import CrossEntropyCost
-from nndl_ext._engine.functions import check_cost
 from nndl_ext._engine.optimisers import Descent, Optimiser
 from nndl_ext._engine.training import Training
 from nndl_ext._files import saving
@@ -37,7 +36,7 @@ class ChosenNetwork(BookNetwork):
 
     @cost.setter
     def cost(self, cost: Any) -> None:
-        check_cost(costs.for_kernels(costs.checked(cost)), self._model.activations[-1])
+        self._model.take_cost(costs.for_kernels(costs.checked(cost)))
         self._settings = self._settings._replace(cost=cost)
 
     def _refresh(self) -> None:

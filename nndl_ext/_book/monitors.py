@@ -131,12 +131,12 @@ class Monitor:
         self._own_cost, self._own_accuracy = (cost and net._overrides("total_cost")), (accuracy and net._overrides("accuracy"))
         self._cost, self._accuracy = cost and not self._own_cost, accuracy and not self._own_accuracy
         self._data = net._checked(given, self._name) if self._cost or self._accuracy else None
-        converting: dict[str, bool] = {"convert": True}  # as the book's calls have it
+        converting: dict[str, bool] = {"convert": True}  # as in the book's calls
         self._of_cost, self._of_accuracy = ({}, converting) if kind == "training" else (converting, {})
 
     def record(self, history: History, accuracies: list[int]) -> None:
-        """Record what the plan asks for. ``accuracies`` gets the number of correct samples if only a
-        schedule or early stopping needs it. Otherwise it is the list in the history."""
+        """Record what the plan asks for. ``accuracies`` gets the number of correct samples if only a schedule or early stopping
+        needs it; it may be the list in the history."""
         (cost, right), (records_cost, records_accuracy) = self._measure(), self._records
         if records_cost:
             getattr(history, f"{self._kind}_cost").append(cost)

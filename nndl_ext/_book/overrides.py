@@ -27,10 +27,11 @@ def outputs_of(feedforward: Callable[[np.ndarray], Any], data: Dataset, outputs:
 
 
 def sums_of(
-    backprop: Callable[[Any, Any], Any], samples: Iterable[Sample], biases: Arrays, weights: Arrays
+    backprop: Callable[[Any, Any], Any], samples: Iterable[Sample], like: tuple[Arrays, Arrays]
 ) -> tuple[Arrays, Arrays]:
-    """The sums of the samples' gradients. ``backprop`` may return the same arrays each time, with new values."""
-    sums = [[np.zeros(array.shape) for array in arrays] for arrays in (biases, weights)]
+    """The sums of the samples' gradients, in arrays of the shapes of ``like``. ``backprop`` may return the same arrays each
+    time, with new values."""
+    sums = [[np.zeros(array.shape) for array in arrays] for arrays in like]
     for x, y in samples:
         for totals, nablas in zip(sums, _gradient(backprop(x, y), sums), strict=True):
             for total, nabla in zip(totals, nablas, strict=True):
@@ -62,7 +63,7 @@ def step(
     DivergenceError
         If parameters become infinite or NaN. They are then unchanged.
     """
-    sums, eta = sums_of(backprop, samples, *own.layout.views(own.flat())), optimiser.eta
+    sums, eta = sums_of(backprop, samples, own.layout.views(own.flat())), optimiser.eta
     l1, l2, per = optimiser.regularisation
     given_biases, given_weights = own.layout.views(own.flat())  # read again, since backprop may have changed them
     if l1 or l2:

@@ -93,7 +93,7 @@ class Networked(BaseEstimator):
         """The network with the estimator's current coefficients, which a user may have edited or replaced. It computes in
         float32 if they and the data, of the dtype ``given``, need no more."""
         held: _Held | None = self.__dict__.get("_held")
-        if held is not None and not (_are_same(self.coefs_, held.coefs) and _are_same(self.intercepts_, held.intercepts)):
+        if held is not None and self._has_replaced(held):
             held = None
         coefs, intercepts = self._coefficients() if held is None else (held.coefs, held.intercepts)
         single = np.result_type(given, coefs[0].dtype) == np.float32
@@ -101,8 +101,12 @@ class Networked(BaseEstimator):
         if held is not None and held.model.dtype == dtype and held.options == self._options():
             return held.model
         model = self._model([len(coefs[0]), *(coef.shape[1] for coef in coefs)], dtype)
-        model.parameters.replace([b.reshape(-1, 1) for b in intercepts], [coef.T for coef in coefs])
+        _copy(coefs, intercepts, model)
         return model
+
+    def _has_replaced(self, held: _Held) -> bool:
+        """Whether the user has replaced an array since it was published."""
+        return not (_are_same(self.coefs_, held.coefs) and _are_same(self.intercepts_, held.intercepts))
 
     def _coefficients(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """``coefs_`` and ``intercepts_``, checked to fit each other."""
@@ -160,9 +164,8 @@ class Networked(BaseEstimator):
 
     def _take_replaced(self, model: Model) -> None:
         """Copy coefficients that a callback has replaced to the network in training."""
-        if not (_are_same(self.coefs_, self._held.coefs) and _are_same(self.intercepts_, self._held.intercepts)):
-            coefs, intercepts = self._coefficients()
-            model.parameters.replace([b.reshape(-1, 1) for b in intercepts], [coef.T for coef in coefs])
+        if self._has_replaced(self._held):
+            _copy(*self._coefficients(), model)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name != "_held"}
@@ -180,6 +183,11 @@ def representable(name: str) -> Iterator[None]:
         yield
     except OverflowError as error:
         raise ValueError(f"{name} must be in the range of float64: {error}") from error
+
+
+def _copy(coefs: list[np.ndarray], intercepts: list[np.ndarray], model: Model) -> None:
+    """Copy coefficients to a network."""
+    model.parameters.replace([b.reshape(-1, 1) for b in intercepts], [coef.T for coef in coefs])
 
 
 def _are_same(given: Any, own: list[np.ndarray]) -> bool:
