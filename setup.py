@@ -15,21 +15,21 @@ VARIANTS = ["baseline", "x86_64_v3", "x86_64_v4"]
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 # No option may change a result: no part of -ffast-math that does so, and no contraction except the written-out fma. GCC gets
-# -O2 with chosen options, because -O3 unrolls loops before it vectorises them. Without -fno-tree-loop-distribute-patterns, GCC
+# -O2 with chosen options, because -O3 unrolls loops before it vectorizes them. Without -fno-tree-loop-distribute-patterns, GCC
 # copies small arrays by memcpy instead of in registers; without -fgcse-las and -fgcse-sm, the sums of a product go through the
 # stack. A badly placed function costs a small network up to a tenth of its time, so functions are aligned. Clang keeps sums in
 # registers only if it unrolls the loops over them (before version 16, it does this badly).
 GCC_AND_CLANG = ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 INLINE = "inline __attribute__((always_inline))"
 CLANG = ["-O3", "-mllvm", "-unroll-threshold=1000", *GCC_AND_CLANG]
-VECTORISE = ["-O2", "-ftree-vectorize", "-ftree-slp-vectorize", "-funroll-loops", "-fno-tree-loop-distribute-patterns"]
-VECTORISE += ["-fgcse-las", "-fgcse-sm", "-falign-functions=64"]
+VECTORIZE = ["-O2", "-ftree-vectorize", "-ftree-slp-vectorize", "-funroll-loops", "-fno-tree-loop-distribute-patterns"]
+VECTORIZE += ["-fgcse-las", "-fgcse-sm", "-falign-functions=64"]
 X86_64 = {
     "x86_64_v3": ["-mavx2", "-mfma"],
     "x86_64_v4": ["-mavx2", "-mfma", "-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mprefer-vector-width=512"],
 }
 OPTIONS = {
-    "gcc": {"kernels": [*GCC_AND_CLANG, *VECTORISE], **X86_64, "inline": INLINE},
+    "gcc": {"kernels": [*GCC_AND_CLANG, *VECTORIZE], **X86_64, "inline": INLINE},
     "clang": {"kernels": CLANG, **X86_64, "inline": INLINE},
     "clang-cl": {"kernels": [f"/clang:{option}" for option in CLANG], **X86_64, "inline": INLINE},
     "msvc": {
@@ -82,7 +82,7 @@ def compiler_and_target(compiler, platform):
 
 
 def use_clang_cl(compiler, platform):
-    """Use clang-cl, unless it is missing or CC names another compiler. MSVC is not known to vectorise fma."""
+    """Use clang-cl, unless it is missing or CC names another compiler. MSVC is not known to vectorize fma."""
     if not compiler.initialized:
         compiler.initialize(platform)
     cc = shutil.which(os.environ.get("CC", "clang-cl"))

@@ -8,7 +8,7 @@ import numpy as np
 
 REFERENCE, FASTEST, JAX, SCIKIT = "the book's NumPy", "fastest other peer", "JAX", "scikit-learn"
 WITHOUT = "without it"  # ours, without what the job adds
-RELU = {"hidden": "relu", "optimiser": "Adam"}
+RELU = {"hidden": "relu", "optimizer": "Adam"}
 CLASSIFIER = {**RELU, "output": "softmax", "cost": "log-likelihood"}
 REGRESSOR = {**RELU, "output": "identity", "data": "dense"}
 
@@ -30,7 +30,7 @@ class Job:
     hidden: str = "sigmoid"
     output: str = "sigmoid"
     cost: str = "quadratic"
-    optimiser: str = "descent"
+    optimizer: str = "descent"
     threads: int = 1
     call: str = "train"
     api: str = "network"
@@ -45,7 +45,7 @@ class Job:
             return "cross-entropy with network2"
         if self.api == "estimator":
             return f"scikit-learn's estimators, {self.dtype}"
-        return f"{self.hidden} and {self.optimiser}, {self.dtype}" if self.call == "train" else "evaluation"
+        return f"{self.hidden} and {self.optimizer}, {self.dtype}" if self.call == "train" else "evaluation"
 
     def __str__(self):
         return f"{self.group}: {self.label}"

@@ -83,7 +83,7 @@ def seconds(job, data):
     mini-batch forward, once back, and once to be changed, with Adam's moments and the gradient beside them; of a sparse first
     layer only those of the inputs that are there. Sigmoids, roots and divisions count as nothing.
     """
-    itemsize, training, adam = np.dtype(job.dtype).itemsize, job.call == "train", job.optimiser == "Adam"
+    itemsize, training, adam = np.dtype(job.dtype).itemsize, job.call == "train", job.optimizer == "Adam"
     batches = -(-len(data) // job.batch) if training else 1
     sparse = len(data.rows.starts) > 0
     stored = len(data.rows.values) if sparse else len(data) * job.sizes[0]

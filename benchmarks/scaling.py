@@ -17,7 +17,7 @@ from nndl_ext import Dataset
 from nndl_ext._engine import generators
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
-from nndl_ext._engine.optimisers import AdamDescent, Descent
+from nndl_ext._engine.optimizers import AdamDescent, Descent
 
 KINDS = {"sigmoid, descent": ("sigmoid", "#c0392b"), "relu, Adam": ("relu", "#2980b9")}
 NARROW = (8, 16, 1)
@@ -27,7 +27,7 @@ MAPPED = ", from a mapped file"
 def epoch_of(kind, sizes, batch, data, threads=1):
     """An epoch of a new network as a function: shuffle and steps."""
     activation = KINDS[kind][0]
-    output, optimiser = ("sigmoid", Descent(0.01)) if activation == "sigmoid" else ("identity", AdamDescent(1e-5))
+    output, optimizer = ("sigmoid", Descent(0.01)) if activation == "sigmoid" else ("identity", AdamDescent(1e-5))
     model = Model(dense(sizes, [activation] * (len(sizes) - 2) + [output]), np.dtype("f4"), threads)
     rng = np.random.default_rng(0)
     weights = [rng.standard_normal((n, m), np.float32) / m**0.5 for m, n in pairwise(sizes)]
@@ -36,7 +36,7 @@ def epoch_of(kind, sizes, batch, data, threads=1):
 
     def epoch():
         generators.shuffle(batches.order, generator)
-        model.descend(data, batches, optimiser)
+        model.descend(data, batches, optimizer)
 
     return epoch
 

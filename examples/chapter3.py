@@ -1,4 +1,4 @@
-"""Train chapter 3's network, with cross-entropy, regularisation and better first weights."""
+"""Train chapter 3's network, with cross-entropy, regularization and better first weights."""
 
 import sys
 

@@ -19,7 +19,7 @@ from nndl_ext._checks import finite_number, integer
 from nndl_ext._engine import threads
 from nndl_ext._engine.functions import CostDerivative, sigmoid, sigmoid_prime
 from nndl_ext._engine.model import Batches, DivergenceError, Gradient
-from nndl_ext._engine.optimisers import Descent
+from nndl_ext._engine.optimizers import Descent
 from nndl_ext._engine.training import Training
 from nndl_ext._files import saving
 
@@ -252,7 +252,7 @@ class Network(FirstNetwork):
 
     def _own_steps(self, training: Training, samples: Any) -> Callable[[], None] | None:
         """The steps of an epoch if the user overrides a method that takes part in them."""
-        order, eta = training.order, training.optimiser.eta
+        order, eta = training.order, training.optimizer.eta
         if self._overrides("update_mini_batch") or self._overrides("backprop"):
             return lambda: overrides.steps(training, order, samples, lambda batch: self.update_mini_batch(batch, eta))
         derivative = self._cost_derivative()

@@ -1,4 +1,4 @@
-"""The book's ``network2.py``: cross-entropy, regularisation, better first weights, monitors, and what its readers add.
+"""The book's ``network2.py``: cross-entropy, regularization, better first weights, monitors, and what its readers add.
 
 The names, the calls and their meaning are those of chapters 2 and 3 of M. Nielsen, *Neural Networks and Deep Learning*. What
 readers change by editing the book's file is an option here: activations, softmax, L1, dropout, momentum, schedules, more data.
@@ -27,7 +27,7 @@ from nndl_ext._engine import threads
 from nndl_ext._engine.costs import CrossEntropyCost, LogLikelihoodCost, QuadraticCost
 from nndl_ext._engine.functions import sigmoid, sigmoid_prime
 from nndl_ext._engine.model import DivergenceError, Gradient
-from nndl_ext._engine.optimisers import Descent
+from nndl_ext._engine.optimizers import Descent
 from nndl_ext._engine.training import Training
 from nndl_ext._files import saving
 from nndl_ext.mnist_loader import vectorized_result
@@ -52,7 +52,7 @@ _Four = tuple[list[float], list[int], list[float], list[int]]
 
 
 class Network(ChosenNetwork):
-    """A feedforward network with a choice of cost, activations, regularisation and optimiser.
+    """A feedforward network with a choice of cost, activations, regularization and optimizer.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class Network(ChosenNetwork):
         techniques for regularization").
     optimizer : Momentum or Adam, optional
         Replaces plain gradient descent (chapter 3, "Variations on stochastic gradient descent"). Its state lasts from one `SGD`
-        to the next; initialising the weights anew resets it.
+        to the next; initializing the weights anew resets it.
     dtype, seed, threads
         As for `nndl_ext.network.Network`.
 
@@ -129,7 +129,7 @@ class Network(ChosenNetwork):
     ) -> None:
         self._settings = Settings(cost, activation, output_activation, dropout, regularization, optimizer)
         self._begin(self._settings.model(layer_sizes(sizes), real_dtype(dtype)), seed, threads)
-        self._optimiser = self._settings.begin()
+        self._optimizer = self._settings.new_optimizer()
         self.default_weight_initializer()
 
     def default_weight_initializer(self) -> None:
@@ -178,8 +178,8 @@ class Network(ChosenNetwork):
             object with a function ``rate(accuracies)``. This gets the list of accuracies after each epoch so far, and returns
             the rate for the next epoch, or None to end the training.
         lmbda : float, default 0
-            The regularisation parameter, at least 0 (chapter 3, "Regularization"). It is divided by the size of the training
-            data. Biases are not regularised.
+            The regularization parameter, at least 0 (chapter 3, "Regularization"). It is divided by the size of the training
+            data. Biases are not regularized.
         evaluation_data : Dataset or iterable of tuple, optional
             Validation or test data, for the monitors.
         monitor_evaluation_cost, monitor_evaluation_accuracy, monitor_training_cost, monitor_training_accuracy : bool
@@ -220,7 +220,7 @@ class Network(ChosenNetwork):
         return history[:4]
 
     def update_mini_batch(self, mini_batch: Data, eta: float, lmbda: float, n: int) -> None:
-        """Take one step of the optimiser on the mean cost of a mini-batch.
+        """Take one step of the optimizer on the mean cost of a mini-batch.
 
         With plain descent and L2: w' = w - eta lmbda / n w - eta / m times the sum of the gradients.
 
@@ -229,7 +229,7 @@ class Network(ChosenNetwork):
         mini_batch : Dataset or iterable of tuple
             Pairs (x, y).
         eta, lmbda : float
-            The learning rate, and the regularisation parameter, at least 0.
+            The learning rate, and the regularization parameter, at least 0.
         n : int
             The number of samples in the whole training data, at least 1.
 
@@ -242,24 +242,24 @@ class Network(ChosenNetwork):
             If a weight or bias would become infinite or NaN. The network is then unchanged.
         """
         data = self._checked(mini_batch, "mini_batch")
-        optimiser = self._optimiser.copy()
-        optimiser.eta = finite_number(eta, "eta")
-        optimiser.regularisation = self._settings.regularisation(checked_lmbda(lmbda), integer(n, "n", 1, _MOST_SAMPLES))
+        optimizer = self._optimizer.copy()
+        optimizer.eta = finite_number(eta, "eta")
+        optimizer.regularization = self._settings.regularization_term(checked_lmbda(lmbda), integer(n, "n", 1, _MOST_SAMPLES))
         self._model.parameters.finite()
         if self._overrides("backprop"):
-            if not isinstance(optimiser, Descent) or self._settings.rates(self.num_layers - 2):
+            if not isinstance(optimizer, Descent) or self._settings.rates(self.num_layers - 2):
                 raise TypeError(
                     "an overridden backprop needs plain descent without dropout: override update_mini_batch instead"
                 )
             samples = mini_batch if type(mini_batch) is list else data
-            overrides.step(self.backprop, samples, len(data), self._model.parameters, optimiser)
+            overrides.step(self.backprop, samples, len(data), self._model.parameters, optimizer)
         else:
-            self._optimiser = optimiser  # before its step, so that an interrupt can't come between the two
+            self._optimizer = optimizer  # before its step, so that an interrupt can't come between the two
             order = np.arange(len(data))
-            self._training(data, len(data), optimiser, order).descend(data, order)
+            self._training(data, len(data), optimizer, order).descend(data, order)
 
     def backprop(self, x: ArrayLike, y: ArrayLike) -> Gradient:
-        """The gradient of one sample's cost, without regularisation or dropout (chapter 2, BP1 to BP4).
+        """The gradient of one sample's cost, without regularization or dropout (chapter 2, BP1 to BP4).
 
         See `nndl_ext.network.Network.backprop`.
         """
@@ -289,7 +289,7 @@ class Network(ChosenNetwork):
         return right_of(self._outputs(checked), checked, "data")
 
     def total_cost(self, data: Data, lmbda: float, convert: bool = False) -> float:  # noqa: ARG002
-        """The mean cost of a data set plus the regularisation term.
+        """The mean cost of a data set plus the regularization term.
 
         This term is lmbda / n times half the sum of the squared weights (L2) or the sum of their absolute values (L1).
 
@@ -298,7 +298,7 @@ class Network(ChosenNetwork):
         data : Dataset or iterable of tuple
             Pairs (x, y), where y is a label or a desired output.
         lmbda : float
-            The regularisation parameter, at least 0.
+            The regularization parameter, at least 0.
         convert : bool
             Ignored, as in `accuracy`.
 
@@ -334,15 +334,15 @@ class Network(ChosenNetwork):
         accuracies: list[int] = getattr(history, f"{watched}_accuracy") if getattr(plan, f"{watched}_accuracy", False) else []
         self._model.parameters.finite()
         threads.limit()  # an invalid environment variable is reported before the training, not during it
-        optimiser = self._optimiser.copy()
-        optimiser.regularisation = self._settings.regularisation(plan.lmbda, n)
-        training = self._training(data, size, optimiser, np.arange(n) if order is None else order)
-        self._optimiser, self.history = optimiser, history
+        optimizer = self._optimizer.copy()
+        optimizer.regularization = self._settings.regularization_term(plan.lmbda, n)
+        training = self._training(data, size, optimizer, np.arange(n) if order is None else order)
+        self._optimizer, self.history = optimizer, history
 
         def follow() -> Iterator[int]:
             try:
                 for epoch in plan.rated(epochs, accuracies, training):
-                    eta = training.optimiser.eta
+                    eta = training.optimizer.eta
                     training.run(epoch, self._own_steps(training, plan, data, samples))
                     history.eta.append(eta)
                     for monitor in monitors:
@@ -356,7 +356,7 @@ class Network(ChosenNetwork):
                     if ends:
                         return
             finally:
-                self._optimiser = training.optimiser  # after a divergence, its state before
+                self._optimizer = training.optimizer  # after a divergence, its state before
 
         return follow()
 
@@ -366,13 +366,13 @@ class Network(ChosenNetwork):
         own = self._overrides("update_mini_batch") or self._overrides("backprop")
         if not own and plan.augment is None:
             return None
-        eta, n = training.optimiser.eta, len(training.order)
+        eta, n = training.optimizer.eta, len(training.order)
 
         def step(batch: list[Sample]) -> None:
             try:
                 self.update_mini_batch(batch, eta, plan.lmbda, n)
             finally:
-                training.optimiser = self._optimiser
+                training.optimizer = self._optimizer
 
         def steps() -> None:
             parts: Any = [(data, training.order, samples)]

@@ -26,16 +26,15 @@ Gradient = tuple[list[np.ndarray], list[np.ndarray]]
 class _Layers:
     """What the networks of all chapters have in common."""
 
-    sizes: list[int]
-    num_layers: int
-    biases: list[np.ndarray]
-    weights: list[np.ndarray]
-
     def __init__(self, sizes: Sequence[int], *, dtype: DTypeLike = np.float64, seed: int | None = None) -> None:
         self.num_layers = len(sizes)
         self.sizes = list(sizes)
         self._random: Any = random if seed is None else random.Random(seed)
         self._seeded, self._dtype = seed is not None, dtype
+        self._initialize()
+
+    def _initialize(self) -> None:
+        """Draw the first biases and weights."""
         self._draw(lambda _: 1.0)
 
     def _draw(self, divisor: Callable[[int], float]) -> None:
@@ -193,15 +192,13 @@ class Network2(_Layers):
     (1, 1)
     """
 
-    cost: Any
-
     def __init__(
         self, sizes: Sequence[int], cost: Any = CrossEntropyCost, *, dtype: DTypeLike = np.float64, seed: int | None = None
     ) -> None:
-        super().__init__(sizes[:1], dtype=dtype, seed=seed)  # draws nothing: it gets no layer after the inputs
-        self.sizes: list[int] = list(sizes)
-        self.num_layers: int = len(sizes)
         self.cost = cost
+        super().__init__(sizes, dtype=dtype, seed=seed)
+
+    def _initialize(self) -> None:
         self.default_weight_initializer()
 
     def default_weight_initializer(self) -> None:
@@ -234,7 +231,7 @@ class Network2(_Layers):
         return self._right(data)
 
     def total_cost(self, data: Iterable[Sample], lmbda: float) -> float:
-        """The mean cost of a data set plus the L2 regularisation term."""
+        """The mean cost of a data set plus the L2 regularization term."""
         costs = [self.cost.fn(self.feedforward(x), y) for x, y in data]
         return float(np.mean(costs)) + lmbda / len(costs) / 2 * sum(float(np.sum(w**2)) for w in self.weights)
 
@@ -318,7 +315,7 @@ def philox(words: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
 
 
 class Model:
-    """Layers with any activations, any cost and any optimiser, trained by one mini-batch at a time.
+    """Layers with any activations, any cost and any optimizer, trained by one mini-batch at a time.
 
     Samples are columns. ``biases`` and ``weights`` have the shapes that they have in `Network`. ``dropout`` holds a rate for
     each layer after the first; ``seed`` is the seed of the dropout masks.
@@ -329,15 +326,6 @@ class Model:
     >>> model.feedforward(np.array([[1.0], [-1.0]])).tolist()
     [[0.5]]
     """
-
-    biases: list[np.ndarray]
-    weights: list[np.ndarray]
-    activations: Sequence[str]
-    cost: str
-    dropout: Sequence[float]
-    seed: int
-    steps: int
-    moments: list[list[np.ndarray]]
 
     def __init__(
         self,
@@ -392,20 +380,20 @@ class Model:
             by_a = w.T @ delta
         return nabla_b, nabla_w
 
-    def step(self, gradient: Gradient, optimiser: Any, samples: float) -> None:
-        """Take one step of an optimiser of `_engine`; ``samples`` divides the regularisation unless that says by what."""
+    def step(self, gradient: Gradient, optimizer: Any, samples: float) -> None:
+        """Take one step of an optimizer of `_engine`; ``samples`` divides the regularization unless that says by what."""
         self.steps += 1
-        l1, l2, per = optimiser.regularisation
+        l1, l2, per = optimizer.regularization
         by_w = [(l1 * np.sign(w) + l2 * w) / (per or samples) for w in self.weights]
         nablas = gradient[0] + [nabla + more for nabla, more in zip(gradient[1], by_w, strict=True)]
         for p, g, moments in zip(self.biases + self.weights, nablas, self.moments, strict=True):
-            if optimiser.kind == "descent":
-                p -= optimiser.eta * g
-            elif optimiser.kind == "momentum":
-                moments[0] = optimiser.momentum * moments[0] - optimiser.eta * g
-                p += optimiser.momentum * moments[0] - optimiser.eta * g if optimiser.nesterov else moments[0]
+            if optimizer.kind == "descent":
+                p -= optimizer.eta * g
+            elif optimizer.kind == "momentum":
+                moments[0] = optimizer.momentum * moments[0] - optimizer.eta * g
+                p += optimizer.momentum * moments[0] - optimizer.eta * g if optimizer.nesterov else moments[0]
             else:
-                moments[0] = optimiser.first * moments[0] + (1 - optimiser.first) * g
-                moments[1] = optimiser.second * moments[1] + (1 - optimiser.second) * g**2
-                first, second = 1 - optimiser.first**self.steps, 1 - optimiser.second**self.steps
-                p -= optimiser.eta * np.sqrt(second) / first * moments[0] / (np.sqrt(moments[1]) + optimiser.epsilon)
+                moments[0] = optimizer.first * moments[0] + (1 - optimizer.first) * g
+                moments[1] = optimizer.second * moments[1] + (1 - optimizer.second) * g**2
+                first, second = 1 - optimizer.first**self.steps, 1 - optimizer.second**self.steps
+                p -= optimizer.eta * np.sqrt(second) / first * moments[0] / (np.sqrt(moments[1]) + optimizer.epsilon)

@@ -11,7 +11,7 @@ cdef void across_weighted_inputs(
     cdef const Layer *layer = &job.layers[i]
     cdef const real *biases = parameters + layer.biases
     cdef real *transposed = <real *> job.transposed
-    cdef Py_ssize_t lanes = VECTOR // sizeof(real), row = job.row, first, last, k, s
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real), row = job.padded_samples, first, last, k, s
     cdef Share share = share_of(job, row, lanes)
     first, last = min(share.begin, job.samples), min(share.end, job.samples)
     transpose(transposed + first, row, inputs + first * stride, stride, last - first, layer.inputs)
@@ -21,7 +21,7 @@ cdef void across_weighted_inputs(
     for k in range(layer.neurons):
         for s in range(share.begin, share.end):
             z[k * row + s] = biases[k]
-    dense_product(z + share.begin, row, z + share.begin, row, parameters + layer.weights, layer.row, 1,
+    dense_product(z + share.begin, row, z + share.begin, row, parameters + layer.weights, layer.weights_stride, 1,
                   transposed + share.begin, row, layer.neurons, layer.inputs, (share.end - share.begin) // lanes)
 
 
@@ -30,14 +30,15 @@ cdef inline void errors_before(
 ) noexcept nogil:
     """``across_errors_before`` for a constant number of neurons, for which compilers unroll the sum."""
     cdef const real *weights = parameters + job.layers[i].weights
-    cdef Py_ssize_t stride = job.layers[i - 1].stride, row = job.row, of_weights = job.layers[i].row, s, j, k
+    cdef Py_ssize_t stride = job.layers[i - 1].stride, weights_stride = job.layers[i].weights_stride, row = job.padded_samples
+    cdef Py_ssize_t s, j, k
     cdef Share share = share_of(job, stride, VECTOR // sizeof(real))
     cdef real total
     for s in range(job.samples):
         for j in range(share.begin, share.end):
             total = deltas[s] * weights[j]
             for k in range(1, neurons):
-                total = fma(deltas[k * row + s], weights[k * of_weights + j], total)
+                total = fma(deltas[k * row + s], weights[k * weights_stride + j], total)
             previous[s * stride + j] = total
 
 
@@ -65,15 +66,16 @@ cdef void across_gradient(
     cdef real *biases = target + layer.biases
     cdef real *weights = target + layer.weights
     cdef Py_ssize_t lanes = VECTOR // sizeof(real), k, s
-    cdef Share share = share_of(job, layer.row, lanes)
+    cdef Share share = share_of(job, layer.weights_stride, lanes)
     if job.thread == 0:
         for k in range(layer.neurons):
             for s in range(job.samples):
-                biases[k] += deltas[k * job.row + s]
+                biases[k] += deltas[k * job.padded_samples + s]
     if shrinks(job, i):
         for k in range(layer.neurons):
-            shrink(weights + k * layer.row + share.begin, share.end - share.begin, <real> job.l1, <real> job.l2)
-    dense_product(weights + share.begin, layer.row, weights + share.begin, layer.row, deltas, job.row, 1,
-                  inputs + share.begin, stride, layer.neurons, job.samples, (share.end - share.begin) // lanes)
-    if share.end == layer.row:      # padding of the inputs holds f(0), and must not learn
-        pad_with_zeros(weights, layer.row, layer.neurons, layer.inputs)
+            shrink(weights + k * layer.weights_stride + share.begin, share.end - share.begin, <real> job.l1, <real> job.l2)
+    dense_product(weights + share.begin, layer.weights_stride, weights + share.begin, layer.weights_stride, deltas,
+                  job.padded_samples, 1, inputs + share.begin, stride, layer.neurons, job.samples,
+                  (share.end - share.begin) // lanes)
+    if share.end == layer.weights_stride:      # padding of the inputs holds f(0), and must not learn
+        pad_with_zeros(weights, layer.weights_stride, layer.neurons, layer.inputs)

@@ -4,7 +4,7 @@ cdef object of_samples(const Job *job, Py_ssize_t i, real *matrix):
     """A layer's matrix as a view for Python, of shape (samples, neurons)."""
     cdef const Layer *layer = &job.layers[i]
     if layer.kind == ACROSS:
-        return (<real[:layer.neurons, :job.row]> matrix).T[:job.samples]
+        return (<real[:layer.neurons, :job.padded_samples]> matrix).T[:job.samples]
     return (<real[:job.samples, :layer.stride]> matrix)[:, :layer.neurons]
 
 
@@ -25,7 +25,7 @@ cdef void pad(const Job *job, Py_ssize_t i, real *matrix) noexcept nogil:
     """Fill the padding of a layer's matrix with zeros."""
     cdef const Layer *layer = &job.layers[i]
     if layer.kind == ACROSS:
-        pad_with_zeros(matrix, job.row, layer.neurons, job.samples)
+        pad_with_zeros(matrix, job.padded_samples, layer.neurons, job.samples)
     else:
         pad_with_zeros(matrix, layer.stride, job.samples, layer.neurons)
 

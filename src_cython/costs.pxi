@@ -17,6 +17,10 @@ COSTS = {"quadratic": QUADRATIC, "absolute": ABSOLUTE, "huber": HUBER, "cross-en
          "log-likelihood": LOG_LIKELIHOOD, "poisson": POISSON}
 
 
+cdef inline bint is_by_python(Cost cost) noexcept nogil:
+    return cost == DELTA_BY_PYTHON or cost == DERIVATIVE_BY_PYTHON
+
+
 cdef inline bint is_matched(Cost cost) noexcept nogil:
     """Whether the error is given as dC/dz, which already includes the activation's derivative."""
     return cost >= CROSS_ENTROPY or cost == DELTA_BY_PYTHON
@@ -48,7 +52,7 @@ cdef inline double cost_of(Cost cost, double a, double y, double least) noexcept
 
 
 cdef void costs_of(Cost cost, double *costs, const real *a, const real *y, Py_ssize_t count, double least) noexcept nogil:
-    """The costs of several outputs. Compilers vectorise the logarithms only where the cost is a constant."""
+    """The costs of several outputs. Compilers vectorize the logarithms only where the cost is a constant."""
     cdef Py_ssize_t i
     if cost == CROSS_ENTROPY:
         for i in range(count):

@@ -14,7 +14,7 @@ cdef void dense_weighted_inputs(
         sums, step = z, layer.stride
         start_sums(job, layer, biases, z, share, True)
     dense_product(z + share.begin, layer.stride, sums + share.begin, step, inputs, stride, 1,
-                  parameters + layer.weights + share.begin, layer.row, job.samples, layer.inputs,
+                  parameters + layer.weights + share.begin, layer.weights_stride, job.samples, layer.inputs,
                   (share.end - share.begin) // lanes)
     if scaled:
         scale_sums(job, layer, biases, z, share)
@@ -28,7 +28,7 @@ cdef int dense_errors_before(
     cdef const real *weights = parameters + layer.weights
     cdef real *transposed = <real *> job.transposed
     cdef real *sums
-    cdef Py_ssize_t stride = job.layers[i - 1].stride, lanes = VECTOR // sizeof(real), row = job.row, neurons, k
+    cdef Py_ssize_t stride = job.layers[i - 1].stride, lanes = VECTOR // sizeof(real), row = job.padded_samples, neurons, k
     cdef Share share
     if (layer.neurons + 1) * stride <= job.samples * (layer.neurons + stride):
         # Transposing the weights takes less time than transposing the errors, and only then do they fit into the memory for
@@ -37,7 +37,8 @@ cdef int dense_errors_before(
         neurons = max(<Py_ssize_t> 0, min(done.end, <Py_ssize_t> layer.inputs) - done.begin)    # the rest is padding
         for k in range(layer.neurons + 1):
             memset(transposed + k * stride + done.begin, 0, (done.end - done.begin) * sizeof(real))
-        transpose(transposed + done.begin, stride, weights + done.begin * layer.row, layer.row, neurons, layer.neurons)
+        transpose(transposed + done.begin, stride, weights + done.begin * layer.weights_stride, layer.weights_stride, neurons,
+                  layer.neurons)
         dense_product(previous + done.begin, stride, transposed + layer.neurons * stride + done.begin, 0, deltas,
                       layer.stride, 1, transposed + done.begin, stride, job.samples, layer.neurons,
                       (done.end - done.begin) // lanes)
@@ -51,8 +52,8 @@ cdef int dense_errors_before(
     neurons = max(<Py_ssize_t> 0, min(done.end, <Py_ssize_t> layer.inputs) - done.begin)        # the rest is padding
     sums = transposed + (layer.neurons + done.begin) * row
     memset(sums, 0, (done.end - done.begin) * row * sizeof(real))
-    dense_product(sums, row, sums, row, weights + done.begin * layer.row, layer.row, 1, transposed, row, neurons,
-                  layer.neurons, row // lanes)
+    dense_product(sums, row, sums, row, weights + done.begin * layer.weights_stride, layer.weights_stride, 1, transposed, row,
+                  neurons, layer.neurons, row // lanes)
     transpose(previous + done.begin, stride, sums, row, done.end - done.begin, job.samples)
     return 0
 
@@ -72,9 +73,8 @@ cdef inline void add_rows(
         biases[j] = sums[j]
 
 
-cdef void add_to_biases(const Job *job, Py_ssize_t i, real *target, real *deltas, Share share) noexcept nogil:
-    """Add the errors of this thread's share of the neurons to the gradient with respect to the biases. Then divide the errors
-    by the common factor of the weights, if these have one."""
+cdef void add_to_biases(const Job *job, Py_ssize_t i, real *target, const real *deltas, Share share) noexcept nogil:
+    """Add the errors of this thread's share of the neurons to the gradient with respect to the biases."""
     cdef Py_ssize_t stride = job.layers[i].stride, lanes = VECTOR // sizeof(real), j = share.begin
     cdef Py_ssize_t vectors = (share.end - share.begin) // lanes
     cdef real *biases = target + job.layers[i].biases
@@ -89,8 +89,6 @@ cdef void add_to_biases(const Job *job, Py_ssize_t i, real *target, real *deltas
         j, vectors = j + 2 * lanes, vectors - 2
     if vectors:
         add_rows(biases + j, deltas + j, stride, job.samples, 1)
-    if i == 0 and job.scale_after != 1:
-        multiply(deltas + share.begin, stride, job.samples, share.end - share.begin, <real> (1 / job.scale_after))
 
 
 cdef int dense_gradient(
@@ -101,13 +99,14 @@ cdef int dense_gradient(
     cdef const Layer *layer = &job.layers[i]
     cdef real *weights = target + layer.weights
     cdef Py_ssize_t lanes = VECTOR // sizeof(real)
-    cdef Share share = share_of(job, layer.inputs, 1)
-    add_to_biases(job, i, target, deltas, share_of(job, layer.stride, lanes))
+    cdef Share neurons = share_of(job, layer.stride, lanes), share = share_of(job, layer.inputs, 1)
+    add_to_biases(job, i, target, deltas, neurons)
+    divide_errors(job, i, deltas, neurons)
     if i == 0 and job.scale_after != 1:
-        meet(job)       # other threads have multiplied their columns of the errors
-    weights += share.begin * layer.row
+        meet(job)       # other threads have divided their columns of the errors
+    weights += share.begin * layer.weights_stride
     if shrinks(job, i):
-        shrink(weights, (share.end - share.begin) * layer.row, <real> job.l1, <real> job.l2)
-    dense_product(weights, layer.row, weights, layer.row, inputs + share.begin, 1, stride, deltas, layer.stride,
-                  share.end - share.begin, job.samples, layer.row // lanes)
+        shrink(weights, (share.end - share.begin) * layer.weights_stride, <real> job.l1, <real> job.l2)
+    dense_product(weights, layer.weights_stride, weights, layer.weights_stride, inputs + share.begin, 1, stride, deltas,
+                  layer.stride, share.end - share.begin, job.samples, layer.weights_stride // lanes)
     return 0

@@ -1,4 +1,4 @@
-"""The steps of an optimiser, one for each mini-batch, on one or more threads.
+"""The steps of an optimizer, one for each mini-batch, on one or more threads.
 
 A mini-batch goes through the network in blocks of samples. Most have a single one.
 """
@@ -27,10 +27,10 @@ cdef class Work:
         A ``Cost``.
     memory : tuple
         Parameters, gradient, moments and desired outputs, all of float32 or all of float64. Plain descent needs neither
-        gradient nor moments. The optimiser ``NONE`` needs no moments: it only computes the gradient and leaves the parameters
+        gradient nor moments. The optimizer ``NONE`` needs no moments: it only computes the gradient and leaves the parameters
         unchanged. Arrays that are not needed are empty. The desired outputs of all samples have shape (samples, outputs).
     step : of Step
-        The optimiser. Each step updates its powers.
+        The optimizer. Each step updates its powers.
     weights : of float64
         The weight of each sample of the data set; empty for equal weights.
     rates, seed, epoch : of float64, int, int
@@ -93,8 +93,8 @@ cdef class Work:
         self.job.least = least
         needs |= FOR_SLOPES if functions is not None or self.rates.shape[0] else 0
         needs |= FOR_WEIGHTED if cost == DELTA_BY_PYTHON else 0
-        # The first blocks of a mini-batch change the parameters, unless the optimiser collects the gradient elsewhere.
-        needs |= FOR_SOURCE if self.step[0].optimiser == DESCENT and mini_batch_size > block else 0
+        # The first blocks of a mini-batch change the parameters, unless the optimizer collects the gradient elsewhere.
+        needs |= FOR_SOURCE if self.step[0].optimizer == DESCENT and mini_batch_size > block else 0
         needs |= FOR_COSTS if self.costs.shape[0] else 0
         self.scratch = Scratch(lay_out(&self.job, NULL, itemsize, needs))
         lay_out(&self.job, self.scratch.memory, itemsize, needs)
@@ -106,15 +106,15 @@ cdef class Work:
         PyBuffer_Release(&self.desired)
 
 
-cdef struct Descent:            # how far a thread has come, with any optimiser
+cdef struct Progress:           # how far a thread has come
     Step step
     bint descending             # whether the gradient is added to the parameters at once
     bint scaling                # whether the first layer's weights keep a common factor
     bint whole                  # whether the source holds all parameters, as they were before the mini-batch
     bint far                    # whether to prefetch samples
-    double share                # the factor of the gradient that is added to the target
+    double factor               # of the gradient that is added to the target
     double kept_by_l2           # of each weight, in a mini-batch
-    double l1                   # by which the next block shrinks the weights, or the step regularises the gradient
+    double l1                   # by which the next block shrinks the weights, or the step regularizes the gradient
     double l2
     double weight               # of all samples in the mini-batch
     double cost                 # of its samples so far
@@ -123,7 +123,7 @@ cdef struct Descent:            # how far a thread has come, with any optimiser
     Py_ssize_t work             # since the last look for signals
 
 
-cdef int look_for_signals(Descent *own, Py_ssize_t work) except -1 nogil:
+cdef int look_for_signals(Progress *own, Py_ssize_t work) except -1 nogil:
     """Check for signals such as Ctrl-C once enough work has been done since the last check."""
     own.work += work
     if own.work >= BETWEEN_LOOKS:
@@ -148,18 +148,18 @@ cdef void fill_factors(const Job *job, real *factors, double factor, const doubl
     """Write the factor of each sample's error: ``factor`` times its weight. The padding has no weights, so it gets 0 then."""
     cdef Py_ssize_t s
     if weights == NULL:
-        for s in range(job.row):
+        for s in range(job.padded_samples):
             factors[s] = <real> factor
     else:
-        for s in range(job.row):
-            factors[s] = <real> (factor * weights[job.rows[s]]) if s < job.samples else 0
+        for s in range(job.padded_samples):
+            factors[s] = <real> (factor * weights[job.indices[s]]) if s < job.samples else 0
 
 
 cdef double with_costs(double total, const Job *job, const double *weights) noexcept nogil:
     """Add the samples' costs, times their weights, to a total, one after the other: so the size of a block changes no bit."""
     cdef Py_ssize_t s
     for s in range(job.samples):
-        total += (<double *> job.costs)[s] * (weights[job.rows[s]] if weights != NULL else 1)
+        total += (<double *> job.costs)[s] * (weights[job.indices[s]] if weights != NULL else 1)
     return total
 
 
@@ -170,20 +170,20 @@ cdef void make_zeros_positive(const Job *job, real *numbers, Py_ssize_t size) no
         numbers[i] = numbers[i] + 0
 
 
-cdef inline Descent begun(Work work, const Job *job, Py_ssize_t itemsize) noexcept nogil:
+cdef inline Progress begun(Work work, const Job *job, Py_ssize_t itemsize) noexcept nogil:
     """A thread's state before the first mini-batch."""
-    cdef Descent own
+    cdef Progress own
     memset(&own, 0, sizeof(own))
     own.step = work.step[0]
-    own.descending = own.step.optimiser == DESCENT
-    own.share = own.step.eta if own.descending else 1
-    own.kept_by_l2 = 1 - own.share * own.step.l2 / own.step.per if own.step.per > 0 else 0
+    own.descending = own.step.optimizer == DESCENT
+    own.factor = own.step.eta if own.descending else 1
+    own.kept_by_l2 = 1 - own.factor * own.step.l2 / own.step.per if own.step.per > 0 else 0
     own.scaling = own.descending and own.step.l1 == 0 and scales(own.kept_by_l2, job.layers, work.mini_batch_size)
     own.far = work.order.shape[0] * job.layers[0].inputs > NEAR // itemsize
     return own
 
 
-cdef int begin_batch(Work work, Job *job, Descent *own, real *parameters, Py_ssize_t size) except -1 nogil:
+cdef int begin_batch(Work work, Job *job, Progress *own, real *parameters, Py_ssize_t size) except -1 nogil:
     """Prepare a mini-batch of ``size`` samples."""
     cdef const double *weights = &work.weights[0] if work.weights.shape[0] else NULL
     cdef Py_ssize_t all = work.parameters.len // sizeof(real)
@@ -192,7 +192,7 @@ cdef int begin_batch(Work work, Job *job, Descent *own, real *parameters, Py_ssi
     own.cost, own.weight = 0, weight_of(weights, &work.order[own.first], size)
     if own.step.l1 != 0 or own.step.l2 != 0:
         per = own.step.per if own.step.per > 0 else (own.weight if own.weight > 0 else 1)
-        own.l1, own.l2 = own.share * own.step.l1 / per, own.share * own.step.l2 / per
+        own.l1, own.l2 = own.factor * own.step.l1 / per, own.factor * own.step.l2 / per
     if own.scaling:
         job.scale_after = job.scale * own.kept_by_l2
     if work.squares.shape[0] and job.thread == 0:
@@ -206,7 +206,7 @@ cdef int begin_batch(Work work, Job *job, Descent *own, real *parameters, Py_ssi
 
 
 cdef int go_through_block(
-    Work work, Job *job, Descent *own, real *parameters, real *target, Py_ssize_t samples,
+    Work work, Job *job, Progress *own, real *parameters, real *target, Py_ssize_t samples,
 ) except -1 nogil:
     """Add the gradient of the next samples' costs to the target."""
     cdef const double *weights = &work.weights[0] if work.weights.shape[0] else NULL
@@ -218,11 +218,11 @@ cdef int go_through_block(
     take_samples(job, &work.order[own.first], samples, sizeof(real))
     look_for_signals(own, phase)
     for s in range(min(samples, n - own.first - AHEAD) if own.far else 0):
-        prefetch_row(&job.x, job.rows[s + AHEAD])
-        prefetch(y + job.rows[s + AHEAD] * outputs, outputs * sizeof(real))
+        prefetch_row(&job.x, job.indices[s + AHEAD])
+        prefetch(y + job.indices[s + AHEAD] * outputs, outputs * sizeof(real))
     if job.thread == 0:
         fill_factors(job, <real *> job.factors,
-                     (-own.share if own.descending else own.share) / own.weight if own.weight > 0 else 0, weights)
+                     (-own.factor if own.descending else own.factor) / own.weight if own.weight > 0 else 0, weights)
     forward(job, source, work.functions)
     look_for_signals(own, phase)
     output_errors(job, work.cost, y, own.first, work.functions)
@@ -240,8 +240,9 @@ cdef int go_through_block(
     return 0
 
 
-cdef int end_batch(Work work, Job *job, Descent *own, real *parameters, real *target, real *moments) except -1 nogil:
+cdef int end_batch(Work work, Job *job, Progress *own, real *parameters, real *target, real *moments) except -1 nogil:
     """Take the step, unless the blocks have taken it."""
+    cdef Step step
     own.whole = False
     job.scale = job.scale_after
     if job.scale < LEAST_SCALE:
@@ -250,10 +251,12 @@ cdef int end_batch(Work work, Job *job, Descent *own, real *parameters, real *ta
     if job.costs != NULL and job.thread == 0:
         work.costs[own.batch] = own.cost
     own.batch += 1
-    if not own.descending and own.step.optimiser != NONE:
+    if not own.descending and own.step.optimizer != NONE:
         own.step.first_power *= own.step.first
         own.step.second_power *= own.step.second
-        take_step(job, &own.step, parameters, target, moments, <real> own.l1, <real> own.l2)
+        step = own.step
+        step.l1, step.l2 = own.l1, own.l2
+        take_step(job, &step, parameters, target, moments)
         if job.thread == 0:
             work.step[0] = own.step
         meet(job)
@@ -261,11 +264,11 @@ cdef int end_batch(Work work, Job *job, Descent *own, real *parameters, real *ta
 
 
 cdef void end_descent(
-    Work work, const Job *job, const Descent *own, real *parameters, real *target, real *moments,
+    Work work, const Job *job, const Progress *own, real *parameters, real *target, real *moments,
 ) noexcept nogil:
     """Leave plain numbers in this thread's share of the results."""
     cdef Py_ssize_t size = work.parameters.len // sizeof(real)
-    if own.step.optimiser == NONE:
+    if own.step.optimizer == NONE:
         make_zeros_positive(job, target, size)
     else:
         make_zeros_positive(job, parameters, size)
@@ -275,7 +278,7 @@ cdef void end_descent(
 cdef int descend_on(Work work, Job *job, real *parameters) except -1:
     """``descend`` for parameters of one type."""
     cdef real *moments = <real *> work.moments.buf
-    cdef Descent own = begun(work, job, sizeof(real))
+    cdef Progress own = begun(work, job, sizeof(real))
     cdef real *target = parameters if own.descending else <real *> work.gradient.buf
     cdef Py_ssize_t n = work.order.shape[0], end
     try:
@@ -308,7 +311,7 @@ cdef int descend_on(Work work, Job *job, real *parameters) except -1:
 
 
 def descend(Work work, Py_ssize_t thread, Py_ssize_t threads, int64_t[::1] meeting):
-    """Take one step of an optimiser for each mini-batch, by the mean gradient of its samples' costs.
+    """Take one step of an optimizer for each mini-batch, by the mean gradient of its samples' costs.
 
     Each of the ``threads`` threads calls this with the same arguments except ``thread``. Their number changes no bit, because
     no sum is split. ``meeting`` holds two zeros. If the second becomes 1, all threads raise an exception at the next meeting

@@ -5,7 +5,7 @@ cdef enum:
 
 
 cdef inline void start(Job *job, const Layer *layers, Py_ssize_t depth, Py_ssize_t block) noexcept nogil:
-    """Initialise a job for a single thread, without its data."""
+    """Initialize a job for a single thread, without its data."""
     memset(job, 0, sizeof(Job))
     job.layers, job.depth, job.block, job.threads = layers, depth, block, 1
     job.scale = job.scale_after = 1
@@ -48,14 +48,15 @@ cdef Py_ssize_t lay_out_rows(Job *job, char *memory, Py_ssize_t itemsize, char *
 
 
 cdef int feed_rows(
-    Job *job, const real *parameters, const real *x, real *outputs, Py_ssize_t n, char *memory, functions,
+    Job *job, const real *parameters, const real *x, real *outputs, Py_ssize_t n, functions,
 ) except -1 nogil:
-    """Compute the outputs for dense rows of inputs. Each block of them is compressed first if enough elements are 0."""
+    """Compute the outputs for dense rows of inputs. Each block of them is compressed first if enough elements are 0. The job's
+    memory has the room that ``lay_out_rows`` asks for."""
     cdef Py_ssize_t inputs = job.x.inputs, done = 0, s
     cdef char *pieces[4]
     cdef int64_t *starts
     cdef int64_t *places
-    lay_out_rows(job, memory, sizeof(real), pieces)
+    lay_out_rows(job, job.memory, sizeof(real), pieces)
     starts, places = <int64_t *> pieces[0], <int64_t *> pieces[3]
     job.x.indices, starts[0] = <uint16_t *> pieces[1], 0
     while done < n:
@@ -79,7 +80,7 @@ cdef int feed_rows(
 cdef inline void start_with_rows(
     Job *job, const Layer *layers, Py_ssize_t depth, Py_ssize_t n, Py_ssize_t itemsize,
 ) noexcept nogil:
-    """Initialise a job whose inputs are rows of the parameters' type."""
+    """Initialize a job whose inputs are rows of the parameters' type."""
     start(job, layers, depth, min(n, <Py_ssize_t> BLOCK))
     job.x.inputs = layers[0].inputs
     job.x.kind = FLOATS if itemsize == sizeof(float) else DOUBLES
@@ -94,9 +95,10 @@ def feedforward_rows(
     cdef Job job
     start_with_rows(&job, &layout[0], layout.shape[0], n, sizeof(real))
     cdef Scratch scratch = Scratch(lay_out_rows(&job, NULL, sizeof(real), pieces))
+    job.memory = scratch.memory
     if n > 0:
         with nogil:
-            feed_rows(&job, &parameters[0], &x[0, 0], &outputs[0, 0], n, scratch.memory, functions)
+            feed_rows(&job, &parameters[0], &x[0, 0], &outputs[0, 0], n, functions)
 
 
 def feedforward_column(layout, parameters, a, outputs):
@@ -109,7 +111,6 @@ def feedforward_column(layout, parameters, a, outputs):
     cdef Py_buffer *flat = &views[1]
     cdef Py_buffer *table = &views[2]
     cdef char enough[ENOUGH]
-    cdef char *memory = enough
     cdef char *pieces[4]
     cdef Scratch scratch
     cdef const Layer *layers
@@ -134,15 +135,15 @@ def feedforward_column(layout, parameters, a, outputs):
             return False
         start_with_rows(&job, layers, table.shape[0], 1, flat.itemsize)
         size = lay_out_rows(&job, NULL, flat.itemsize, pieces)
+        job.memory = enough
         if size > <Py_ssize_t> sizeof(enough):
             scratch = Scratch(size)
-            memory = scratch.memory
+            job.memory = scratch.memory
         with nogil:
             if flat.itemsize == sizeof(float):
-                feed_rows(&job, <const float *> flat.buf, <const float *> column.buf, <float *> views[3].buf, 1, memory, None)
+                feed_rows(&job, <const float *> flat.buf, <const float *> column.buf, <float *> views[3].buf, 1, None)
             else:
-                feed_rows(&job, <const double *> flat.buf, <const double *> column.buf, <double *> views[3].buf, 1, memory,
-                          None)
+                feed_rows(&job, <const double *> flat.buf, <const double *> column.buf, <double *> views[3].buf, 1, None)
         return True
     finally:
         while held:

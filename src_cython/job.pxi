@@ -1,4 +1,4 @@
-"""A job describes the work of one call: its layers, current samples, memory and threads, and how the threads synchronise."""
+"""A job describes the work of one call: its layers, current samples, memory and threads, and how the threads synchronize."""
 
 cdef extern from "platform.h":
     bint all_have_met "nndl_ext_meet"(int64_t *meeting, int64_t threads) noexcept nogil
@@ -9,14 +9,15 @@ cdef struct Job:                # the work of a call, as one of its threads sees
     const Layer *layers
     Py_ssize_t depth
     Inputs x
-    const int64_t *rows         # indices of the current samples in the data set
-    Py_ssize_t samples
-    Py_ssize_t row              # elements of a row that holds one element per sample, then padding to whole vectors
+    const int64_t *indices      # of the current samples in the data set
+    Py_ssize_t samples          # their number
+    Py_ssize_t padded_samples   # the same, rounded up to whole vectors: elements of a row that holds one for each sample
     Py_ssize_t block            # the largest number of samples that the arrays below can hold
     Py_ssize_t thread
     Py_ssize_t threads
     int64_t *meeting            # see ``descend``; not used by a single thread
     Masks masks
+    char *memory                # holds the arrays below
     char *levels                # the values of the palette
     char *inputs                # the current samples' dense rows, one after the other
     char *activations           # of all layers, one after the other
@@ -83,9 +84,9 @@ cdef inline Part rows_of(const Job *job, Py_ssize_t rows, Py_ssize_t stride) noe
     return part
 
 
-cdef inline void take_samples(Job *job, const int64_t *rows, Py_ssize_t samples, Py_ssize_t itemsize) noexcept nogil:
+cdef inline void take_samples(Job *job, const int64_t *indices, Py_ssize_t samples, Py_ssize_t itemsize) noexcept nogil:
     """Let the job go on with these samples."""
-    job.rows, job.samples, job.row = rows, samples, aligned(samples * itemsize) // itemsize
+    job.indices, job.samples, job.padded_samples = indices, samples, aligned(samples * itemsize) // itemsize
 
 
 cdef inline Py_ssize_t height_of(const Job *job, const Layer *layer) noexcept nogil:
@@ -95,10 +96,11 @@ cdef inline Py_ssize_t height_of(const Job *job, const Layer *layer) noexcept no
 
 cdef inline Py_ssize_t width_of(const Job *job, const Layer *layer) noexcept nogil:
     """The elements of such a row, padding included."""
-    return job.row if layer.kind == ACROSS else layer.stride
+    return job.padded_samples if layer.kind == ACROSS else layer.stride
 
 
 cdef inline LayerKind kind_of(const Job *job, Py_ssize_t i) noexcept nogil:
+    """The kind of a layer in this job: sparse rows of inputs make a first dense layer a sparse one."""
     return SPARSE if i == 0 and job.x.starts != NULL else <LayerKind> job.layers[i].kind
 
 
@@ -112,7 +114,7 @@ cdef inline Py_ssize_t size_before(const Job *job, Py_ssize_t end) noexcept nogi
 
 cdef inline Py_ssize_t number_of_parameters(const Layer *last) noexcept nogil:
     """Elements of the flat array of parameters, which ends with the weights of the last layer."""
-    return last.weights + (last.neurons if last.kind == ACROSS else last.inputs) * last.row
+    return last.weights + rows_of_weights(last) * last.weights_stride
 
 
 cdef Py_ssize_t lay_out(Job *job, char *memory, Py_ssize_t itemsize, int needs) noexcept nogil:
@@ -120,6 +122,7 @@ cdef Py_ssize_t lay_out(Job *job, char *memory, Py_ssize_t itemsize, int needs) 
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef Py_ssize_t i, neighbours = 0, room = aligned(job.block * itemsize), size = size_before(job, job.depth - 1) * itemsize
     cdef char *end = memory
+    job.memory = memory
     size += last.neurons * room if last.kind == ACROSS else job.block * last.stride * itemsize
     for i in range(1, job.depth):
         neighbours = max(neighbours, <Py_ssize_t> (job.layers[i - 1].stride + job.layers[i].neurons))

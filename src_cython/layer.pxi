@@ -21,8 +21,12 @@ cdef struct Layer:              # an element of the layout that the caller passe
     int64_t neurons
     int64_t biases              # index of the first bias in the parameters: the biases of all layers precede all weights
     int64_t weights             # index of the first weight
-    int64_t row                 # elements of a row of weights: neurons (inputs if across), padded to whole vectors
+    int64_t weights_stride      # elements of a row of weights: neurons (inputs if across), padded to whole vectors
     int64_t stride              # elements of a sample's activations or errors: neurons, padded to whole vectors
+
+
+cdef inline Py_ssize_t rows_of_weights(const Layer *layer) noexcept nogil:
+    return layer.neurons if layer.kind == ACROSS else layer.inputs
 
 
 cdef extern from "transpose.h":

@@ -6,19 +6,19 @@ Its matrices have one row per sample, or one row per neuron if it lies across. A
 cdef inline Share share_of_samples(const Job *job, Py_ssize_t lanes) noexcept nogil:
     """This thread's share of the samples, with their padding if the output layer lies across."""
     if job.layers[job.depth - 1].kind == ACROSS:
-        return share_of(job, job.row, lanes)
+        return share_of(job, job.padded_samples, lanes)
     return share_of(job, job.samples, 1)
 
 
 cdef int softmax(const Job *job, real *z) except -1 nogil:
-    """Softmax of the output layer, in place. It needs all weighted inputs of a sample, so the threads synchronise first."""
+    """Softmax of the output layer, in place. It needs all weighted inputs of a sample, so the threads synchronize first."""
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef Py_ssize_t lanes = VECTOR // sizeof(real), s
     cdef Share share = share_of_samples(job, lanes)
     meet(job)
     if last.kind == ACROSS:
         for s in range(share.begin // lanes, share.end // lanes):
-            softmax_of_lanes(z + s * lanes, last.neurons, job.row)
+            softmax_of_lanes(z + s * lanes, last.neurons, job.padded_samples)
     else:
         for s in range(share.begin, share.end):
             softmax_of_sample(z + s * last.stride, last.neurons)
@@ -32,7 +32,7 @@ cdef void copy_outputs(const Job *job, real *outputs) noexcept nogil:
     cdef const real *a = <const real *> job.activations + size_before(job, job.depth - 1)
     cdef Py_ssize_t s, k
     if last.kind == ACROSS:
-        transpose(outputs, last.neurons, a, job.row, last.neurons, job.samples)
+        transpose(outputs, last.neurons, a, job.padded_samples, last.neurons, job.samples)
     else:
         for s in range(job.samples):
             memcpy(outputs + s * last.neurons, a + s * last.stride, last.neurons * sizeof(real))
@@ -43,15 +43,16 @@ cdef void copy_outputs(const Job *job, real *outputs) noexcept nogil:
 cdef void take_desired_outputs(const Job *job, real *deltas, const real *a, const real *y) noexcept nogil:
     """Copy the samples' desired outputs to where their errors will be. Padding copies the activations, so its error is 0."""
     cdef const Layer *last = &job.layers[job.depth - 1]
-    cdef Py_ssize_t s, k
+    cdef Py_ssize_t s, k, at
     cdef Share share = share_of_samples(job, VECTOR // sizeof(real))
     cdef const real *desired
     for s in range(share.begin, share.end):
         if last.kind == ACROSS:
             for k in range(last.neurons):
-                deltas[k * job.row + s] = y[job.rows[s] * last.neurons + k] if s < job.samples else a[k * job.row + s]
+                at = k * job.padded_samples + s
+                deltas[at] = y[job.indices[s] * last.neurons + k] if s < job.samples else a[at]
         else:
-            desired = y + job.rows[s] * last.neurons
+            desired = y + job.indices[s] * last.neurons
             for k in range(last.neurons):
                 deltas[s * last.stride + k] = desired[k]
             for k in range(last.neurons, last.stride):
@@ -71,7 +72,7 @@ cdef void costs_of_samples(const Job *job, Cost cost, const real *a, const real 
         for k in range(last.neurons):
             s = share.begin
             while s < share.end:
-                costs_of(cost, parts, a + k * job.row + s, y + k * job.row + s, lanes, job.least)
+                costs_of(cost, parts, a + k * job.padded_samples + s, y + k * job.padded_samples + s, lanes, job.least)
                 for i in range(min(lanes, job.samples - s)):
                     costs[s + i] += parts[i]
                 s += lanes
@@ -94,7 +95,7 @@ cdef void times_factors(const Job *job, real *deltas) noexcept nogil:
     if last.kind == ACROSS:
         for k in range(last.neurons):
             for s in range(share.begin, share.end):
-                deltas[k * job.row + s] = normal_or_zero(factors[s] * deltas[k * job.row + s])
+                deltas[k * job.padded_samples + s] = normal_or_zero(factors[s] * deltas[k * job.padded_samples + s])
     else:
         for s in range(share.begin, share.end):
             for k in range(last.stride):
@@ -108,8 +109,8 @@ cdef void times_output_slopes(const Job *job, real *deltas, const real *a, const
     cdef Py_ssize_t lanes = VECTOR // sizeof(real), r, k
     cdef Share share
     if activation == SOFTMAX and last.kind == ACROSS:
-        share = share_of(job, job.row, lanes)
-        times_softmax_slope(deltas + share.begin, a + share.begin, share.end - share.begin, 1, last.neurons, job.row)
+        share = share_of(job, job.padded_samples, lanes)
+        times_softmax_slope(deltas + share.begin, a + share.begin, share.end - share.begin, 1, last.neurons, job.padded_samples)
     elif activation == SOFTMAX:
         times_softmax_slope(deltas + part.offset, a + part.offset, part.size // last.stride, last.stride, last.neurons, 1)
     elif activation == BY_PYTHON:
@@ -129,10 +130,10 @@ cdef int output_errors(const Job *job, Cost cost, const real *y, Py_ssize_t posi
     cdef const real *slopes = <const real *> job.slopes + before if job.slopes != NULL else NULL
     cdef Part part
     if last.kind == ACROSS:
-        part = vectors_of(job, last.neurons, job.row, VECTOR // sizeof(real))
+        part = vectors_of(job, last.neurons, job.padded_samples, VECTOR // sizeof(real))
     else:
         part = rows_of(job, job.samples, last.stride)
-    if cost < 0:
+    if is_by_python(cost):
         with gil:
             set_from(job, job.depth - 1, deltas, functions.error(
                 position, copy_of(job, job.depth - 1, <real *> job.weighted) if job.weighted != NULL else None,

@@ -1,7 +1,7 @@
-"""The passes over the layers, forward and backward, and the step of an optimiser: the book's four equations, BP1 to BP4.
+"""The passes over the layers, forward and backward, and the step of an optimizer: the book's four equations, BP1 to BP4.
 
 Each thread computes its share of every layer in all three: neurons, inputs or samples, as the file for its kind says. The
-threads synchronise (``meet``) where one needs the results of others.
+threads synchronize (``meet``) where one needs the results of others.
 """
 
 cdef inline bint drops(const Job *job, Py_ssize_t i) noexcept nogil:
@@ -13,7 +13,7 @@ cdef void mask(const Job *job, Py_ssize_t i, real *a, real *slopes) noexcept nog
     cdef Py_ssize_t stride = job.layers[i].stride, s
     cdef Share share = share_of(job, stride, VECTOR // sizeof(real))
     for s in range(job.samples):
-        drop(a + s * stride, slopes + s * stride, &job.masks, i, job.rows[s], share)
+        drop(a + s * stride, slopes + s * stride, &job.masks, i, job.indices[s], share)
 
 
 cdef void activate_part(const Job *job, Py_ssize_t i, real *a, real *slopes, Part part) noexcept nogil:
@@ -52,7 +52,7 @@ cdef int forward(const Job *job, const real *parameters, functions) except -1 no
     cdef Py_ssize_t i, begin, stride = job.x.inputs, lanes = VECTOR // sizeof(real)
     if job.x.starts == NULL:
         begin = begin_of(job, job.samples)
-        gather(inputs + begin * stride, &job.x, <const real *> job.levels, job.rows + begin,
+        gather(inputs + begin * stride, &job.x, <const real *> job.levels, job.indices + begin,
                end_of(job, job.samples) - begin)
         meet(job)
     for i in range(job.depth):
@@ -139,7 +139,7 @@ cdef double squares_of_weights(const Job *job, const real *parameters) noexcept 
     cdef Py_ssize_t i, k, rows, count
     for i in range(job.depth):
         layer = &job.layers[i]
-        rows, count = layer.neurons if layer.kind == ACROSS else layer.inputs, layer.row
+        rows, count = rows_of_weights(layer), layer.weights_stride
         if count % SUMS == 0:       # a row adds to all sums, so all rows are like one
             rows, count = 1, rows * count
         memset(sums, 0, sizeof(sums))
@@ -153,16 +153,19 @@ cdef double squares_of_weights(const Job *job, const real *parameters) noexcept 
     return total
 
 
-cdef void take_step(const Job *job, const Step *step, real *parameters, real *gradient, real *moments, real l1,
-                    real l2) noexcept nogil:
-    """Take this thread's share of an optimiser's step, and set the gradient to 0. Biases are not regularised."""
+cdef void take_step(
+    const Job *job, const Step *step, real *parameters, real *gradient, real *moments,
+) noexcept nogil:
+    """Take this thread's share of an optimizer's step, and set the gradient to 0. Biases are not regularized."""
     cdef const Layer *layer
+    cdef Step of_biases = step[0]
     cdef Py_ssize_t i, begin, end, at, size = number_of_parameters(&job.layers[job.depth - 1]), lanes = VECTOR // sizeof(real)
+    of_biases.l1 = of_biases.l2 = 0
     if job.thread == 0:
-        advance(step, parameters, gradient, moments, size, job.layers[0].weights, <real> 0, <real> 0)
+        advance(&of_biases, parameters, gradient, moments, size, job.layers[0].weights)
     for i in range(job.depth):
         layer = &job.layers[i]
-        end = (layer.neurons if layer.kind == ACROSS else layer.inputs) * layer.row // lanes
+        end = rows_of_weights(layer) * layer.weights_stride // lanes
         begin, end = begin_of(job, end) * lanes, end_of(job, end) * lanes
         at = layer.weights + begin
-        advance(step, parameters + at, gradient + at, moments + at, size, end - begin, l1, l2)
+        advance(step, parameters + at, gradient + at, moments + at, size, end - begin)

@@ -5,12 +5,13 @@ takes less time if there are more inputs than samples in a mini-batch, and far l
 differently, so only the settings decide, never the form of the inputs.
 """
 
+cdef double LEAST_KEPT = 0.5        # of each weight in a mini-batch: with less, the factor would soon be too small
 cdef double LEAST_SCALE = 0.001     # once the factor is smaller, each weight is multiplied by it
 
 
 cdef inline bint scales(double kept_by_l2, const Layer *layers, Py_ssize_t mini_batch_size) noexcept nogil:
     """Whether a training keeps a common factor."""
-    return 0.5 <= kept_by_l2 < 1 and layers[0].inputs > mini_batch_size
+    return LEAST_KEPT <= kept_by_l2 < 1 and layers[0].inputs > mini_batch_size
 
 
 cdef inline bint is_scaled(const Job *job, Py_ssize_t i) noexcept nogil:
@@ -45,9 +46,16 @@ cdef void multiply(real *x, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t size,
             x[i * stride + k] = normal_or_zero(factor * x[i * stride + k])
 
 
+cdef void divide_errors(const Job *job, Py_ssize_t i, real *deltas, Share share) noexcept nogil:
+    """Divide the errors of this thread's share of the neurons by the common factor after the mini-batch: what they add to the
+    weights will be multiplied by it."""
+    if i == 0 and job.scale_after != 1:
+        multiply(deltas + share.begin, job.layers[i].stride, job.samples, share.end - share.begin, <real> (1 / job.scale_after))
+
+
 cdef void apply_scale(Job *job, real *parameters) noexcept nogil:
     """Multiply this thread's share of the weights by their common factor, which becomes 1."""
     cdef const Layer *layer = &job.layers[0]
-    cdef Part part = vectors_of(job, layer.inputs, layer.row, VECTOR // sizeof(real))
+    cdef Part part = vectors_of(job, layer.inputs, layer.weights_stride, VECTOR // sizeof(real))
     multiply(parameters + layer.weights + part.offset, part.stride, part.rows, part.size, <real> job.scale)
     job.scale = job.scale_after = 1

@@ -8,7 +8,7 @@ cdef void sparse_weighted_inputs(const Job *job, const real *parameters, real *z
     cdef Share share = share_of(job, layer.stride, lanes)
     cdef bint scaled = is_scaled(job, 0)
     start_sums(job, layer, biases, z, share, scaled)
-    product_of_inputs(z + share.begin, &job.x, <const real *> job.levels, job.rows, job.samples,
+    product_of_inputs(z + share.begin, &job.x, <const real *> job.levels, job.indices, job.samples,
                       parameters + layer.weights + share.begin, layer.stride, (share.end - share.begin) // lanes)
     if scaled:
         scale_sums(job, layer, biases, z, share)
@@ -23,8 +23,9 @@ cdef void sparse_gradient(const Job *job, real *target, real *deltas) noexcept n
     cdef Py_ssize_t lanes = VECTOR // sizeof(real), k
     cdef Share share = share_of(job, layer.stride, lanes)
     add_to_biases(job, 0, target, deltas, share)
+    divide_errors(job, 0, deltas, share)
     if shrinks(job, 0):
         for k in range(layer.inputs):
-            shrink(weights + k * layer.row + share.begin, share.end - share.begin, <real> job.l1, <real> job.l2)
-    outer_product_of_inputs(weights + share.begin, &job.x, <const real *> job.levels, job.rows, job.samples,
+            shrink(weights + k * layer.weights_stride + share.begin, share.end - share.begin, <real> job.l1, <real> job.l2)
+    outer_product_of_inputs(weights + share.begin, &job.x, <const real *> job.levels, job.indices, job.samples,
                             deltas + share.begin, layer.stride, (share.end - share.begin) // lanes)

@@ -227,7 +227,7 @@ ESTIMATOR_PARAMETERS = st.fixed_dictionaries(
 
 @cache
 def all_digits_and_diabetes():
-    """All of scikit-learn's digits and their labels, and all of its diabetes cases, standardised, and their targets."""
+    """All of scikit-learn's digits and their labels, and all of its diabetes cases, standardized, and their targets."""
     from sklearn.datasets import load_diabetes, load_digits
     from sklearn.preprocessing import StandardScaler
 

@@ -110,7 +110,7 @@ def test_a_resumed_run_of_chapter_3_does_too(tmp_path, capsys, real_data, option
     nets = [load(path) for path in paths]
     assert [w.tobytes() for w in nets[0].weights] == [w.tobytes() for w in nets[1].weights]
     assert nets[0]._own_generator.getstate() == nets[1]._own_generator.getstate()
-    assert nets[0]._optimiser.moments.tobytes() == nets[1]._optimiser.moments.tobytes()
+    assert nets[0]._optimizer.moments.tobytes() == nets[1]._optimizer.moments.tobytes()
 
 
 def test_options_of_chapter_3_stay_those_of_the_run(tmp_path, capsys):

@@ -15,7 +15,7 @@ from nndl_ext._data import inputs
 from nndl_ext._data.sparse import checked_rows
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
-from nndl_ext._engine.optimisers import Descent
+from nndl_ext._engine.optimizers import Descent
 
 pytestmark = pytest.mark.usefixtures("variant")
 

@@ -26,7 +26,7 @@ from nndl_ext.network2 import (
 pytestmark = pytest.mark.usefixtures("variant")
 
 COSTS = {QuadraticCost: reference.QuadraticCost, CrossEntropyCost: reference.CrossEntropyCost}
-INITIALISERS = ["default_weight_initializer", "large_weight_initializer"]
+INITIALIZERS = ["default_weight_initializer", "large_weight_initializer"]
 
 
 def labelled(n=60, inputs=20, classes=4, seed=0):
@@ -38,15 +38,15 @@ MONITORS = {f"monitor_{kind}_{what}": True for kind, what in product(("evaluatio
 
 
 @pytest.mark.parametrize("lmbda", [0.0, 5.0])
-@pytest.mark.parametrize("initialiser", INITIALISERS)
+@pytest.mark.parametrize("initializer", INITIALIZERS)
 @pytest.mark.parametrize("cost", COSTS)
-def test_thirty_mini_batches_are_the_book_s(mnist, cost, initialiser, lmbda):
+def test_thirty_mini_batches_are_the_book_s(mnist, cost, initializer, lmbda):
     nets = []
     for module, own in ((Network, cost), (reference.Network2, COSTS[cost])):
         random.seed(5)
         np.random.seed(5)
         net = module([784, 30, 10], cost=own)
-        getattr(net, initialiser)()
+        getattr(net, initializer)()
         nets.append(net)
     np.testing.assert_array_equal(*map(parameters, nets))
     ours, theirs = nets
@@ -223,8 +223,8 @@ def test_backprop_is_the_slope_of_the_cost(hidden, cost, output):
 
 
 @pytest.mark.parametrize("regularization", ["l2", "l1"])
-def test_the_regularisation_s_slope_is_that_of_the_total_cost(regularization):
-    """A step with eta = 1 for a weight whose input is 0, so that regularisation is its only gradient."""
+def test_the_regularization_s_slope_is_that_of_the_total_cost(regularization):
+    """A step with eta = 1 for a weight whose input is 0, so that regularization is its only gradient."""
     net = Network([3, 2], seed=1, regularization=regularization)
     before, data = net.weights[0].copy(), [(np.zeros(3), 1)]
     costs = []
@@ -264,7 +264,7 @@ def test_steps_are_the_reference_s(name, regularization, dropout):
         net.update_mini_batch(part, 0.05, 0.6, 24)
         oracle.seed = masks.getrandbits(64)
         gradient = oracle.gradient(part.x.T, np.eye(4)[part.y].T, samples=np.arange(8) if dropout else None)
-        oracle.step(gradient, net._optimiser, 8)
+        oracle.step(gradient, net._optimizer, 8)
     close(parameters(net), parameters(oracle), 1e-11)
 
 
@@ -327,12 +327,12 @@ def test_the_cost_may_be_replaced():
         nets[0].cost = LogLikelihoodCost
 
 
-def test_initialisers_begin_anew():
+def test_initializers_begin_anew():
     net = Network([20, 99, 4], optimizer=Adam(), seed=1)
     net.SGD(labelled(), 1, 7, 0.1)
-    assert net._optimiser.moments.any()
+    assert net._optimizer.moments.any()
     net.large_weight_initializer()
-    assert not net._optimiser.moments.size
+    assert not net._optimizer.moments.size
     assert 0.9 < net.weights[0].std() < 1.1
     net.default_weight_initializer()
     assert 0.9 < net.weights[0].std() * np.sqrt(20) < 1.1
@@ -387,7 +387,7 @@ def test_a_user_s_own_augmentation():
 # ----- Overridden methods -----
 
 
-def test_an_overridden_initialiser_is_called_at_construction():
+def test_an_overridden_initializer_is_called_at_construction():
     class Ones(Network):
         def default_weight_initializer(self):
             self.biases = [np.zeros((y, 1)) for y in self.sizes[1:]]
@@ -554,7 +554,7 @@ def test_sigmoids_replaced_in_a_callback(monkeypatch):
         net.SGD(labelled(), 3, 7, 0.5, callback=lambda *_: monkeypatch.setattr(network2, "sigmoid", np.tanh))
 
 
-def test_an_exception_after_a_step_leaves_the_optimiser_with_the_weights():
+def test_an_exception_after_a_step_leaves_the_optimizer_with_the_weights():
     class Failing(Network):
         steps = 0
 
@@ -567,7 +567,7 @@ def test_an_exception_after_a_step_leaves_the_optimiser_with_the_weights():
     net = Failing([20, 9, 4], optimizer=Adam(), seed=3)
     with pytest.raises(RuntimeError, match="enough"):
         net.SGD(labelled(), 1, 7, 0.01)
-    assert net._optimiser.powers == (0.9 * 0.9 * 0.9, 0.999 * 0.999 * 0.999)
+    assert net._optimizer.powers == (0.9 * 0.9 * 0.9, 0.999 * 0.999 * 0.999)
 
 
 class Absolute:
@@ -838,13 +838,13 @@ def test_a_user_s_own_cost_that_returns_nonsense(cost, message):
         Network([20, 9, 4], own, seed=1).SGD(labelled(56), 1, 7, 0.5, monitor_training_cost=True)
 
 
-def test_divergence_leaves_network_and_optimiser_as_they_were():
+def test_divergence_leaves_network_and_optimizer_as_they_were():
     net = Network([20, 9, 4], QuadraticCost, activation="identity", output_activation="identity", optimizer=Momentum(), seed=1)
     net.SGD(labelled(), 1, 7, 0.001)
-    before, moments = digest(net), net._optimiser.moments.tobytes()
+    before, moments = digest(net), net._optimizer.moments.tobytes()
     with pytest.raises(DivergenceError, match="in epoch 0 the weights became infinite or NaN, with eta=1e"):
         net.SGD(labelled(), 2, 7, 1e200)
-    assert (digest(net), net._optimiser.moments.tobytes()) == (before, moments)
+    assert (digest(net), net._optimizer.moments.tobytes()) == (before, moments)
     assert net.history.eta == []
 
 
@@ -887,7 +887,7 @@ def test_networks_of_one_output_or_no_hidden_layer(sizes):
     assert accuracies[-1] == np.count_nonzero(net.predict(data.x.T) == data.y) == 60 - len(net.misclassified(data)[0])
 
 
-# At least one training for each activation, cost, regularisation and optimiser, and for dropout.
+# At least one training for each activation, cost, regularization and optimizer, and for dropout.
 DIGESTS = {
     "cross-entropy": ({}, "l2"),
     "quadratic": ({"cost": QuadraticCost, "activation": "tanh", "output_activation": "identity"}, "l2"),

@@ -1,4 +1,4 @@
-"""The engine compared with scikit-learn's networks, which have the same optimisers and regularisation."""
+"""The engine compared with scikit-learn's networks, which have the same optimizers and regularization."""
 
 from itertools import pairwise
 
@@ -8,7 +8,7 @@ import pytest
 from nndl_ext import Dataset
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
-from nndl_ext._engine.optimisers import AdamDescent, MomentumDescent, Regularisation
+from nndl_ext._engine.optimizers import AdamDescent, MomentumDescent, Regularization
 
 neural_network = pytest.importorskip("sklearn.neural_network")
 pytestmark = [
@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
 ]
 
-OPTIMISERS = {
+OPTIMIZERS = {
     "sgd": ({"solver": "sgd", "learning_rate_init": 0.05, "nesterovs_momentum": False}, lambda **o: MomentumDescent(0.05, **o)),
     "nesterov": ({"solver": "sgd", "learning_rate_init": 0.05}, lambda **o: MomentumDescent(0.05, nesterov=True, **o)),
     "adam": ({"solver": "adam", "learning_rate_init": 0.01}, lambda **o: AdamDescent(0.01, **o)),
@@ -34,12 +34,12 @@ def first_parameters(sizes, activation):
 
 @pytest.mark.parametrize("classes", [0, 3])
 @pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
-@pytest.mark.parametrize("optimiser", OPTIMISERS)
-def test_the_same_weights(optimiser, activation, classes):
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_same_weights(optimizer, activation, classes):
     rng = np.random.default_rng(0)
     x, epochs, size = rng.standard_normal((60, 8)), 6, 17
     y = rng.integers(0, classes, 60) if classes else rng.standard_normal((60, 2))
-    options, ours = OPTIMISERS[optimiser]
+    options, ours = OPTIMIZERS[optimizer]
     estimator = neural_network.MLPClassifier if classes else neural_network.MLPRegressor
     theirs = estimator(
         hidden_layer_sizes=(9, 7),
@@ -58,7 +58,7 @@ def test_the_same_weights(optimiser, activation, classes):
     model = Model(dense(sizes, activations), np.float64, cost="log-likelihood" if classes else "quadratic")
     weights, biases = zip(*first_parameters(sizes, activation), strict=True)
     model.parameters.replace([b[:, np.newaxis] for b in biases], [w.T for w in weights])
-    step = ours(regularisation=Regularisation(l2=0.3))
+    step = ours(regularization=Regularization(l2=0.3))
     for _ in range(epochs):
         model.descend(Dataset(x, y), Batches(np.arange(60), size), step)
     for w, b, coefs, intercepts in zip(

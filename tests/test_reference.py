@@ -27,7 +27,7 @@ def by_the_reference(drawn, disturb=lambda *_: None):
             batch, before = order[start : start + size], [array.copy() for array in biases + weights]
             shares = training.weights[batch] if len(training.weights) else None
             gradient = oracle.gradient(x[:, batch], y[:, batch], shares, batch if training.dropout else None, epoch)
-            oracle.step(gradient, training.optimiser, len(batch) if shares is None else shares.sum())
+            oracle.step(gradient, training.optimizer, len(batch) if shares is None else shares.sum())
             for array, old in zip(biases + weights, before, strict=True):
                 disturb(array, old)
     return flat((biases, weights))

@@ -15,7 +15,7 @@ from trainings import TRAININGS, Training, numbers
 from nndl_ext import Dataset, _kernels, network2
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
-from nndl_ext._engine.optimisers import AdamDescent, Descent
+from nndl_ext._engine.optimizers import AdamDescent, Descent
 
 csr_array = pytest.importorskip("scipy.sparse").csr_array
 
@@ -74,9 +74,9 @@ class Failing(network2.QuadraticCost):
 
 
 @pytest.mark.usefixtures("variant")
-@pytest.mark.parametrize("optimiser", [Descent(0.1), AdamDescent(0.1)])
+@pytest.mark.parametrize("optimizer", [Descent(0.1), AdamDescent(0.1)])
 @pytest.mark.parametrize("cost", ["quadratic", Failing])
-def test_no_zero_is_negative(optimiser, cost):
+def test_no_zero_is_negative(optimizer, cost):
     """Neither after a training nor after an exception; a gradient leaves the parameters as they are."""
     for x in (np.zeros((9, 2)), np.array([[0.0, 1.0]] * 9), np.ones((9, 2))):
         model = Model(dense([2, 1], ["identity"]), np.float64, cost=cost)
@@ -86,8 +86,8 @@ def test_no_zero_is_negative(optimiser, cost):
         nabla_b, nabla_w = model.gradient(data)
         assert np.signbit(model.parameters.biases[0]).all()
         with contextlib.suppress(RuntimeError):
-            model.descend(data, Batches(np.arange(9), 3), optimiser)
+            model.descend(data, Batches(np.arange(9), 3), optimizer)
         (biases,), (weights,) = model.parameters.given()
         outputs = model.outputs(data), model.outputs_of_rows(x)
-        for array in (nabla_b[0], nabla_w[0], biases, weights, optimiser.moments, *outputs):
+        for array in (nabla_b[0], nabla_w[0], biases, weights, optimizer.moments, *outputs):
             assert not np.signbit(array).any()

@@ -55,7 +55,7 @@ def test_all_parts_are_done(number, work):
 
 
 def wait_for_the_end(meeting):
-    """Wait like kernels at a synchronisation."""
+    """Wait like kernels at a synchronization."""
     deadline = time.monotonic() + 10
     while not meeting[1]:
         assert time.monotonic() < deadline
@@ -215,7 +215,7 @@ def test_threadpoolctl_limits_the_threads(many):  # noqa: ARG001
 
 
 def test_no_more_threads_than_processors():
-    """64 threads on two processors would synchronise a hundred times more slowly."""
+    """64 threads on two processors would synchronize a hundred times more slowly."""
     assert threads.number_of_threads(64, 1000, 1000) == 8
 
 
@@ -252,7 +252,7 @@ def test_settings_are_checked_before_anything_changes(monkeypatch):
 
 
 def test_threads_that_do_not_all_begin_change_nothing(monkeypatch):
-    """The others have ended before the first synchronisation. Mini-batches of several blocks keep a copy of the parameters."""
+    """The others have ended before the first synchronization. Mini-batches of several blocks keep a copy of the parameters."""
     monkeypatch.setattr(model, "run", lambda job, _: job(0, 2, np.array([0, 1])))
     net = Network([20, 10, 2], seed=0)
     before = net.weights[0].tobytes(), net.biases[0].tobytes()

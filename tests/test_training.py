@@ -8,7 +8,7 @@ from helpers import dense_data, digest, parameters
 
 from nndl_ext import Dataset, Network, _kernels, reference
 from nndl_ext._engine.model import Batches
-from nndl_ext._engine.optimisers import Descent
+from nndl_ext._engine.optimizers import Descent
 
 pytestmark = pytest.mark.usefixtures("variant")
 

@@ -9,15 +9,15 @@ from nndl_ext import Dataset, DivergenceError
 from nndl_ext._engine import functions
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
-from nndl_ext._engine.optimisers import AdamDescent, Descent, MomentumDescent, Regularisation
+from nndl_ext._engine.optimizers import AdamDescent, Descent, MomentumDescent, Regularization
 
 HIDDEN = [name for name in functions.ACTIVATIONS if name not in functions.AT_THE_OUTPUT]
 ENDS = [pair for pair in product(functions.ACTIVATIONS, functions.COSTS) if functions.MATCHED.get(pair[1], pair[0]) == pair[0]]
-OPTIMISERS = {
-    "descent": lambda regularisation: Descent(0.5, regularisation=regularisation),
-    "momentum": lambda regularisation: MomentumDescent(0.1, regularisation=regularisation),
-    "nesterov": lambda regularisation: MomentumDescent(0.1, nesterov=True, regularisation=regularisation),
-    "adam": lambda regularisation: AdamDescent(0.05, regularisation=regularisation),
+OPTIMIZERS = {
+    "descent": lambda regularization: Descent(0.5, regularization=regularization),
+    "momentum": lambda regularization: MomentumDescent(0.1, regularization=regularization),
+    "nesterov": lambda regularization: MomentumDescent(0.1, nesterov=True, regularization=regularization),
+    "adam": lambda regularization: AdamDescent(0.05, regularization=regularization),
 }
 TRAININGS = st.fixed_dictionaries(
     {
@@ -29,7 +29,7 @@ TRAININGS = st.fixed_dictionaries(
         "fill": st.floats(0, 1),
         "activation": st.sampled_from(HIDDEN),
         "end": st.sampled_from(ENDS),
-        "optimiser": st.sampled_from(["descent", *OPTIMISERS]),
+        "optimizer": st.sampled_from(["descent", *OPTIMIZERS]),
         "l1": st.sampled_from([0.0, 0.0, 0.01, 3.0]),
         "l2": st.sampled_from([0.0, 0.01, 3.0, 40.0]),
         "per": st.booleans(),
@@ -43,7 +43,7 @@ TRAININGS = st.fixed_dictionaries(
 
 
 class Training:
-    """A training: its model, its optimiser, and for each epoch the order of the samples."""
+    """A training: its model, its optimizer, and for each epoch the order of the samples."""
 
     def __init__(self, drawn, threads=1):
         self.rng, self.samples = np.random.default_rng(drawn["seed"]), drawn["samples"]
@@ -55,8 +55,8 @@ class Training:
         self.dropout = [drawn["dropout"]] * len(drawn["hidden"]) + [0.0] if drawn["dropout"] else ()
         for array in self.parameters:
             array[:] = self.rng.standard_normal(array.shape) * (self.rng.random(array.shape) < 0.8) * drawn["scale"]
-        regularisation = Regularisation(drawn["l1"], drawn["l2"], self.samples if drawn["per"] else 0)
-        self.optimiser = OPTIMISERS[drawn["optimiser"]](regularisation)
+        regularization = Regularization(drawn["l1"], drawn["l2"], self.samples if drawn["per"] else 0)
+        self.optimizer = OPTIMIZERS[drawn["optimizer"]](regularization)
         self.weights = self.rng.random(self.samples) if drawn["weighted"] else np.empty(0)
         self.orders = [self.rng.permutation(self.samples) for _ in range(2)]
         self.recorded = [np.zeros(-(-self.samples // self.size)) for _ in range(2)]
@@ -70,11 +70,11 @@ class Training:
         try:
             for epoch, order in enumerate(self.orders):
                 batches = Batches(order, self.size, self.weights, epoch, self.dropout, 0, *self.recorded)
-                self.model.descend(data, batches, self.optimiser)
+                self.model.descend(data, batches, self.optimizer)
         except DivergenceError:
             return None
         nabla_b, nabla_w = self.model.gradient(data)
-        return [*self.parameters, *nabla_b, *nabla_w, self.optimiser.moments, *self.recorded, self.model.outputs(data)]
+        return [*self.parameters, *nabla_b, *nabla_w, self.optimizer.moments, *self.recorded, self.model.outputs(data)]
 
 
 def numbers(drawn):

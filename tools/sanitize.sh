@@ -35,7 +35,7 @@ with_asan() {
         PYTHONMALLOC=malloc "$@"
 }
 
-# ThreadSanitizer fails on systems that randomise addresses strongly, so setarch switches this off.
+# ThreadSanitizer fails on systems that randomize addresses strongly, so setarch switches this off.
 with_tsan() {
     setarch -R env LD_PRELOAD="$(gcc -print-file-name=libtsan.so)" TSAN_OPTIONS="exitcode=66 halt_on_error=1" "$@"
 }
@@ -66,7 +66,7 @@ from nndl_ext import Dataset, Network
 from nndl_ext._engine import threads
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
-from nndl_ext._engine.optimisers import AdamDescent, Descent, MomentumDescent, Regularisation
+from nndl_ext._engine.optimizers import AdamDescent, Descent, MomentumDescent, Regularization
 threads.processors = lambda: 2
 for dtype in (np.float32, np.float64):
     for sizes in ([30, 9, 7, 3], [5, 2]):
@@ -75,10 +75,10 @@ for dtype in (np.float32, np.float64):
             net = Network(sizes, dtype=dtype, seed=0, threads=2)
             net.SGD(data, 2, 5, 0.5, test_data=data)
             net.backprop(*data[0]), net.cost_gradient(data), net.feedforward(x.T), net.feedforward(x[0])
-    for outputs, optimiser in itertools.product((3, 20), (Descent(0.1), MomentumDescent(0.1), MomentumDescent(0.1, nesterov=True), AdamDescent())):
+    for outputs, optimizer in itertools.product((3, 20), (Descent(0.1), MomentumDescent(0.1), MomentumDescent(0.1, nesterov=True), AdamDescent())):
         for hidden, output, cost in (("relu", "softmax", "log-likelihood"), ("tanh", "exp", "poisson"), ("tanh", "softmax", "huber")):
             model = Model(dense([30, 9, outputs], [hidden, output]), dtype, 2, cost)
-            kept = [dataclasses.replace(optimiser, regularisation=Regularisation(*each)) for each in ((0.1, 0.1), (0, 9, 30))]
+            kept = [dataclasses.replace(optimizer, regularization=Regularization(*each)) for each in ((0.1, 0.1), (0, 9, 30))]
             x, y = np.arange(300 * 30.0).reshape(300, 30) % 7 - 3, np.eye(outputs)[np.arange(300) % outputs]
             for data in (Dataset(x, y), Dataset(np.where(x > 1, x, 0), y)):
                 for each in kept:
@@ -87,7 +87,7 @@ for dtype in (np.float32, np.float64):
                 model.costs(model.outputs(data), y.astype(dtype))
 '
 
-# Long enough for two threads to synchronise.
+# Long enough for two threads to synchronize.
 threaded_run='
 import numpy as np
 from nndl_ext import Dataset, Network

@@ -89,7 +89,7 @@ class BatchedNumPy(Peer):
 
     def train(self):
         order = self.rng.permutation(len(self.x))
-        step = self.adapt if self.job.optimiser == "Adam" else self.descend
+        step = self.adapt if self.job.optimizer == "Adam" else self.descend
         for start in range(0, len(self.x), self.batch):
             rows = order[start : start + self.batch]
             activations, deltas = self.deltas(self.x[rows], self.y[rows])

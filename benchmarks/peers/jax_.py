@@ -57,7 +57,7 @@ class Jax(Peer):
         def epoch(state, x, y, order):
             def step(state, rows):
                 gradient = jax.grad(cost)(state[0], self.taken(x, rows), y[rows])
-                return (adapt if job.optimiser == "Adam" else descend)(state, gradient), None
+                return (adapt if job.optimizer == "Adam" else descend)(state, gradient), None
 
             return jax.lax.scan(step, state, order, unroll=4)[0]
 

@@ -13,12 +13,12 @@ from nndl_ext import Dataset, reference
 from nndl_ext._engine import generators
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
-from nndl_ext._engine.optimisers import AdamDescent
+from nndl_ext._engine.optimizers import AdamDescent
 from peers.base import EPSILON, ETA, FIRST, RATE, SECOND, Peer
 
 
 def is_the_books(job):
-    return (job.hidden, job.output, job.cost, job.optimiser) == ("sigmoid", "sigmoid", "quadratic", "descent")
+    return (job.hidden, job.output, job.cost, job.optimizer) == ("sigmoid", "sigmoid", "quadratic", "descent")
 
 
 class Ours(Peer):
@@ -68,11 +68,11 @@ class OurModel(Peer):
         self.model = Model(dense(job.sizes, activations), job.dtype, cost=job.cost)
         self.model.parameters.replace(biases, weights)
         self.data, self.batches = Dataset(x, y), Batches(np.arange(len(x)), job.batch)
-        self.optimiser, self.generator = AdamDescent(RATE, FIRST, SECOND, EPSILON), generators.seeded(0)
+        self.optimizer, self.generator = AdamDescent(RATE, FIRST, SECOND, EPSILON), generators.seeded(0)
 
     def train(self):
         generators.shuffle(self.batches.order, self.generator)
-        self.model.descend(self.data, self.batches, self.optimiser)
+        self.model.descend(self.data, self.batches, self.optimizer)
 
     def evidence(self):
         return self.model.gradient(self.data[: self.batches.size])[1][0]

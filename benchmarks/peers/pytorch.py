@@ -28,7 +28,7 @@ class PyTorch(Peer):
         self.optimizer = self.optimizer_of(list(self.net.parameters()))
 
     def optimizer_of(self, parameters):
-        if self.job.optimiser == "Adam":
+        if self.job.optimizer == "Adam":
             return self.torch.optim.Adam(parameters, RATE, (FIRST, SECOND), EPSILON, fused=True)
         return self.torch.optim.SGD(parameters, lr=ETA)
 
@@ -82,12 +82,12 @@ class PyTorchByHand(PyTorch):
     def step(self, x, y):
         activations, deltas = self.deltas(x, y)
         for w, b, a, delta in zip(self.weights, self.biases, activations, deltas, strict=False):
-            if self.job.optimiser == "Adam":
+            if self.job.optimizer == "Adam":
                 w.grad, b.grad = (a.T @ delta).div_(len(x)), delta.mean(0)
             else:
                 w.addmm_(a.T, delta, alpha=-ETA / len(x))
                 b.add_(delta.sum(0), alpha=-ETA / len(x))
-        if self.job.optimiser == "Adam":
+        if self.job.optimizer == "Adam":
             self.optimizer.step()
 
     def train(self):
@@ -107,7 +107,7 @@ class PyTorchCompiled(PyTorchByHand):
 
     @staticmethod
     def suits(job):
-        return job.optimiser == "descent"
+        return job.optimizer == "descent"
 
     def __init__(self, job, weights, biases, x, y):
         super().__init__(job, weights, biases, x, y)

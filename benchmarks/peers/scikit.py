@@ -26,7 +26,7 @@ class ScikitLearn(Peer):
         self.net = (MLPClassifier if classifies else MLPRegressor)(
             hidden_layer_sizes=job.sizes[1:-1],
             activation={"sigmoid": "logistic"}.get(job.hidden, job.hidden),
-            solver="adam" if job.optimiser == "Adam" else "sgd",
+            solver="adam" if job.optimizer == "Adam" else "sgd",
             alpha=0,
             batch_size=min(job.batch, len(x)),
             learning_rate_init=RATE,

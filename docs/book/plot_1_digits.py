@@ -1,5 +1,5 @@
 """
-Chapter 1: recognising handwritten digits
+Chapter 1: recognizing handwritten digits
 =========================================
 
 The book trains a network of sigmoid neurons on 50,000 handwritten digits. Change the

@@ -2,7 +2,7 @@
 Chapter 3: improving the way networks learn
 ===========================================
 
-The chapter introduces a better cost, regularisation and better first weights. Its
+The chapter introduces a better cost, regularization and better first weights. Its
 program, ``network2.py``, is `nndl_ext.network2`. The changes that the book's exercises
 ask for are options here.
 """
@@ -65,9 +65,9 @@ with redirect_stdout(io.StringIO()):
 plot.learning_curves(history, evaluation_size=len(test_data), training_size=1000)
 
 # %%
-# Regularisation
+# Regularization
 # --------------
-# L2 regularisation adds the squares of all weights to the cost (equation 85), so each
+# L2 regularization adds the squares of all weights to the cost (equation 85), so each
 # step also makes the weights a little smaller (equation 93):
 #
 # .. math:: C = C_0 + \frac{\lambda}{2n} \sum_w w^2
@@ -123,7 +123,7 @@ print(f"on test data: {net.accuracy(test_data)} of {len(test_data)}")
 # What readers add
 # ----------------
 # These are options: softmax with the log-likelihood cost, rectified linear units, L1
-# regularisation, dropout, momentum, Adam, early stopping, a schedule for the learning
+# regularization, dropout, momentum, Adam, early stopping, a schedule for the learning
 # rate, and shifted images. Here are some of them, each trained for three epochs:
 
 from nndl_ext.network2 import Adam, LogLikelihoodCost, Momentum

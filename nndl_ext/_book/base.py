@@ -125,7 +125,7 @@ class BookNetwork:
         -------
         nabla_b, nabla_w : list of numpy.ndarray
             The derivatives with respect to ``biases`` and ``weights``, in arrays of their shapes. The cost is ``cost``, or the
-            one that an overridden ``cost_derivative`` belongs to. Regularisation is not included.
+            one that an overridden ``cost_derivative`` belongs to. Regularization is not included.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The base of chapter 2's and 3's networks: made from settings, with a cost and an optimiser, stored in files."""
+"""The base of chapter 2's and 3's networks: made from settings, with a cost and an optimizer, stored in files."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from nndl_ext._book.settings import Settings
 from nndl_ext._data.dataset import Dataset
 from nndl_ext._engine import costs, generators
 from nndl_ext._engine.costs import CrossEntropyCost
-from nndl_ext._engine.optimisers import Descent, Optimiser
+from nndl_ext._engine.optimizers import Descent, Optimizer
 from nndl_ext._engine.training import Training
 from nndl_ext._files import saving
 
 
 class ChosenNetwork(BookNetwork):
-    """A network with a choice of cost, activations and optimiser. See `nndl_ext.network2.Network` for its parameters."""
+    """A network with a choice of cost, activations and optimizer. See `nndl_ext.network2.Network` for its parameters."""
 
     _neuron = "chosen"
     _settings = Settings(CrossEntropyCost)
-    _optimiser: Optimiser = Descent(0.0)
+    _optimizer: Optimizer = Descent(0.0)
     history: History = History.begin()
 
     @property
@@ -54,13 +54,13 @@ class ChosenNetwork(BookNetwork):
         shapes = zip(self.sizes[1:], self.sizes[:-1], strict=True)
         weights = [self._normal(shape) / divisor for shape, divisor in zip(shapes, divisors, strict=True)]
         self._model.parameters.replace(biases, weights)
-        self._optimiser = self._settings.begin()
+        self._optimizer = self._settings.new_optimizer()
 
-    def _training(self, data: Dataset, size: int, optimiser: Optimiser, order: np.ndarray) -> Training:
+    def _training(self, data: Dataset, size: int, optimizer: Optimizer, order: np.ndarray) -> Training:
         """A training of this network."""
         rates = self._settings.rates(self.num_layers - 2)
         draw_seed = partial(generators.draw_seed, self._generator)
-        return Training(self._model, data, size, optimiser, self._shuffle, order, rates, draw_seed)
+        return Training(self._model, data, size, optimizer, self._shuffle, order, rates, draw_seed)
 
     def _cost_of(self, outputs: np.ndarray, data: Dataset, lmbda: float) -> float:
         """The total cost of a data set for which the network has these outputs."""
@@ -78,10 +78,10 @@ class ChosenNetwork(BookNetwork):
         return self._settings.described(self._model)
 
     def _saved(self, **notes: np.ndarray) -> saving.Saved:
-        optimiser, layout = self._optimiser, self._model.parameters.layout
-        count = optimiser.number_of_moments if optimiser.moments.size else 0
-        moments = [layout.packed(flat) for flat in optimiser.moments.reshape(count, -1)] if count else np.empty((0, 0))
-        described = self._described() | {"powers": optimiser.powers}
+        optimizer, layout = self._optimizer, self._model.parameters.layout
+        count = optimizer.number_of_moments if optimizer.moments.size else 0
+        moments = [layout.packed(flat) for flat in optimizer.moments.reshape(count, -1)] if count else np.empty((0, 0))
+        described = self._described() | {"powers": optimizer.powers}
         return super()._saved(**notes)._replace(settings=described, moments=np.array(moments))
 
     @classmethod
@@ -94,9 +94,9 @@ class ChosenNetwork(BookNetwork):
         else:
             chosen = settings.from_description(saved.settings, given)
         net = cls._restored(saved, chosen.model(saved.sizes, saved.weights[0].dtype))
-        net._settings, net._optimiser = chosen, chosen.begin()
+        net._settings, net._optimizer = chosen, chosen.new_optimizer()
         if saved.moments.size:
-            settings.restore(net._optimiser, net._model, saved.moments, saved.settings["powers"])
+            settings.restore(net._optimizer, net._model, saved.moments, saved.settings["powers"])
         return net
 
     def gradient_norms(self, data: Data) -> list[float]:

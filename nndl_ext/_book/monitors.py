@@ -19,7 +19,7 @@ class History(NamedTuple):
     Attributes
     ----------
     evaluation_cost, evaluation_accuracy, training_cost, training_accuracy : list
-        Costs, regularisation included, as float, and numbers of correct samples as int.
+        Costs, regularization included, as float, and numbers of correct samples as int.
     eta : list of float
         The learning rate of each epoch.
     gradient_norms : list of list of float
@@ -106,7 +106,7 @@ class Plan:
             eta = self._rate(epoch, accuracies)
             if eta is None or (self.early_stopping_n and plateaus(accuracies, self.early_stopping_n)):
                 return
-            training.optimiser.eta = eta
+            training.optimizer.eta = eta
             yield epoch
 
 

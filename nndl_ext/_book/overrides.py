@@ -11,7 +11,7 @@ import numpy as np
 from nndl_ext._checks import finite, real_array, shaped
 from nndl_ext._data.dataset import Dataset, Sample
 from nndl_ext._engine.model import DivergenceError
-from nndl_ext._engine.optimisers import Descent
+from nndl_ext._engine.optimizers import Descent
 from nndl_ext._engine.parameters import Arrays, Parameters
 from nndl_ext._engine.training import Training
 
@@ -54,7 +54,7 @@ def _gradient(given: Any, like: list[Arrays]) -> list[Arrays]:
 
 
 def step(
-    backprop: Callable[[Any, Any], Any], samples: Iterable[Sample], count: int, own: Parameters, optimiser: Descent
+    backprop: Callable[[Any, Any], Any], samples: Iterable[Sample], count: int, own: Parameters, optimizer: Descent
 ) -> None:
     """Take a step of gradient descent by the mean gradient of ``count`` samples.
 
@@ -63,8 +63,8 @@ def step(
     DivergenceError
         If parameters become infinite or NaN. They are then unchanged.
     """
-    sums, eta = sums_of(backprop, samples, own.layout.views(own.flat())), optimiser.eta
-    l1, l2, per = optimiser.regularisation
+    sums, eta = sums_of(backprop, samples, own.layout.views(own.flat())), optimizer.eta
+    l1, l2, per = optimizer.regularization
     given_biases, given_weights = own.layout.views(own.flat())  # read again, since backprop may have changed them
     if l1 or l2:
         given_weights = [w - eta * (l1 * np.sign(w) + l2 * w) / per for w in given_weights]
@@ -90,7 +90,7 @@ def steps(
     for places in training.mini_batches(order):
         update_mini_batch([samples[i] for i in places])
         if not np.isfinite(training.model.parameters.flat()).all():
-            raise DivergenceError.at(training.optimiser.eta)
+            raise DivergenceError.at(training.optimizer.eta)
 
 
 def replaced(name: str) -> TypeError:

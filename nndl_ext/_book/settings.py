@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nndl_ext._checks import finite, finite_number, shaped
-from nndl_ext._engine import costs, optimisers
+from nndl_ext._engine import costs, optimizers
 from nndl_ext._engine.functions import ACTIVATIONS
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Model
-from nndl_ext._engine.optimisers import Regularisation
+from nndl_ext._engine.optimizers import Regularization
 
-REGULARISATIONS = ("l2", "l1")
+REGULARIZATIONS = ("l2", "l1")
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Momentum:
         if not isinstance(self.nesterov, bool):
             raise TypeError(f"nesterov must be True or False, not {reprlib.repr(self.nesterov)}")
 
-    def begin(self) -> optimisers.Optimiser:
-        """The engine's optimiser, before its first step."""
-        return optimisers.MomentumDescent(0.0, self.mu, self.nesterov)
+    def new_optimizer(self) -> optimizers.Optimizer:
+        """The engine's optimizer, before its first step."""
+        return optimizers.MomentumDescent(0.0, self.mu, self.nesterov)
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ class Adam:
         if self.epsilon <= 0:
             raise ValueError(f"epsilon must be above 0, not {self.epsilon:g}")
 
-    def begin(self) -> optimisers.Optimiser:
-        """The engine's optimiser, before its first step."""
-        return optimisers.AdamDescent(0.0, self.first, self.second, self.epsilon)
+    def new_optimizer(self) -> optimizers.Optimizer:
+        """The engine's optimizer, before its first step."""
+        return optimizers.AdamDescent(0.0, self.first, self.second, self.epsilon)
 
 
 _OPTIMIZERS: dict[str, type[Momentum] | type[Adam]] = {"momentum": Momentum, "adam": Adam}
@@ -110,7 +110,7 @@ class Settings(NamedTuple):
     dropout : float or sequence of float
         The dropout rate of all hidden layers, or of each.
     regularization : str
-        One of `REGULARISATIONS`.
+        One of `REGULARIZATIONS`.
     optimizer : Momentum, Adam or None
         None for plain descent.
     """
@@ -130,8 +130,8 @@ class Settings(NamedTuple):
         TypeError, ValueError
             If a setting is invalid or does not fit the others.
         """
-        if not isinstance(self.regularization, str) or self.regularization not in REGULARISATIONS:
-            raise ValueError(f"regularization must be {' or '.join(REGULARISATIONS)}, not {reprlib.repr(self.regularization)}")
+        if not isinstance(self.regularization, str) or self.regularization not in REGULARIZATIONS:
+            raise ValueError(f"regularization must be {' or '.join(REGULARIZATIONS)}, not {reprlib.repr(self.regularization)}")
         if not isinstance(self.optimizer, Momentum | Adam | None):
             raise TypeError(f"optimizer must be a Momentum, an Adam or None, not {reprlib.repr(self.optimizer)}")
         hidden_layers = len(sizes) - 2
@@ -146,13 +146,13 @@ class Settings(NamedTuple):
         rates = [_share(rate, "dropout") for rate in _of_each(self.dropout, hidden_layers, "dropout")]
         return [*rates, 0.0] if any(rates) else []
 
-    def begin(self) -> optimisers.Optimiser:
-        """The optimiser before its first step."""
-        return optimisers.Descent(0.0) if self.optimizer is None else self.optimizer.begin()
+    def new_optimizer(self) -> optimizers.Optimizer:
+        """The optimizer before its first step."""
+        return optimizers.Descent(0.0) if self.optimizer is None else self.optimizer.new_optimizer()
 
-    def regularisation(self, lmbda: float, per: float) -> Regularisation:
-        """The regularisation with parameter ``lmbda`` for a data set of ``per`` samples."""
-        return Regularisation(lmbda if self.regularization == "l1" else 0.0, lmbda if self.regularization == "l2" else 0.0, per)
+    def regularization_term(self, lmbda: float, per: float) -> Regularization:
+        """The regularization with parameter ``lmbda`` for a data set of ``per`` samples."""
+        return Regularization(lmbda if self.regularization == "l1" else 0.0, lmbda if self.regularization == "l2" else 0.0, per)
 
     def described(self, model: Model) -> dict[str, Any]:
         """The settings as text and numbers, for a file."""
@@ -160,7 +160,7 @@ class Settings(NamedTuple):
             activation if isinstance(activation, str) else costs.distinct_name(activation, ACTIVATIONS)
             for activation in model.activations
         ]
-        optimizer = self.optimizer and {"kind": self.optimizer.begin().kind, **asdict(self.optimizer)}
+        optimizer = self.optimizer and {"kind": self.optimizer.new_optimizer().kind, **asdict(self.optimizer)}
         return {
             "cost": costs.name_of(self.cost),
             "activations": names,
@@ -223,22 +223,22 @@ def from_description(description: Mapping[str, Any], given: Mapping[str, Any]) -
     )
 
 
-def restore(optimiser: optimisers.Optimiser, model: Model, moments: np.ndarray, powers: Any) -> None:
-    """Restore an optimiser's state from an untrusted file.
+def restore(optimizer: optimizers.Optimizer, model: Model, moments: np.ndarray, powers: Any) -> None:
+    """Restore an optimizer's state from an untrusted file.
 
     Raises
     ------
     TypeError, ValueError
-        If the state does not fit the network and the optimiser.
+        If the state does not fit the network and the optimizer.
     """
     layout = model.parameters.layout
-    checked = finite(shaped(moments, (optimiser.number_of_moments, layout.count), "moments"), "moments")
+    checked = finite(shaped(moments, (optimizer.number_of_moments, layout.count), "moments"), "moments")
     if checked.dtype != model.dtype or (checked[1:] < 0).any():
         raise ValueError(f"moments must have dtype {model.dtype}, and second moments must be at least 0")
     first, second = (finite_number(power, "powers") for power in powers)
     if not (0 <= first <= 1 and 0 <= second <= 1):
         raise ValueError(f"powers must be from 0 to 1, not {first:g} and {second:g}")
-    optimiser.moments, optimiser.powers = np.concatenate([layout.unpacked(row) for row in checked]), (first, second)
+    optimizer.moments, optimizer.powers = np.concatenate([layout.unpacked(row) for row in checked]), (first, second)
 
 
 def _of_each(value: Any, layers: int, name: str) -> list[Any]:

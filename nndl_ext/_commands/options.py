@@ -137,15 +137,15 @@ def _add_chapter3(add: Callable[..., Any]) -> None:
         choices=("cross-entropy", "quadratic", "log-likelihood"),
         help="cost (cross-entropy); log-likelihood has softmax outputs",
     )
-    add("--lmbda", type=float, metavar="LMBDA", help="regularisation parameter (0)")
-    add("--regularization", choices=("l2", "l1"), help="penalise squares or absolute values of weights (l2)")
+    add("--lmbda", type=float, metavar="LMBDA", help="regularization parameter (0)")
+    add("--regularization", choices=("l2", "l1"), help="penalize squares or absolute values of weights (l2)")
     add(
         "--activation",
         choices=("sigmoid", "tanh", "relu", "softplus", "identity"),
         help="activation of the hidden neurons (sigmoid)",
     )
     add("--dropout", type=float, metavar="RATE", help="share of hidden neurons to drop in training (0)")
-    add("--optimizer", choices=("descent", "momentum", "nesterov", "adam"), help="optimiser (descent)")
+    add("--optimizer", choices=("descent", "momentum", "nesterov", "adam"), help="optimizer (descent)")
     add("--augment", action="store_true", default=None, help="also train on each image shifted by one pixel in four directions")
     add("--early-stopping", type=_at_least(0), metavar="N", help="stop after N epochs without a better accuracy")
     add(

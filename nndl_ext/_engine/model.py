@@ -23,7 +23,7 @@ from nndl_ext._engine.functions import (
     own_costs,
 )
 from nndl_ext._engine.layers import Dense
-from nndl_ext._engine.optimisers import GRADIENT_ALONE, Optimiser
+from nndl_ext._engine.optimizers import GRADIENT_ALONE, Optimizer
 from nndl_ext._engine.parameters import Layout, Parameters
 from nndl_ext._engine.threads import number_of_threads, run, run_in_parts
 
@@ -134,7 +134,7 @@ class Model:
     threads : int or None
         The number of threads for large jobs, or None to let the size of the job decide.
     cost : str or OwnCost
-        The cost that training minimises.
+        The cost that training minimizes.
     least : float
         Costs clip probabilities to the range from ``least`` to 1 - ``least`` before they take logarithms.
 
@@ -167,7 +167,7 @@ class Model:
         self._column = self.sizes[-1], 1
 
     def take_cost(self, cost: str | OwnCost) -> None:
-        """Minimise another cost from now on.
+        """Minimize another cost from now on.
 
         Raises
         ------
@@ -243,32 +243,32 @@ class Model:
         by_weights[0][~np.isfinite(by_biases[0][:, 0])] = math.nan
         return by_biases, by_weights
 
-    def descend(self, data: Samples, batches: Batches, optimiser: Optimiser, derivative: CostDerivative | None = None) -> None:
-        """Take one step of the optimiser for each mini-batch.
+    def descend(self, data: Samples, batches: Batches, optimizer: Optimizer, derivative: CostDerivative | None = None) -> None:
+        """Take one step of the optimizer for each mini-batch.
 
-        An exception on the way leaves parameters and optimiser in their state between two mini-batches.
+        An exception on the way leaves parameters and optimizer in their state between two mini-batches.
 
         Raises
         ------
         DivergenceError
-            If parameters become infinite or NaN. They and the optimiser are then unchanged.
+            If parameters become infinite or NaN. They and the optimizer are then unchanged.
         """
         layout = self.parameters.layout
-        flat, step = layout.copy(self.parameters.flat()), optimiser.step()
+        flat, step = layout.copy(self.parameters.flat()), optimizer.step()
         moments = gradient = np.empty(0, self.dtype)
-        if optimiser.number_of_moments:
-            moments, gradient = layout.zeros(optimiser.number_of_moments), layout.zeros()
-        if optimiser.moments.size:
-            moments[:] = optimiser.moments
+        if optimizer.number_of_moments:
+            moments, gradient = layout.zeros(optimizer.number_of_moments), layout.zeros()
+        if optimizer.moments.size:
+            moments[:] = optimizer.moments
         try:
             self._run(_Memory(flat, gradient, moments, step), data, batches, derivative)
         finally:
             converged = bool(np.isfinite(flat).all())
             if converged:
                 self.parameters.adopt(flat)
-                optimiser.after(step, moments)
+                optimizer.after(step, moments)
         if not converged:
-            raise DivergenceError.at(optimiser.eta)
+            raise DivergenceError.at(optimizer.eta)
 
     def _run(self, memory: _Memory, data: Samples, batches: Batches, derivative: CostDerivative | None) -> None:
         """Run the kernel on a suitable number of threads."""

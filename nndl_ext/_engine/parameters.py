@@ -32,7 +32,7 @@ Arrays = list[np.ndarray]
 
 # The fields of the kernels' ``Layer``; see ``layer.pxi``.
 _LAYER = np.dtype(
-    [(name, np.int64) for name in ("kind", "activation", "inputs", "neurons", "biases", "weights", "row", "stride")]
+    [(name, np.int64) for name in ("kind", "activation", "inputs", "neurons", "biases", "weights", "weights_stride", "stride")]
 )
 _DENSE, _ACROSS = 0, 1
 

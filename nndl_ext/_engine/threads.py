@@ -19,7 +19,7 @@ import numpy as np
 
 from nndl_ext._checks import integer
 
-# Multiply-adds that make a thread worth its cost: that of starting it, and, for each mini-batch, that of synchronising and of
+# Multiply-adds that make a thread worth its cost: that of starting it, and, for each mini-batch, that of synchronizing and of
 # reading what other threads have written.
 WORTH_A_START = 20_000_000
 WORTH_A_MINI_BATCH = 8_000_000
@@ -33,7 +33,7 @@ MOST_THREADS = 1024
 # Seconds for which the program's exit waits for running jobs.
 PATIENCE = 10.0
 
-# A job on several threads. Each calls it with its number, the number of threads, and an array for synchronisation. The second
+# A job on several threads. Each calls it with its number, the number of threads, and an array for synchronization. The second
 # element of this array becomes 1 when the job must end early.
 Job = Callable[[int, int, np.ndarray], None]
 
@@ -151,9 +151,9 @@ def run_in_parts(job: Callable[[int, int], None], count: int, threads: int, work
 def run(job: Job, threads: int) -> None:
     """Call ``job`` in this thread and ``threads - 1`` others at once, and return when all have ended.
 
-    If one raises an exception, or this one is interrupted, the others end at their next synchronisation; then the first
+    If one raises an exception, or this one is interrupted, the others end at their next synchronization; then the first
     exception is raised here. If a thread can't be started, as at the end of a program, this thread does the whole job. Nothing
-    has changed by then, because no thread passes a synchronisation before all have reached it.
+    has changed by then, because no thread passes a synchronization before all have reached it.
     """
     if threads == 1 or _program_ends.is_set() or not _run_together(job, threads):
         job(0, 1, np.zeros(2, np.int64))
@@ -224,7 +224,7 @@ def _wait_for(workers: list[_Worker], meeting: np.ndarray, interruptions: list[B
             return
 
 
-# The synchronisation arrays and workers of the running jobs, and whether the program is ending.
+# The synchronization arrays and workers of the running jobs, and whether the program is ending.
 _running: dict[int, tuple[np.ndarray, list[_Worker]]] = {}
 _program_ends = threading.Event()
 if hasattr(os, "register_at_fork"):

@@ -11,7 +11,7 @@ import numpy as np
 
 from nndl_ext._engine.functions import CostDerivative
 from nndl_ext._engine.model import Batches, DivergenceError, Model, Samples
-from nndl_ext._engine.optimisers import Optimiser
+from nndl_ext._engine.optimizers import Optimizer
 
 
 @dataclass
@@ -26,8 +26,8 @@ class Training:
         The training data.
     size : int
         The number of samples in a mini-batch.
-    optimiser : Optimiser
-        The optimiser. Its ``eta`` may be set before each epoch.
+    optimizer : Optimizer
+        The optimizer. Its ``eta`` may be set before each epoch.
     shuffle : callable
         Called with ``order`` before each epoch, to shuffle it in place.
     order : numpy.ndarray
@@ -45,7 +45,7 @@ class Training:
     model: Model
     data: Samples
     size: int
-    optimiser: Optimiser
+    optimizer: Optimizer
     shuffle: Callable[[np.ndarray], None]
     order: np.ndarray
     dropout: Sequence[float] = ()
@@ -61,7 +61,7 @@ class Training:
         Raises
         ------
         DivergenceError
-            If parameters become infinite or NaN. Model and optimiser are then reset to the start of the epoch.
+            If parameters become infinite or NaN. Model and optimizer are then reset to the start of the epoch.
 
         Notes
         -----
@@ -80,12 +80,12 @@ class Training:
     def _by(self, steps: Callable[[], Any]) -> None:
         """Let the user's own code take the steps; if they diverge, go back to the start of the epoch."""
         own = self.model.parameters
-        before, optimiser = own.layout.copy(own.flat()), self.optimiser.copy()
+        before, optimizer = own.layout.copy(own.flat()), self.optimizer.copy()
         try:
             steps()
         except DivergenceError:
             own.adopt(before)
-            self.optimiser = optimiser
+            self.optimizer = optimizer
             raise
 
     def descend(
@@ -97,7 +97,7 @@ class Training:
         """
         seed = self.draw_seed() if self.dropout else 0
         batches = Batches(order, self.size, self.weights, self.epoch, self.dropout, seed, **recorded)
-        self.model.descend(data, batches, self.optimiser, derivative)
+        self.model.descend(data, batches, self.optimizer, derivative)
 
     def mini_batches(self, order: np.ndarray) -> Iterator[np.ndarray]:
         """The indices of the samples of each mini-batch, for samples in this order."""

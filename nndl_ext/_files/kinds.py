@@ -1,4 +1,4 @@
-"""Recognises the kind of a file, for the message that says why it can't be read."""
+"""Recognizes the kind of a file, for the message that says why it can't be read."""
 
 from __future__ import annotations
 

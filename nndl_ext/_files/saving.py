@@ -53,7 +53,7 @@ class Saved(NamedTuple):
     settings : dict
         For "chosen", the settings: any dict, not checked further. Else ``cost``, if it is known.
     moments : numpy.ndarray
-        The optimiser's state: shape (number of moments, number of parameters).
+        The optimizer's state: shape (number of moments, number of parameters).
     """
 
     sizes: list[int]

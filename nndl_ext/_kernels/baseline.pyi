@@ -7,7 +7,7 @@ _Real = NDArray[Any]
 
 ACTIVATIONS: dict[str, int]
 COSTS: dict[str, int]
-OPTIMISERS: dict[str, int]
+OPTIMIZERS: dict[str, int]
 
 class Sealed: ...
 

@@ -1,6 +1,6 @@
 from nndl_ext._kernels.baseline import ACTIVATIONS as ACTIVATIONS
 from nndl_ext._kernels.baseline import COSTS as COSTS
-from nndl_ext._kernels.baseline import OPTIMISERS as OPTIMISERS
+from nndl_ext._kernels.baseline import OPTIMIZERS as OPTIMIZERS
 from nndl_ext._kernels.baseline import Rows as Rows
 from nndl_ext._kernels.baseline import Sealed as Sealed
 from nndl_ext._kernels.baseline import Work as Work

@@ -21,7 +21,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from nndl_ext._engine import generators
 from nndl_ext._engine.model import Model
-from nndl_ext._engine.optimisers import Regularisation
+from nndl_ext._engine.optimizers import Regularization
 from nndl_ext._sklearn import lbfgs
 from nndl_ext._sklearn.epochs import NOT_FINITE, Epochs, Validation
 from nndl_ext._sklearn.fit_data import FitData
@@ -162,7 +162,7 @@ class Perceptron(CallbackSupportMixin, Networked):
         model = epochs.model
         if not epochs.is_part or not hasattr(self, "_optimizer"):
             self._optimizer = Solver.of(self)
-        self._optimizer.optimiser.regularisation = Regularisation(l2=float(self.alpha))
+        self._optimizer.optimizer.regularization = Regularization(l2=float(self.alpha))
         dropout = self._rates(len(model.sizes) - 2)
         seed = int(random_state.randint(2**31)) if dropout else 0
 

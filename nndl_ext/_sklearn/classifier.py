@@ -19,7 +19,7 @@ from nndl_ext._sklearn.base import Perceptron
 
 
 class MLPClassifier(ClassifierMixin, Perceptron):
-    """A multilayer perceptron for classification, which minimises the log-loss.
+    """A multilayer perceptron for classification, which minimizes the log-loss.
 
     Parameters
     ----------

@@ -90,7 +90,7 @@ class Epochs:
             model,
             self.data,
             self.size,
-            solver.optimiser,
+            solver.optimizer,
             shuffle,
             np.arange(self.n),
             dropout,

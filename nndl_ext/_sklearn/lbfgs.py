@@ -1,4 +1,4 @@
-"""The solver lbfgs: SciPy's minimiser, with the engine's costs and gradients.
+"""The solver lbfgs: SciPy's minimizer, with the engine's costs and gradients.
 
 SciPy's numbers depend on the machine's BLAS, and so do those of this solver.
 """
@@ -75,7 +75,7 @@ def _packed(weights: list[np.ndarray], biases: list[np.ndarray]) -> np.ndarray:
 
 
 def fit(estimator: Any, objective: Objective, hooks: Hooks) -> None:
-    """Minimise the loss. The model gets the best parameters, the estimator the loss and the number of iterations."""
+    """Minimize the loss. The model gets the best parameters, the estimator the loss and the number of iterations."""
 
     def after_iteration(intermediate_result: Any) -> None:  # SciPy looks for this parameter's name
         objective.unpack(intermediate_result.x)

@@ -19,7 +19,7 @@ _COSTS = {"squared_error": "quadratic", "poisson": "poisson", "absolute_error": 
 
 
 class MLPRegressor(RegressorMixin, Perceptron):
-    """A multilayer perceptron for regression, which minimises the squared error or another loss.
+    """A multilayer perceptron for regression, which minimizes the squared error or another loss.
 
     Parameters
     ----------

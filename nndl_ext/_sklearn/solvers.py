@@ -1,4 +1,4 @@
-"""The solvers sgd and adam: an optimiser of the engine with a schedule for its learning rate."""
+"""The solvers sgd and adam: an optimizer of the engine with a schedule for its learning rate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any
 
-from nndl_ext._engine.optimisers import AdamDescent, MomentumDescent, Optimiser
+from nndl_ext._engine.optimizers import AdamDescent, MomentumDescent, Optimizer
 
 # The schedule "adaptive" stops at this learning rate.
 _TOO_SMALL = 1e-6
@@ -18,12 +18,12 @@ _EXACT = Context(prec=60, traps=[])
 
 @dataclass
 class Solver:
-    """An optimiser and the schedule of its learning rate. Pickles of an estimator include it, with the moments.
+    """An optimizer and the schedule of its learning rate. Pickles of an estimator include it, with the moments.
 
     Attributes
     ----------
-    optimiser : Optimiser
-        The engine's optimiser.
+    optimizer : Optimizer
+        The engine's optimizer.
     schedule : str
         "constant", "invscaling" or "adaptive".
     initial : float
@@ -32,7 +32,7 @@ class Solver:
         The exponent of "invscaling".
     """
 
-    optimiser: Optimiser
+    optimizer: Optimizer
     schedule: str
     initial: float
     power: float
@@ -50,7 +50,7 @@ class Solver:
     @property
     def learning_rate(self) -> float:
         """The learning rate of the next steps."""
-        return self.optimiser.eta
+        return self.optimizer.eta
 
     def epoch_ends(self, samples: int) -> None:
         """Set the learning rate for the next epoch, after this total number of samples."""
@@ -58,17 +58,17 @@ class Solver:
             divisor = float(_EXACT.power(Decimal(samples + 1), Decimal(self.power)))
             if divisor == math.inf:
                 raise ValueError(f"power_t={self.power:g} makes the learning rate 0 after {samples} samples")
-            self.optimiser.eta = self.initial / divisor
+            self.optimizer.eta = self.initial / divisor
 
     def stops(self, message: str, verbose: Any) -> bool:
         """Decide, when nothing improves any more, whether to stop or to continue with a smaller learning rate."""
         if self.schedule != "adaptive":
             end = "Stopping."
-        elif self.optimiser.eta <= _TOO_SMALL:
+        elif self.optimizer.eta <= _TOO_SMALL:
             end = "Learning rate too small. Stopping."
         else:
-            self.optimiser.eta /= 5.0
-            end = f"Setting learning rate to {self.optimiser.eta:f}"
+            self.optimizer.eta /= 5.0
+            end = f"Setting learning rate to {self.optimizer.eta:f}"
         if verbose:
             print(message, end)
         return end.endswith("Stopping.")

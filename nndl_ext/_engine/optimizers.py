@@ -1,6 +1,6 @@
-"""The optimisers' hyper-parameters and state. The kernels take the steps.
+"""The optimizers' hyper-parameters and state. The kernels take the steps.
 
-``optimisers.pxi`` says what a new optimiser needs.
+``optimizers.pxi`` says what a new optimizer needs.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy as np
 
 from nndl_ext import _kernels
 
-# The fields of the kernels' ``Step``; see ``optimisers.pxi``.
+# The fields of the kernels' ``Step``; see ``optimizers.pxi``.
 _RATES = ("eta", "l1", "l2", "per", "first", "second", "epsilon", "first_power", "second_power")
-_STEP = np.dtype([("optimiser", np.int64), *((name, np.float64) for name in _RATES)])
+_STEP = np.dtype([("optimizer", np.int64), *((name, np.float64) for name in _RATES)])
 
 
-class Regularisation(NamedTuple):
+class Regularization(NamedTuple):
     """The term added to the cost: (l1 sum |w| + l2 / 2 sum w**2) / per, over all weights but not biases.
 
     ``per`` is a number of samples: in the book that of the data set; 0 stands for that of the mini-batch, as in scikit-learn.
@@ -30,15 +30,15 @@ class Regularisation(NamedTuple):
 
 
 @dataclass
-class Optimiser:
-    """The base class of optimisers.
+class Optimizer:
+    """The base class of optimizers.
 
     Attributes
     ----------
     eta : float
         The learning rate of the next steps.
-    regularisation : Regularisation
-        The regularisation term of the cost.
+    regularization : Regularization
+        The regularization term of the cost.
     moments : numpy.ndarray
         The state of all parameters: ``number_of_moments`` flat arrays like that of the parameters, one after the other; empty
         before the first step.
@@ -47,7 +47,7 @@ class Optimiser:
     """
 
     eta: float
-    regularisation: Regularisation = field(default=Regularisation(), kw_only=True)
+    regularization: Regularization = field(default=Regularization(), kw_only=True)
     moments: np.ndarray = field(default_factory=partial(np.empty, 0), init=False, repr=False)
     powers: tuple[float, float] = field(default=(1.0, 1.0), init=False, repr=False)
 
@@ -56,7 +56,7 @@ class Optimiser:
 
     @property
     def _name(self) -> str:
-        """The kernels' name for this optimiser."""
+        """The kernels' name for this optimizer."""
         return self.kind
 
     @property
@@ -66,8 +66,8 @@ class Optimiser:
 
     def step(self) -> np.ndarray:
         """The kernels' ``Step``: shape (1,)."""
-        number = _kernels.kernels.OPTIMISERS[self._name]
-        return np.array([(number, self.eta, *self.regularisation, *self._rates, *self.powers)], _STEP)
+        number = _kernels.kernels.OPTIMIZERS[self._name]
+        return np.array([(number, self.eta, *self.regularization, *self._rates, *self.powers)], _STEP)
 
     def after(self, step: np.ndarray, moments: np.ndarray) -> None:
         """Store the state after the kernels' steps."""
@@ -81,14 +81,14 @@ class Optimiser:
 
 
 @dataclass
-class Descent(Optimiser):
+class Descent(Optimizer):
     """Gradient descent: w' = w - eta g (the book's equations 20 and 21)."""
 
     kind = "descent"
 
 
 @dataclass
-class MomentumDescent(Optimiser):
+class MomentumDescent(Optimizer):
     """Momentum: v' = momentum v - eta g, w' = w + v' (the book's equations 107 and 108).
 
     With ``nesterov``: w' = w + momentum v' - eta g (I. Sutskever, J. Martens, G. Dahl and G. Hinton, ICML 2013, in the form
@@ -111,7 +111,7 @@ class MomentumDescent(Optimiser):
 
 
 @dataclass
-class AdamDescent(Optimiser):
+class AdamDescent(Optimizer):
     """Adam: steps from running means of the gradient and its square.
 
     D. P. Kingma and J. Ba, ICLR 2015, in the more efficient order of computation at the end of section 2.
@@ -131,7 +131,7 @@ class AdamDescent(Optimiser):
 
 
 @dataclass
-class _Gradient(Optimiser):
+class _Gradient(Optimizer):
     """Computes the gradient and takes no step."""
 
     kind = "none"
