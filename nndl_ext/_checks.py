@@ -35,7 +35,7 @@ def real_array(values: ArrayLike, name: str) -> np.ndarray:
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
     single = array.dtype.kind == "f" and array.dtype.itemsize == 4
-    converted = np.ascontiguousarray(array, np.float32 if single else np.float64)
+    converted = contiguous(array, np.dtype(np.float32 if single else np.float64))
     if not converted.flags.aligned:
         converted = converted.copy()  # compiled code relies on alignment
     return converted
@@ -98,7 +98,7 @@ def file_path(path: Any, name: str = "path") -> str:
 def integer(value: Any, name: str, least: int | None = None, most: int | None = None) -> int:
     """The value as an int, checked to be an integer from ``least`` to ``most``."""
     try:
-        checked = operator.index(value)
+        checked = operator.index(None if is_masked(value) else value)
     except TypeError as error:
         raise TypeError(f"{name} must be an integer, not {reprlib.repr(value)}") from error
     if least is not None and checked < least:
@@ -110,23 +110,29 @@ def integer(value: Any, name: str, least: int | None = None, most: int | None = 
 
 def finite_number(value: Any, name: str) -> float:
     """The value as a float, checked to be finite."""
-    if isinstance(value, (str, bytes, bytearray)):
-        raise TypeError(f"{name} must be a number, not {reprlib.repr(value)}")
+    if isinstance(value, (str, bytes, bytearray)) or is_masked(value) or np.iscomplexobj(value):
+        raise TypeError(f"{name} must be a real number, not {reprlib.repr(value)}")
     try:
         checked = float(value)
     except OverflowError as error:
         raise ValueError(f"{name} must be finite, not an integer too large for a float") from error
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be a number, not {reprlib.repr(value)}") from error
+        raise TypeError(f"{name} must be a real number, not {reprlib.repr(value)}") from error
     if not isfinite(checked):
         raise ValueError(f"{name} must be finite, not {checked}")
     return checked
 
 
+def contiguous(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The array as a C-contiguous one of this dtype. A number that becomes 0 is rounded like any other, also where the caller's
+    ``np.seterr`` makes that an error."""
+    with np.errstate(all="ignore"):
+        return np.ascontiguousarray(array, dtype)
+
+
 def as_dtype(array: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
     """The array as C-contiguous float32 or float64, checked to hold no finite number that is too large."""
-    with np.errstate(over="ignore"):
-        converted = np.ascontiguousarray(array, dtype)
+    converted = contiguous(array, dtype)
     if dtype != array.dtype and np.isinf(converted).any() and np.isfinite(array[np.isinf(converted)]).any():
         raise ValueError(f"{name} must hold numbers that {dtype} can hold, up to {np.finfo(dtype).max}")
     return converted

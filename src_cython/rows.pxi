@@ -54,6 +54,12 @@ cdef class Rows:
         """The number of elements, which are all inputs if the rows are dense."""
         return self.values.len // self.values.itemsize
 
+    @property
+    def largest(self):
+        """The largest absolute value of an element, or of the palette."""
+        import numpy
+        return float(numpy.abs(self.palette if self.x.kind == LEVELS else <object> self.values.obj).max(initial=0))
+
     def __dealloc__(self):
         PyBuffer_Release(&self.indices)
         PyBuffer_Release(&self.values)

@@ -360,7 +360,7 @@ PAIRS = [(X, Y)]
         (lambda net: net.SGD(PAIRS, 1, 0, 1.0), ValueError, "mini_batch_size must be at least 1, not 0"),
         (lambda net: net.SGD(PAIRS, 1, 1.5, 1.0), TypeError, "mini_batch_size must be an integer, not 1.5"),
         (lambda net: net.SGD(PAIRS, 1, 1, float("nan")), ValueError, "eta must be finite, not nan"),
-        (lambda net: net.SGD(PAIRS, 1, 1, "fast"), TypeError, "eta must be a number, not 'fast'"),
+        (lambda net: net.SGD(PAIRS, 1, 1, "fast"), TypeError, "eta must be a real number, not 'fast'"),
         (lambda net: net.SGD(PAIRS, 1.5, 1, 1.0), TypeError, "epochs must be an integer, not 1.5"),
         (lambda net: net.SGD(PAIRS, -1, 1, 1.0), ValueError, "epochs must be at least 0, not -1"),
         (lambda net: net.SGD(PAIRS, 1, 1, 1.0, test_data=[(np.zeros(9), 1)]), ValueError, "test_data has 9 inputs"),

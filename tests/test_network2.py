@@ -633,7 +633,7 @@ def test_own_costs_and_activations_are_given_to_load(tmp_path):
     for each in (net, again):
         each.SGD(labelled(), 1, 7, 0.5)
     assert digest(again) == digest(net)
-    with pytest.raises(ValueError, match=r"read as a network of sigmoid neurons: save one of Softsign neurons as \.npz"):
+    with pytest.raises(ValueError, match=r"can only hold sigmoid neurons: end the name of one of Softsign neurons in \.npz"):
         net.save(tmp_path / "net.json")
 
 
@@ -752,8 +752,8 @@ def test_untrusted_files(tmp_path, change):
         ({"dropout": 1.0}, "dropout must be from 0 to below 1, not 1"),
         ({"dropout": -0.1}, "dropout must be from 0 to below 1, not -0.1"),
         ({"dropout": [0.1]}, "dropout must be one for all 2 hidden layers, or one for each, not 1"),
-        ({"dropout": "half"}, "dropout must be a number, not 'half'"),
-        ({"dropout": None}, "dropout must be a number, not None"),
+        ({"dropout": "half"}, "dropout must be a real number, not 'half'"),
+        ({"dropout": None}, "dropout must be a real number, not None"),
         ({"regularization": "l3"}, "regularization must be l2 or l1, not 'l3'"),
         ({"optimizer": "adam"}, "optimizer must be a Momentum, an Adam or None, not 'adam'"),
         ({"optimizer": Adam}, "optimizer must be a Momentum, an Adam or None"),
@@ -771,7 +771,7 @@ def test_options_of_a_network_that_make_no_sense(options, message):
     ("make", "message"),
     [
         (lambda: Momentum(1.0), "mu must be from 0 to below 1, not 1"),
-        (lambda: Momentum("a"), "mu must be a number, not 'a'"),
+        (lambda: Momentum("a"), "mu must be a real number, not 'a'"),
         (lambda: Momentum(0.5, nesterov="yes"), "nesterov must be True or False, not 'yes'"),
         (lambda: Adam(first=-1), "first must be from 0 to below 1"),
         (lambda: Adam(second=1), "second must be from 0 to below 1"),
@@ -796,10 +796,10 @@ def test_choices_that_make_no_sense(make, message):
     ("options", "message"),
     [
         ({"eta": np.inf}, "eta must be finite"),
-        ({"eta": "x"}, "eta must be a number"),
+        ({"eta": "x"}, "eta must be a real number"),
         ({"eta": lambda _: np.nan}, "what eta returns must be finite"),
         ({"lmbda": -1.0}, "lmbda must be at least 0, not -1"),
-        ({"lmbda": None}, "lmbda must be a number"),
+        ({"lmbda": None}, "lmbda must be a real number"),
         ({"epochs": -1}, "epochs must be at least 0"),
         ({"mini_batch_size": 0}, "mini_batch_size must be at least 1"),
         ({"monitor_evaluation_cost": True}, "monitor_evaluation_cost needs evaluation_data"),

@@ -126,9 +126,12 @@ REFUSED = [
     (lambda _: Dataset(MASKED[np.newaxis], [1]), TypeError, "x must hold real numbers, not masked ones"),
     (lambda _: Dataset(np.zeros((3, 1)), MASKED), TypeError, "y must hold real numbers, not masked ones"),
     # numbers
-    (lambda n: n.SGD(PAIRS, 1, 1, None), TypeError, "eta must be a number, not None"),
-    (lambda n: n.SGD(PAIRS, 1, 1, "3.0"), TypeError, "eta must be a number, not '3.0'"),
-    (lambda n: n.SGD(PAIRS, 1, 1, 1j), TypeError, "eta must be a number, not 1j"),
+    (lambda n: n.SGD(PAIRS, 1, 1, None), TypeError, "eta must be a real number, not None"),
+    (lambda n: n.SGD(PAIRS, 1, 1, "3.0"), TypeError, "eta must be a real number, not '3.0'"),
+    (lambda n: n.SGD(PAIRS, 1, 1, 1j), TypeError, "eta must be a real number, not 1j"),
+    (lambda n: n.SGD(PAIRS, 1, 1, np.complex64(1)), TypeError, "eta must be a real number"),
+    (lambda n: n.SGD(PAIRS, 1, 1, np.ma.array(1.0, mask=True)), TypeError, "eta must be a real number"),
+    (lambda n: n.SGD(PAIRS, np.ma.array(1, mask=True), 1, 1.0), TypeError, "epochs must be an integer"),
     (lambda n: n.SGD(PAIRS, 1, 1, 10**400), ValueError, "eta must be finite, not an integer too large for a float"),
     (lambda n: n.SGD(PAIRS, 1, 1, -np.inf), ValueError, "eta must be finite, not -inf"),
     (lambda n: n.update_mini_batch(PAIRS, np.nan), ValueError, "eta must be finite, not nan"),
@@ -152,8 +155,8 @@ REFUSED = [
     (lambda _: edited(weights=np.zeros((2, 4, 3))).feedforward(X), ValueError, r"weights\[1\] must have shape \(2, 4\)"),
     (lambda _: edited(weights=[np.zeros((4, 3)), None]).feedforward(X), TypeError, r"weights\[1\] must hold real numbers"),
     # files
-    (lambda n: n.save(3), TypeError, "path must be a string or a path-like object, not 3"),
-    (lambda n: n.save("a\0"), ValueError, "path must be without null characters, not 'a"),
+    (lambda n: n.save(3), TypeError, "filename must be a string or a path-like object, not 3"),
+    (lambda n: n.save("a\0"), ValueError, "filename must be without null characters, not 'a"),
     (lambda _: network.load(None), TypeError, "path must be a string or a path-like object, not None"),
     (lambda _: network2.load([]), TypeError, r"path must be a string or a path-like object, not \[\]"),
     (lambda _: mnist_loader.load_data(3), TypeError, "path must be a string or a path-like object, not 3"),
@@ -225,7 +228,7 @@ def test_arrays_of_other_libraries():
 def test_data_beyond_float32_are_refused_by_a_float32_network(pairs, message):
     with pytest.raises(ValueError, match=message):
         net(dtype=np.float32).SGD(pairs, 1, 1, 0.5)
-    net().SGD(pairs, 1, 1, 1e-300)
+    net().update_mini_batch(pairs, 1e-300)
 
 
 def test_weights_beyond_float32_are_refused_by_a_float32_network():

@@ -180,16 +180,17 @@ class BookNetwork:
         wrong = np.flatnonzero(guesses != labels)
         return wrong.astype(np.int64), labels[wrong].astype(np.int64), guesses[wrong]
 
-    def save(self, path: str | PathLike[str]) -> None:
+    def save(self, filename: str | PathLike[str]) -> None:
         """Save the network to a file, from which ``load`` restores every bit.
 
-        The file is a NumPy archive that includes the state of the generator started by ``seed``. If its name ends in ``.json``,
-        it has the JSON format of the book's ``network2.py``: the same numbers in float64, without that state.
-        `nndl_ext._files.saving` describes both formats. ``threads`` and the methods of a subclass are not saved.
+        If the name ends in ``.npz``, the file is a NumPy archive that includes the state of the generator started by ``seed``.
+        Else it has the JSON format of the book's ``network2.py``: the same numbers in float64, without that state, for networks
+        of sigmoid neurons. `nndl_ext._files.saving` describes both formats. ``threads`` and the methods of a subclass are not
+        saved.
 
         Parameters
         ----------
-        path : str or path-like
+        filename : str or path-like
             The file, usually with the suffix ``.npz``. No suffix is added. The file is written completely or not at all, even
             if the program is killed.
 
@@ -203,7 +204,7 @@ class BookNetwork:
             If weights or biases have been replaced by arrays of the wrong shape or type, a number is infinite or NaN, or a
             network with neurons other than sigmoid would be saved as JSON.
         """
-        saving.write(path, self._saved())
+        saving.write(filename, self._saved())
 
     def _repr_html_(self) -> str:
         from nndl_ext._data import display  # here, to keep the package quick to import

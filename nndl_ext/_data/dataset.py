@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 import numpy as np
 
 from nndl_ext import _kernels
-from nndl_ext._checks import finite, real_array
+from nndl_ext._checks import contiguous, finite, real_array
 from nndl_ext._data.inputs import Inputs, another, inputs_of, levels_of, locked, numbers_of, owned
 from nndl_ext._data.lists import arrays_of, whole
 from nndl_ext._kernels.pairs import Pair, common_source
@@ -334,7 +334,7 @@ class Dataset(Sequence[Sample]):
         if (outputs, dtype) not in self._made:
             labels = self._labels(outputs)
             if labels is None or outputs == 1:
-                desired = np.ascontiguousarray(self._y.reshape(len(self), outputs), dtype)
+                desired = contiguous(self._y.reshape(len(self), outputs), dtype)
             else:
                 desired = np.eye(outputs, dtype=dtype)[labels]
             self._made[outputs, dtype] = locked(desired)

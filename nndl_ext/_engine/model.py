@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from nndl_ext import _kernels
-from nndl_ext._checks import real_array
+from nndl_ext._checks import contiguous, real_array
 from nndl_ext._engine.functions import (
     CostDerivative,
     InPython,
@@ -183,7 +183,7 @@ class Model:
             own, outputs = self.parameters, np.empty(self._column, self.dtype)
             if _kernels.kernels.feedforward_column(own.layout.table, own.flat(), a, outputs):
                 return outputs
-        return self.outputs_of_rows(np.ascontiguousarray(self.columns(a).T, self.dtype)).T
+        return self.outputs_of_rows(contiguous(self.columns(a).T, self.dtype)).T
 
     def columns(self, a: ArrayLike) -> np.ndarray:
         """One or more inputs as the columns of a matrix with one row for each input neuron."""

@@ -12,6 +12,7 @@ import numpy as np
 from nndl_ext._engine.functions import CostDerivative
 from nndl_ext._engine.model import Batches, DivergenceError, Model, Samples
 from nndl_ext._engine.optimizers import Optimizer
+from nndl_ext._engine.saturation import warn_if_saturated
 
 
 @dataclass
@@ -68,6 +69,8 @@ class Training:
         Any other exception, such as Ctrl-C, leaves the model in its state between two mini-batches.
         """
         self.epoch = epoch
+        if epoch == 0:
+            warn_if_saturated(self.model, self.data)
         self.shuffle(self.order)
         try:
             if steps is None:

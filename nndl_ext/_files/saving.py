@@ -1,10 +1,6 @@
 """Saved networks: the formats of their files.
 
-A file whose name ends in ``.json`` has the format of the book's ``network2.py``: an object with ``sizes``, ``weights``,
-``biases`` and ``cost``. It stores neither a generator's state nor a dtype. Its numbers have enough digits to restore every bit
-of a float64.
-
-Any other file is a NumPy archive (``.npz``) without pickles. Its arrays are:
+A file whose name ends in ``.npz`` is a NumPy archive without pickles. Its arrays are:
 
 - ``nndl_ext``: the version of this format;
 - ``neuron``: ``sigmoid`` or ``perceptron``, or ``chosen`` for a network of chapters 2 and 3;
@@ -16,6 +12,9 @@ Any other file is a NumPy archive (``.npz``) without pickles. Its arrays are:
 - ``moments``, with ``chosen`` only: for each moment a row with a number for each parameter of the network.
 
 Further arrays are a program's notes. `nndl_ext.load` ignores them.
+
+Any other file has the format of the book's ``network2.py``, JSON: an object with ``sizes``, ``weights``, ``biases`` and
+``cost``. It stores neither a generator's state nor a dtype. Its numbers have enough digits to restore every bit of a float64.
 """
 
 from __future__ import annotations
@@ -67,7 +66,8 @@ class Saved(NamedTuple):
 
 
 def write(path: str | PathLike[str], saved: Saved) -> None:
-    """Write a file, completely or not at all: JSON if its name ends in ``.json``, in any case, else an archive.
+    """Write a file, completely or not at all: an archive if its name ends in ``.npz``, in any case, or if there are notes
+    beside the network; else JSON.
 
     Raises
     ------
@@ -79,8 +79,8 @@ def write(path: str | PathLike[str], saved: Saved) -> None:
     for name in ("biases", "weights"):
         for layer, array in enumerate(getattr(saved, name)):
             finite(array, f"{name}[{layer}]")
-    path = file_path(path)
-    disk.replace(path, _json(path, saved) if path.lower().endswith(".json") else _archive(saved))
+    path = file_path(path, "filename")
+    disk.replace(path, _archive(saved) if saved.notes or path.lower().endswith(".npz") else _json(path, saved))
 
 
 def _archive(saved: Saved) -> bytes:
@@ -105,9 +105,10 @@ def _json(path: str, saved: Saved) -> bytes:
 
     others = " and ".join(sorted({*saved.settings.get("activations", [saved.neuron])} - {"sigmoid"}))
     if others:
-        raise ValueError(f"{path} would be read as a network of sigmoid neurons: save one of {others} neurons as .npz")
-    if saved.notes:
-        raise ValueError(f"{path} can hold the network, but not {' and '.join(saved.notes)} beside it: save it as .npz")
+        raise ValueError(
+            f"{path} would be a file of the book, which can only hold sigmoid neurons: end the name of one of {others} neurons "
+            "in .npz"
+        )
     content = {
         "sizes": saved.sizes,
         "weights": [array.tolist() for array in saved.weights],
