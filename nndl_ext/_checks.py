@@ -97,8 +97,9 @@ def file_path(path: Any, name: str = "path") -> str:
 
 def integer(value: Any, name: str, least: int | None = None, most: int | None = None) -> int:
     """The value as an int, checked to be an integer from ``least`` to ``most``."""
+    given: Any = None if is_masked(value) else value
     try:
-        checked = operator.index(None if is_masked(value) else value)
+        checked = operator.index(given)
     except TypeError as error:
         raise TypeError(f"{name} must be an integer, not {reprlib.repr(value)}") from error
     if least is not None and checked < least:

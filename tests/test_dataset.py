@@ -59,6 +59,15 @@ def test_nothing_changes_it():
         data[0][0][0] = 1
 
 
+@pytest.mark.parametrize("kind", [object, np.str_, np.bytes_])
+def test_labels_as_text(kind):
+    """As fetch_openml has them."""
+    data = Dataset(np.eye(3), np.array(["5", "0", "7"], kind))
+    assert data.y.tolist() == [5, 0, 7]
+    with pytest.raises(TypeError, match="y must hold real numbers, not"):
+        Dataset(np.eye(3), np.array(["5", "cat", "7"], kind))
+
+
 @pytest.mark.parametrize("palette", [None, [0.0, 1.0]])
 def test_arrays_made_writable_again_do_not_change_a_data_set(palette):
     x, y = np.zeros((2, 3), np.uint8 if palette else float), np.array([0, 1])

@@ -260,3 +260,18 @@ def test_a_mini_batch_larger_than_the_data_is_all_of_them(size):
     plain.SGD(PAIRS * 3, 2, 3, 0.5)
     other.SGD(PAIRS * 3, 2, size, 0.5)
     np.testing.assert_array_equal(other.weights[0], plain.weights[0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_to_0_is_no_error_under_seterr(dtype):
+    """NumPy raises for it in casts and products if a program asks for errors. A divergence is still reported."""
+    x, y = np.full((3, 3), 1e-300), np.full((3, 2), 1e-300)
+    made = network2.Network([3, 4, 2], dtype=dtype, seed=0)
+    made.weights = [np.full((4, 3), 1e-200), np.full((2, 4), 1e-200)]
+    with np.errstate(all="raise"):
+        made.total_cost(Dataset(x, y), 1.0)
+        made.gradient_norms(Dataset(x, y))
+        made.feedforward(x.T)
+        net(dtype=dtype).SGD(Dataset(x, y), 1, 1, 0.5)
+        with pytest.raises(network2.DivergenceError):
+            net(dtype=dtype).SGD(Dataset(x, np.full((3, 2), 1e30)), 1, 1, np.finfo(dtype).max)

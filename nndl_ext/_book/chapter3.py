@@ -71,7 +71,7 @@ class ChosenNetwork(BookNetwork):
         _, weights = self._model.parameters.layout.views(self._model.parameters.flat())
         if self._settings.regularization == "l1":
             return cost + lmbda / len(data) * math.fsum(_sum(np.abs(w)) for w in weights)
-        return cost + 0.5 * (lmbda / len(data)) * math.fsum(_sum(np.square(w, dtype=np.float64)) for w in weights)
+        return cost + 0.5 * (lmbda / len(data)) * math.fsum(_sum_of_squares(w) for w in weights)
 
     def _described(self) -> dict[str, Any]:
         """The settings as text and numbers."""
@@ -117,7 +117,12 @@ class ChosenNetwork(BookNetwork):
         TypeError, ValueError
             If the data do not fit the network, or a weight or bias is infinite or NaN.
         """
-        return [math.sqrt(_sum(np.square(nabla, dtype=np.float64))) for nabla in self.cost_gradient(data)[0]]
+        return [math.sqrt(_sum_of_squares(nabla)) for nabla in self.cost_gradient(data)[0]]
+
+
+def _sum_of_squares(array: np.ndarray) -> float:
+    with np.errstate(under="ignore"):
+        return _sum(np.square(array, dtype=np.float64))
 
 
 def _sum(array: np.ndarray) -> float:

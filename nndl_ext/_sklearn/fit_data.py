@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
+from nndl_ext._checks import contiguous
 from nndl_ext._data.inputs import Sparse, rows_of
 
 
@@ -36,7 +37,7 @@ class FitData:
 
     def __init__(self, x: Any, y: np.ndarray, dtype: np.dtype, weights: np.ndarray | None = None) -> None:
         self.weights = np.empty(0) if weights is None else np.ascontiguousarray(weights, np.float64).view()
-        self._y = np.ascontiguousarray(y, dtype).view()
+        self._y = contiguous(y, dtype).view()
         self._length = x.shape[0]
         x = x if x.dtype in (np.float32, np.float64) else x.astype(dtype)
         self.rows = Sparse(x, "X").make_rows() if issparse(x) else rows_of(np.require(x, requirements=["C", "A"]).view())
