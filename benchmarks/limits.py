@@ -20,6 +20,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from nndl_ext import _kernels
+
 MEMORY = 2**28  # bytes that no cache holds
 
 
@@ -76,6 +78,16 @@ def bandwidth(size, changed=False):
     return times * memory.nbytes / best(sweep, 3 if size == MEMORY else 9)
 
 
+def compressed(data):
+    """The inputs as the kernels have them: where the non-zero elements of each row start, their indices, and their values.
+
+    Dense rows have no starts. A value takes one byte if there are at most 256 different ones.
+    """
+    starts, indices, values = _kernels.kernels.compress(data.x)
+    levels, positions = np.unique(values, return_inverse=True)
+    return starts, indices, positions.astype(np.uint8) if len(starts) and len(levels) <= 256 else values
+
+
 def seconds(job, data):
     """The least time for a job: that of its multiply-adds at the peak, or of its bytes, whichever is longer.
 
@@ -85,8 +97,8 @@ def seconds(job, data):
     """
     itemsize, training, adam = np.dtype(job.dtype).itemsize, job.call == "train", job.optimizer == "Adam"
     batches = -(-len(data) // job.batch) if training else 1
-    sparse = len(data.rows.starts) > 0
-    stored = len(data.rows.values) if sparse else len(data) * job.sizes[0]
+    starts, indices, values = compressed(data)
+    sparse, stored = len(starts) > 0, len(values)
     others = sum(inputs * neurons for inputs, neurons in pairwise(job.sizes[1:]))
     parameters = (job.sizes[0] * job.sizes[1] + others) * itemsize * (4 if adam else 1)
 
@@ -94,19 +106,20 @@ def seconds(job, data):
     first = min(stored, batches * job.sizes[0]) * job.sizes[1]
     read = (first + (1 + training) * batches * others) * itemsize
     changed = training * (batches * parameters if adam else (first + batches * others) * itemsize)
-    rows = stored * (data.rows.values.itemsize + sparse * data.rows.indices.itemsize)
+    rows = stored * (values.itemsize + sparse * indices.itemsize)
     moved = read / bandwidth(parameters) + changed / bandwidth(parameters, changed=True) + rows / bandwidth(MEMORY)
     return max(sums / multiply_adds(np.dtype(job.dtype)), moved) / job.threads
 
 
 def by_hand(job, data):
     """Seconds that the first layer takes for an epoch, forward and in the update."""
-    starts, indices, values, palette = data.rows
-    if not len(palette):  # the same work
-        values, palette = np.arange(len(values)).astype(np.uint8), np.linspace(-1, 1, 256)
+    starts, indices, values = compressed(data)
+    if values.dtype != np.uint8:  # the same work
+        values = np.arange(len(values)).astype(np.uint8)
     dtype = np.dtype(job.dtype)
     width = -(-job.sizes[1] * dtype.itemsize // 64) * 64 // dtype.itemsize
-    levels, weights, z = palette.astype(dtype), aligned((job.sizes[0], width), dtype), aligned((job.batch, width), dtype)
+    levels, weights = np.linspace(-1, 1, 256, dtype=dtype), aligned((job.sizes[0], width), dtype)
+    z = aligned((job.batch, width), dtype)
     arguments = len(data), job.batch, *map(address, (starts, indices, values, levels, weights, z))
     functions = compiled(dtype.itemsize, width)
     return best(partial(functions.forward, *arguments)), best(partial(functions.update, *arguments))
