@@ -29,14 +29,14 @@ def main(repeats: int) -> None:
         The number of measurements of each job, at least 1.
     """
     training_data, _, test_data = mnist_loader.load_data_wrapper()
-    training_pairs, test_pairs = ([(x, y) for x, y in data[: len(data) // PART]] for data in (training_data, test_data))
-    x, y = training_pairs[0]
     show_config()
     print(f"{'[784, 30, 10], mini-batches of 10':36}{'nndl-ext':>12}{'NumPy':>12}{'ratio':>8}")
     for dtype in (np.float64, np.float32):
         ours = network.Network([784, 30, 10], dtype=dtype, seed=0)
         theirs = reference.Network([784, 30, 10], dtype=dtype, seed=0)
-        pixels = x.astype(dtype)
+        training_pairs = [(x.astype(dtype), y.astype(dtype)) for x, y in training_data[: len(training_data) // PART]]
+        test_pairs = [(x.astype(dtype), digit) for x, digit in test_data[: len(test_data) // PART]]
+        x, y = training_pairs[0]
         jobs: dict[str, tuple[Callable[[], object], Callable[[], object], int]] = {
             "epoch of 50,000 images": (
                 partial(ours.SGD, training_data, 1, 10, 3.0),
@@ -44,8 +44,8 @@ def main(repeats: int) -> None:
                 PART,
             ),
             "evaluate 10,000 images": (partial(ours.evaluate, test_data), partial(theirs.evaluate, test_pairs), PART),
-            "feedforward of one image": (partial(ours.feedforward, pixels), partial(theirs.feedforward, pixels), 1),
-            "backprop of one image": (partial(ours.backprop, pixels, y), partial(theirs.backprop, pixels, y), 1),
+            "feedforward of one image": (partial(ours.feedforward, x), partial(theirs.feedforward, x), 1),
+            "backprop of one image": (partial(ours.backprop, x, y), partial(theirs.backprop, x, y), 1),
         }
         for name, (ours_does, theirs_does, times) in jobs.items():
             pairs = [(_seconds(ours_does), times * _seconds(theirs_does)) for _ in range(repeats + 1)]
