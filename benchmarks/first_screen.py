@@ -1,22 +1,22 @@
 """The README's picture, ``first_screen.png``: chapter 1's learning curve, and how many times as long other libraries take.
 
-``python benchmarks/first_screen.py`` reads ``benchmarks/results/results.json``, which ``run.py`` has written.
+``python benchmarks/first_screen.py`` draws what is kept in ``measured``.
 """
 
 from __future__ import annotations
 
 import io
-import json
 from contextlib import redirect_stdout
 from pathlib import Path
 
 from chart import pyplot
-from report import OURS, medians_of
+from records import MAIN, record_of
+from report import OURS, number
 
 from nndl_ext import mnist_loader, network, plot
 
 FOLDER = Path(__file__).parent
-JOBS = {  # as results.json names them, and as the picture does
+JOBS = {  # as the record names them, and as the picture does
     "[784, 30, 10] m 10, 50,000 mnist": "[784, 30, 10] on MNIST\nmini-batches of 10",
     "[784, 100, 10] m 10, 50,000 mnist": "[784, 100, 10] on MNIST\nmini-batches of 10",
     "[784, 1000, 1000, 10] m 100, 5,000 mnist": "[784, 1000, 1000, 10] on MNIST\nmini-batches of 100",
@@ -33,7 +33,7 @@ PEERS = {  # Okabe and Ito's colours, a marker for print, and on which side of t
 
 def ratios(result):
     """How many times as long as ours each peer takes; the fastest of PyTorch's variants stands for PyTorch."""
-    medians = medians_of(result)  # the fastest first
+    medians = result["medians"]  # the fastest first
     return {peer: next(medians[name] for name in medians if name.startswith(peer)) / medians[OURS] for peer in PEERS}
 
 
@@ -64,8 +64,7 @@ def draw_ratios(axes, results):
         for peer, ratio in ratios(results[job]).items():
             colour, marker, above = PEERS[peer]
             axes.plot(ratio, row, marker, color=colour, markersize=7)
-            number = f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
-            axes.annotate(number, (ratio, row), (0, above), textcoords="offset points", ha="center", fontsize=9)
+            axes.annotate(number(ratio), (ratio, row), (0, above), textcoords="offset points", ha="center", fontsize=9)
     axes.axvline(1, color="black", linewidth=1.5)
     axes.set_yticks(range(len(JOBS)), JOBS.values(), fontsize=9)
     axes.set_ylim(len(JOBS) - 0.4, -0.6)
@@ -74,18 +73,18 @@ def draw_ratios(axes, results):
     ticks = [1, 2, 5, 10, 20, 50, 100, 200, 500]
     axes.set_xticks(ticks, ["1\nnndl-ext", *map(str, ticks[1:])])
     axes.tick_params("x", which="minor", length=0)
-    axes.set_xlabel("time for an epoch, in multiples of nndl-ext's (float32, one core)")
+    axes.set_xlabel(f"time for an epoch, in multiples of nndl-ext's:\nfloat32, one core of an {MAIN}")
     axes.set_title("How many times as long others take", loc="left", fontweight="bold")
     for peer, (colour, marker, _) in PEERS.items():
         axes.plot([], [], marker, color=colour, label=peer)
-    axes.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.4, -0.23), handletextpad=0, columnspacing=1)
+    axes.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.4, -0.28), handletextpad=0, columnspacing=1)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params("y", length=0)
 
 
 def main():
-    results = json.loads((FOLDER / "results" / "results.json").read_text())
-    of_float32 = {result["label"]: result for result in results if result.get("group") == "sigmoid and descent, float32"}
+    results = record_of(MAIN).results
+    of_float32 = {result["label"]: result for result in results if result["group"] == "sigmoid and descent, float32"}
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10.7, 4.6), width_ratios=[4, 7], layout="constrained")
     figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)
     draw_curve(left)

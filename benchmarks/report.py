@@ -1,16 +1,17 @@
-"""What is said of the results: lines on the screen, and the tables of README.md."""
+"""What is said of the results: lines on the screen, and tables."""
 
 from __future__ import annotations
 
 from itertools import groupby
-from pathlib import Path
 from statistics import median, quantiles
 
 from jobs import FASTEST, JAX, REFERENCE
+from records import medians_of
 
-README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- written by run.py --markdown -->\n", "<!-- until here -->\n"
 OURS = "nndl-ext"
+PROCESSES = "whole processes"
+PROCESSES_HEAD = "| what | nndl-ext | the other | ratio | goal |"
+JOBS_HEAD = "| job | nndl-ext | of the limit | JAX | fastest other | the book's NumPy | goal |"
 
 
 def readable(seconds):
@@ -21,11 +22,6 @@ def readable(seconds):
 def spread(times):
     low, _, high = quantiles(times, n=4) if len(times) > 1 else (times[0],) * 3
     return f"{(high - low) / 2 / median(times):.0%}"
-
-
-def medians_of(result):
-    """Each package's median time, the fastest first."""
-    return dict(sorted(((name, median(times)) for name, times in result["seconds"].items()), key=lambda item: item[1]))
 
 
 def ratio_to(against, medians):
@@ -50,28 +46,29 @@ def show(result):
 
 
 def tables(results):
-    """The tables of all results, in Markdown."""
+    """The tables of a record's results, in Markdown."""
     lines = []
-    jobs = [result for result in results if "sizes" in result]
-    for group, members in groupby(jobs, lambda result: result["group"]):
-        lines += [
-            f"**{group[0].upper()}{group[1:]}**",
-            "",
-            "| job | nndl-ext | of the limit | JAX | fastest other | the book's NumPy | goal |",
-        ]
-        lines += ["|---|---|---|---|---|---|---|", *map(_line, members), ""]
-    others = [result for result in results if "sizes" not in result]
-    if others:
-        lines += ["**Whole processes**", "", "| what | nndl-ext | the other | ratio | goal |", "|---|---|---|---|---|"]
-    for result in others:
-        ours, other = (median(times) for times in result["seconds"].values())
-        lines.append(f"| {result['name']} | {readable(ours)} | {readable(other)} | {other / ours:.2f} | {result['goal']:.2f} |")
-    return "\n".join(lines) + "\n"
+    for group, members in groupby(results, lambda result: result["group"]):
+        head, line = (PROCESSES_HEAD, _process_line) if group == PROCESSES else (JOBS_HEAD, _line)
+        rule = "|---" * (head.count("|") - 1) + "|"
+        lines += [f"**{group[0].upper()}{group[1:]}**", "", head, rule, *map(line, members), ""]
+    return "\n".join(lines[:-1])
+
+
+def number(ratio):
+    """A ratio in words: two digits, or all that stand before the point."""
+    return f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:.0f}"
+
+
+def _process_line(result):
+    ours, other = result["medians"][OURS], result["medians"]["other"]
+    [(_, goal)] = result["goals"]
+    return f"| {result['label']} | {readable(ours)} | {readable(other)} | {other / ours:.2f} | {goal:.2f} |"
 
 
 def _line(result):
     """A job's line of a table: the times of others in multiples of ours, ours in multiples of the limit."""
-    medians = medians_of(result)
+    medians = result["medians"]
     limit = _digits(medians[OURS] / result["limit"]) if result["limit"] else ""
     jax, reference = ("" if name not in medians else _digits(medians[name] / medians[OURS]) for name in (JAX, REFERENCE))
     found = ratio_to(FASTEST, {name: seconds for name, seconds in medians.items() if name != JAX})
@@ -86,9 +83,3 @@ def _line(result):
 
 def _digits(ratio):
     return f"{ratio:.{2 if ratio < 10 else 1 if ratio < 100 else 0}f}"
-
-
-def write_tables(results):
-    """Put the tables into README.md, in the place of those that are there."""
-    before, _, rest = README.read_text().partition(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n{tables(results)}\n{END}{rest.partition(END)[2]}")

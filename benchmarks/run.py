@@ -18,7 +18,8 @@ from statistics import median
 from timeit import timeit
 
 from jobs import JOBS, data_of
-from report import readable, show, write_tables
+from records import MAIN, keep
+from report import PROCESSES, readable, show
 
 
 def measure(job, repeats):
@@ -128,7 +129,8 @@ def main():
     parser.add_argument("--repeats", type=int, default=5, help="of which the medians count (%(default)s)")
     parser.add_argument("--only", metavar="PATTERN", help="measure the jobs with this regular expression in their name alone")
     parser.add_argument("--list", action="store_true", help="print the jobs, and measure nothing")
-    parser.add_argument("--markdown", action="store_true", help="write README.md's tables and chart from results.json alone")
+    parser.add_argument("--keep", metavar="PROCESSOR", help="keep what is in results.json as this processor's; measure nothing")
+    parser.add_argument("--conditions", help="of what is kept: cores, repeats, the date, the compiler and the libraries")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results"), help="for results.json and results.png")
     parser.add_argument("--job", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -141,10 +143,13 @@ def main():
         print(json.dumps(measure(job, arguments.repeats)))
     elif arguments.list:
         print(*(str(job) for job in jobs), sep="\n")
-    elif arguments.markdown:
+    elif arguments.keep:
+        if not arguments.conditions:
+            parser.error("--keep needs --conditions")
         results = json.loads(file.read_text())
-        write_tables(results)
-        draw(results, Path(__file__).with_name("results.png"))
+        keep(arguments.keep, arguments.conditions, results)
+        if arguments.keep == MAIN:
+            draw(results, Path(__file__).with_name("results.png"))
     else:
         arguments.output.mkdir(parents=True, exist_ok=True)
         results = []
@@ -164,7 +169,8 @@ def whole_processes(repeats):
     for name, goal, ours, theirs in processes(repeats):
         print(f"{name}: {readable(median(ours))} against {readable(median(theirs))}")
         print(f"    -> {median(theirs) / median(ours):.2f} times (goal {goal:.2f})", flush=True)
-        results.append({"name": name, "goal": goal, "seconds": {"nndl-ext": ours, "other": theirs}})
+        seconds = {"nndl-ext": ours, "other": theirs}
+        results.append({"group": PROCESSES, "label": name, "goals": [("other", goal)], "limit": None, "seconds": seconds})
     return results
 
 
