@@ -111,7 +111,8 @@ plot.learning_curves(starts, evaluation_size=len(validation_data))
 # 98 per cent
 # -----------
 # With all of this and 100 hidden neurons, the chapter reaches an accuracy of 98 %
-# after 60 epochs. These are 12 epochs:
+# after 60 epochs. With seed 1, all 60 give 98.02 % of the validation images, and the
+# best epoch 98.08 %. These are 12 epochs:
 
 net = network2.Network([784, 100, 10], cost=network2.CrossEntropyCost, seed=0)
 with redirect_stdout(io.StringIO()):
@@ -122,9 +123,17 @@ print(f"on test data: {net.accuracy(test_data)} of {len(test_data)}")
 # %%
 # What readers add
 # ----------------
-# These are options: softmax with the log-likelihood cost, rectified linear units, L1
-# regularization, dropout, momentum, Adam, early stopping, a schedule for the learning
-# rate, and shifted images. Here are some of them, each trained for three epochs:
+# The book's readers extend ``network2.py`` by editing it. Here such changes are
+# options:
+#
+# - of the network: ``activation``, ``output_activation``, ``cost=LogLikelihoodCost``
+#   with softmax, ``dropout``, ``regularization="l1"``, and ``optimizer=Momentum(0.9)``
+#   or ``Adam()``;
+# - of ``SGD``: ``eta`` as a function of the epoch or as ``HalveOnPlateau(0.5, 10)``,
+#   ``early_stopping_n``, ``augment=Shifts()`` for shifted images, and ``callback``.
+#
+# :doc:`/howto/own_cost` shows how to write a cost or an activation yourself. Here are
+# some of the options, each trained for three epochs:
 
 from nndl_ext.network2 import Adam, LogLikelihoodCost, Momentum
 
