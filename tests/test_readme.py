@@ -7,37 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nndl_ext import mnist_loader
 from nndl_ext.__main__ import main
 
 README = Path(__file__).parent.parent / "README.md"
 pytestmark = pytest.mark.skipif(not README.exists(), reason="the tests stand alone")
 
-# Fewer epochs than in the README, and a path that exists.
-QUICKER = {
-    "SGD(training_data, 30,": "SGD(training_data, 1,",
-    "SGD(training_data, 60,": "SGD(training_data, 1,",
-    '("path")': f'("{Path(mnist_loader.__file__).parent / "data"}")',
-}
 
-
-def test_the_blocks_of_python_run(tmp_path, monkeypatch, capsys):
-    for library in ("matplotlib", "pandas", "sklearn"):
-        pytest.importorskip(library)
-    monkeypatch.chdir(tmp_path)
+def test_the_blocks_of_python_run(capsys):
+    pytest.importorskip("sklearn")
     random.seed(0)  # a network without a seed draws from these, as in the book, and may begin badly
     np.random.seed(0)
     blocks, names = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL), {}
-    assert len(blocks) > 6
+    assert len(blocks) == 2
     for block in blocks:
-        for there, here in QUICKER.items():
-            block = block.replace(there, here)
-        exec(block, names)
-    lines = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"Epoch 0: (8[5-9]|9\d)\d\d / 10000", lines[0])
-    scores = [float(line) for line in lines if re.fullmatch(r"0\.\d+", line)]
-    assert len(scores) == 2
-    assert scores[0] > 0.9 > scores[1] > 0.4
+        exec(block.replace("SGD(training_data, 30,", "SGD(training_data, 1,"), names)
+    epoch, score = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"Epoch 0: (8[5-9]|9\d)\d\d / 10000", epoch)
+    assert float(score) > 0.9
 
 
 def test_the_commands_have_these_options(capsys):
