@@ -1,7 +1,7 @@
 """The measured numbers in the two README.md and in docs: ``python benchmarks/figures.py`` writes them from ``measured``.
 
 With ``--check`` it writes nothing, and fails if a number differs. In Markdown a number stands between ``<!--its name-->`` and
-``<!---->``; in reStructuredText it is the substitution of its name.
+``<!---->``, within a line: at its beginning it would end the paragraph. In reStructuredText it is the substitution of its name.
 """
 
 from __future__ import annotations

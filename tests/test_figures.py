@@ -1,6 +1,7 @@
 """The figures of speed in the README and the documentation are those that were measured."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -32,23 +33,29 @@ def test_every_figure_is_what_was_measured():
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.parametrize("page", ["README.md", "benchmarks/README.md"])
+def test_no_figure_ends_a_paragraph(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert re.findall(r"^\s*<!--(\w[\w-]*)-->", text, re.MULTILINE) == ["tables"] * (page == "benchmarks/README.md")
+
+
 def test_a_figure_is_the_range_over_all_processors(copy):
     pages = ["README.md", "benchmarks/README.md", "docs/index.rst"]
-    slow = json.loads((ROOT / "benchmarks" / "measured" / "amd-epyc-zen-5.json").read_text())
+    slow = json.loads((ROOT / "benchmarks" / "measured" / "amd-epyc-zen-5.json").read_text(encoding="utf-8"))
     slow["processor"] = "Z80"
     for result in slow["results"]:
         result["medians"] = {name: 1.0 if name == "nndl-ext" else 0.5 for name in result["medians"]}
-    (copy / "benchmarks" / "measured" / "z80.json").write_text(json.dumps(slow))
+    (copy / "benchmarks" / "measured" / "z80.json").write_text(json.dumps(slow), encoding="utf-8")
 
-    before = [(copy / page).read_text() for page in pages]
+    before = [(copy / page).read_text(encoding="utf-8") for page in pages]
     done = figures(copy, "--check")
     assert done.returncode == 1
     assert done.stdout == f"differ from what was measured: {' '.join(pages)}\n"
-    assert [(copy / page).read_text() for page in pages] == before
+    assert [(copy / page).read_text(encoding="utf-8") for page in pages] == before
 
     assert figures(copy).returncode == 0
     for page in pages:
-        text = (copy / page).read_text()
+        text = (copy / page).read_text(encoding="utf-8")
         assert "0.5 to 155" in text
         assert "AMD EPYC (Zen 5), Intel Xeon (Emerald Rapids) and Z80" in text
     assert figures(copy, "--check").returncode == 0
@@ -56,8 +63,8 @@ def test_a_figure_is_the_range_over_all_processors(copy):
 
 def test_an_unknown_figure_is_an_error(copy):
     page = copy / "README.md"
-    page.write_text(text := page.read_text() + "<!--warp-->9<!---->")
+    page.write_text(text := page.read_text(encoding="utf-8") + "<!--warp-->9<!---->", encoding="utf-8")
     done = figures(copy)
     assert done.returncode == 1
     assert "There is no figure 'warp'; there are book-float32," in done.stderr
-    assert page.read_text() == text
+    assert page.read_text(encoding="utf-8") == text
