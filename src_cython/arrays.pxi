@@ -105,6 +105,24 @@ def log(const double[::1] x, double[::1] y):
             y[i] = log_of(x[i])
 
 
+def dot(const double[::1] x, const double[::1] y):
+    """The sum of products: ``SUMS`` partial sums, whose number is fixed, so that the vector width changes no bit."""
+    cdef double sums[SUMS]
+    cdef double total = 0
+    cdef Py_ssize_t i = 0, k, n = x.shape[0]
+    memset(sums, 0, sizeof(sums))
+    with nogil:
+        while i + SUMS <= n:
+            for k in range(<Py_ssize_t> SUMS):
+                sums[k] = fma(x[i + k], y[i + k], sums[k])
+            i += SUMS
+        for k in range(n - i):
+            sums[k] = fma(x[i + k], y[i + k], sums[k])
+    for k in range(<Py_ssize_t> SUMS):
+        total += sums[k]
+    return total
+
+
 def costs(Cost cost, const real[:, ::1] a, const real[:, ::1] y, double[::1] totals, double least):
     """Each sample's cost: the sum over its outputs, in their order. See ``cost_of`` for ``least``."""
     cdef double parts[256]
