@@ -195,7 +195,7 @@ class Network(FirstNetwork):
         TypeError, ValueError
             If the sample does not fit the network.
         """
-        return self._model.gradient(self._checked([(x, y)], "the sample (x, y)"), None, self._cost_derivative())
+        return self._gradient_of(x, y, self._cost_derivative())
 
     def cost_derivative(self, output_activations: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The derivatives of one sample's cost with respect to the outputs: a - y for the quadratic cost.

@@ -263,7 +263,7 @@ class Network(ChosenNetwork):
 
         See `nndl_ext.network.Network.backprop`.
         """
-        return self._current.gradient(self._checked([(x, y)], "the sample (x, y)"))
+        return self._gradient_of(x, y)
 
     def accuracy(self, data: Data, convert: bool = False) -> int:  # noqa: ARG002
         """The number of samples that the network classifies correctly, as in `nndl_ext.network.Network.evaluate`.

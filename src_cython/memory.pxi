@@ -37,3 +37,20 @@ cdef inline void *take(char **memory, Py_ssize_t size) noexcept nogil:
     cdef char *piece = memory[0] + (-<Py_ssize_t> memory[0] & (VECTOR - 1))
     memory[0] = piece + size + APART
     return piece
+
+
+cdef class Buffers:
+    """The buffers of some arrays, released with the object."""
+
+    cdef Py_buffer views[5]
+    cdef int count
+
+    cdef Py_buffer *add(self, array, int flags) except NULL:
+        PyObject_GetBuffer(array, &self.views[self.count], flags)
+        self.count += 1
+        return &self.views[self.count - 1]
+
+    def __dealloc__(self):
+        cdef int i
+        for i in range(self.count):
+            PyBuffer_Release(&self.views[i])

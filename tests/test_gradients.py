@@ -6,7 +6,7 @@ from helpers import flat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nndl_ext import Dataset, Network, reference
+from nndl_ext import Dataset, Network, network2, reference
 
 pytestmark = pytest.mark.usefixtures("variant")
 
@@ -47,6 +47,39 @@ def test_backprop_of_one_sample(dtype, sizes, density, seed):
     gradient = net.backprop(x, y)
     assert [a.shape for arrays in gradient for a in arrays] == [a.shape for a in net.biases + net.weights]
     assert relative_error(gradient, [oracle.backprop(np.float64(x), y)]) <= TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@given(
+    sizes=networks,
+    activation=st.sampled_from(["sigmoid", "tanh", "relu", "softplus", "identity"]),
+    density=densities,
+    scale=st.sampled_from([1.0, 1e-300, 1e30]),
+    seed=st.integers(0, 2**32),
+)
+def test_every_form_of_one_sample_gives_the_same_bits(dtype, sizes, activation, density, scale, seed):
+    """A column of floating-point numbers takes a shorter way through the kernels than a data set."""
+    net = network2.Network(sizes, cost=network2.QuadraticCost, activation=activation, dtype=dtype, seed=seed)
+    ((x, y),) = random_data(sizes, 1, density, seed)
+    x, y = (np.float64(x) * scale).astype(dtype), np.float64(y)
+    expected = flat(net.cost_gradient(Dataset(x.T, y.T))).tobytes()
+    for form in (x, x[:, 0], np.float64(x), x.astype(x.dtype.newbyteorder()), np.repeat(x, 2, axis=1)[:, :1], x.tolist()):
+        for desired in (y, y[:, 0], np.float32(y), y.tolist()):
+            assert flat(net.backprop(form, desired)).tobytes() == expected
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_named(dtype, number):
+    net, x, y = Network([40, 3, 2], dtype=dtype, seed=0), np.zeros((40, 1), dtype), np.zeros((2, 1), dtype)
+    for column, name in ((x, "x"), (y, "y")):
+        column[1] = number
+        with pytest.raises(ValueError, match=f"{name} must hold finite numbers"):
+            net.backprop(x, y)
+        column[1] = 0
+    net.weights[0][2, 39] = number
+    with pytest.raises(ValueError, match=r"weights\[0\] must hold finite numbers"):
+        net.backprop(x, y)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

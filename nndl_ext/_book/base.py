@@ -269,6 +269,13 @@ class BookNetwork:
         """Whether a subclass, an assignment to this network or one to its class overrides a method."""
         return getattr(getattr(self, name), "__func__", None) is not self._methods.get(name)
 
+    def _gradient_of(self, x: Any, y: Any, derivative: CostDerivative | None = None) -> Gradient:
+        """The gradient of one sample's cost; see `Model.gradient` for ``derivative``."""
+        current = self._current
+        quick = derivative is None and current.cost != "log-likelihood"  # whose desired outputs are checked
+        found = current.gradient_of_column(x, y) if quick else None
+        return found or current.gradient(self._checked([(x, y)], "the sample (x, y)"), None, derivative)
+
     def _checked(self, pairs: Data, name: str) -> Dataset:
         """The pairs as a data set that fits the network and has at least one sample."""
         data = Dataset.from_pairs(pairs, name)

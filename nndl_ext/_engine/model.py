@@ -238,7 +238,23 @@ class Model:
         batches = batches or Batches(np.arange(count), count)
         memory = _Memory(self.parameters.finite(), gradient, np.empty(0, self.dtype), GRADIENT_ALONE.step())
         self._run(memory, data, batches, derivative)
-        by_biases, by_weights = layout.views(gradient)
+        return self._by_layers(gradient)
+
+    def gradient_of_column(self, x: Any, y: Any) -> Gradient | None:
+        """The gradient of one sample's cost, if both are columns of finite floating-point numbers; else None."""
+        cost, error = self._error
+        for column in (x, y):
+            if type(column) is not np.ndarray or column.dtype.char not in "fd" or error or self._own:
+                return None
+        x, y = (column if column.dtype == self.dtype else contiguous(column, self.dtype) for column in (x, y))
+        layout = self.parameters.layout
+        gradient = layout.zeros()
+        if not _kernels.kernels.gradient_of_column(layout.table, self.parameters.flat(), x, y, cost, gradient):
+            return None
+        return self._by_layers(gradient)
+
+    def _by_layers(self, gradient: np.ndarray) -> Gradient:
+        by_biases, by_weights = self.parameters.layout.views(gradient)
         # An infinite error times an input of 0 is NaN or nothing: that depends on the form of the inputs.
         by_weights[0][~np.isfinite(by_biases[0][:, 0])] = math.nan
         return by_biases, by_weights
