@@ -265,10 +265,9 @@ class Network(FirstNetwork):
 
         return steps
 
-    def _outputs(self, data: Any) -> np.ndarray:
-        if sigmoid is not _SIGMOID and not self._overrides("feedforward"):
+    def _refresh(self) -> None:
+        if sigmoid is not _SIGMOID:
             raise overrides.replaced("network.sigmoid")
-        return super()._outputs(data)
 
     def _cost_derivative(self) -> CostDerivative | None:
         """The user's cost_derivative, or None if it is the book's, which the kernels compute themselves."""

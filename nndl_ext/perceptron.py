@@ -117,10 +117,20 @@ class Network(FirstNetwork):
         TypeError, ValueError
             If ``a`` has another shape, or a number in it or a weight or bias is infinite or NaN.
         """
-        outputs = finite(self._model.columns(a), "a")
+        return self.layer_outputs(a)[-1]
+
+    def layer_outputs(self, a: ArrayLike) -> list[np.ndarray]:
+        """The activations of each layer, 0 or 1, for an input: see `nndl_ext.network.Network.layer_outputs`.
+
+        Examples
+        --------
+        >>> [activations.shape for activations in Network([2, 3, 1]).layer_outputs([0, 1])]
+        [(3, 1), (1, 1)]
+        """
+        layers = [finite(self._model.columns(a), "a")]
         for b, w in zip(*self._model.parameters.views(), strict=True):
-            outputs = _fires(w, b, outputs).astype(self.dtype)
-        return outputs
+            layers.append(_fires(w, b, layers[-1]).astype(self.dtype))
+        return layers[1:]
 
     def _refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         """Refuse to train: a network of perceptrons has no gradient.

@@ -69,6 +69,26 @@ def test_gradient_and_cost_of_each_output(activation, cost, outputs):
     np.testing.assert_allclose(model.costs(outputs_of_all, data.y), oracle.costs(x, y), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", HIDDEN)
+@given(sizes=st.lists(st.integers(1, 40), min_size=2, max_size=5), n=st.integers(1, 100), density=st.sampled_from([0.2, 1.0]))
+@settings(deadline=None, max_examples=10)
+def test_layers_are_those_of_the_forward_pass(dtype, activation, sizes, n, density):
+    activations = [activation] * (len(sizes) - 2) + ["softmax"]
+    whole, _, data = task(sizes, activations, "quadratic", n, density)
+    own = [[np.array(array, dtype) for array in arrays] for arrays in whole.parameters.given()]
+    rows, passes = data.x.astype(dtype), []
+    for depth in range(1, len(sizes)):
+        model = Model(dense(sizes[: depth + 1], activations[:depth]), dtype)
+        model.parameters.replace(own[0][:depth], own[1][:depth])
+        layers = model.layer_outputs(rows)
+        assert layers[-1].tobytes() == model.outputs_of_rows(rows).tobytes() == model.outputs(data).tobytes()
+        passes.append([layer.tobytes() for layer in layers])
+        assert passes[-1] == [layer.tobytes() for layer in model.layer_outputs(data)]
+    for shorter in passes:
+        assert shorter == passes[-1][: len(shorter)]
+
+
 @pytest.mark.parametrize("activation", HIDDEN)
 @given(sizes=st.lists(st.integers(1, 40), min_size=3, max_size=5), n=st.integers(1, 300), density=st.sampled_from([0.2, 1.0]))
 @settings(deadline=None, max_examples=20)

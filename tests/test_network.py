@@ -50,6 +50,26 @@ def test_edits_and_replacements_are_seen(net):
     np.testing.assert_allclose(net.feedforward(X), oracle.feedforward(X), rtol=1e-14)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", [lambda x: x[:, 0], lambda x: x[:, :1], lambda x: x])
+def test_the_activations_of_each_layer(form, dtype, mnist):
+    ours = Network([784, 30, 20, 10], seed=0, dtype=dtype)
+    a = form(mnist[2].x[:5].T)
+    layers = ours.layer_outputs(a)
+    assert layers[-1].tobytes("A") == ours.feedforward(a).tobytes("A")
+    expected = np.asarray(a, np.float64).reshape(784, -1)
+    for layer, b, w in zip(layers, ours.biases, ours.weights, strict=True):
+        assert layer.dtype == dtype
+        expected = reference.sigmoid(w.astype(np.float64) @ expected + b)
+        np.testing.assert_allclose(layer, expected, rtol=1e-12 if dtype == np.float64 else 1e-3)
+
+
+def test_the_layers_of_an_overridden_feedforward_are_unknown(net):
+    net.feedforward = lambda _x: np.zeros((2, 1))
+    with pytest.raises(TypeError, match="layer_outputs can't see the layers of an overridden feedforward"):
+        net.layer_outputs(X)
+
+
 def test_feedforward_takes_a_row_of_numbers_as_a_column(net):
     np.testing.assert_array_equal(net.feedforward([0.5, 0.5, 0.5]), net.feedforward(X))
     assert net.feedforward(X).shape == (2, 1)

@@ -202,6 +202,17 @@ OUTPUTS = [
 ]
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_activations_of_each_layer(activation):
+    net, x = Network([5, 4, 3, 3], LogLikelihoodCost, activation=activation, seed=2), dense_data(30, 5, 3).x.T
+    layers = net.layer_outputs(x)
+    assert [layer.shape for layer in layers] == [(4, 30), (3, 30), (3, 30)]
+    assert layers[-1].tobytes("A") == net.feedforward(x).tobytes("A")
+    hidden = Network([5, 4, 3], QuadraticCost, activation=activation, output_activation=activation)
+    hidden.weights, hidden.biases = net.weights[:2], net.biases[:2]
+    assert layers[1].tobytes("A") == hidden.feedforward(x).tobytes("A")
+
+
 @pytest.mark.parametrize("hidden", ACTIVATIONS)
 @pytest.mark.parametrize(("cost", "output"), OUTPUTS)
 def test_backprop_is_the_slope_of_the_cost(hidden, cost, output):

@@ -92,7 +92,12 @@ def test_another_sigmoid_is_refused_where_the_kernels_would_ignore_it(monkeypatc
     calls = [lambda: net.SGD(data, 1, 1, 1.0), lambda: net.update_mini_batch(data, 1.0), lambda: net.backprop(x, 1)]
     calls += [lambda: net.cost_gradient(data)]
     if name == "sigmoid":
-        calls += [lambda: net.feedforward(x), lambda: net.feedforward(np.ones((20, 3))), lambda: net.evaluate(data)]
+        calls += [
+            lambda: net.layer_outputs(x),
+            lambda: net.feedforward(x),
+            lambda: net.feedforward(np.ones((20, 3))),
+            lambda: net.evaluate(data),
+        ]
         calls += [lambda: net.cost(data)]
     for call in calls:
         with pytest.raises(TypeError, match=f"network.{name}.* has been replaced, but the compiled kernels compute the book's"):

@@ -38,6 +38,12 @@ def test_bitwise_sum_of_a_network():
     assert outputs.T.tolist() == [[total, carry] for carry, total in (divmod(a + b, 2) for a, b in BITS)]
 
 
+def test_the_activations_of_each_layer():
+    hidden, outputs = adder().layer_outputs(np.array(BITS).T)
+    assert hidden.T.tolist() == [[a or b, a and b] for a, b in BITS]
+    np.testing.assert_array_equal(outputs, adder().feedforward(np.array(BITS).T))
+
+
 def test_a_perceptron_fires_above_zero_only():
     assert perceptron.Perceptron([1.0, 1.0], -2.0)([1, 1]) == 0
     assert perceptron.Perceptron([1.0, 1.0], -1.9)([1, 1]) == 1

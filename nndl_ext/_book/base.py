@@ -113,6 +113,37 @@ class BookNetwork:
         """The network's output for an input, or for the columns of a matrix."""
         raise NotImplementedError
 
+    def layer_outputs(self, a: ArrayLike) -> list[np.ndarray]:
+        """The activations of each layer for an input, for example to draw what the hidden neurons respond to.
+
+        Parameters
+        ----------
+        a : array_like
+            One input, of shape (inputs, 1) or (inputs,), or m inputs as the columns of a matrix of shape (inputs, m).
+
+        Returns
+        -------
+        list of numpy.ndarray
+            For each layer after the first, an array of shape (neurons, 1) or (neurons, m), of the network's dtype. The last is
+            what ``feedforward`` returns, bit for bit.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``a`` does not consist of real numbers or does not have one row for each input, a weight or bias is infinite or
+            NaN, or a subclass overrides ``feedforward``.
+
+        Examples
+        --------
+        >>> from nndl_ext import Network
+        >>> [activations.shape for activations in Network([784, 30, 10]).layer_outputs([0.5] * 784)]
+        [(30, 1), (10, 1)]
+        """
+        if self._overrides("feedforward"):
+            raise TypeError("layer_outputs can't see the layers of an overridden feedforward: override layer_outputs, too")
+        rows = np.ascontiguousarray(self._model.columns(a).T, self.dtype)
+        return [activations.T for activations in self._current.layer_outputs(rows)]
+
     def cost_gradient(self, data: Data) -> Gradient:
         """The gradient of the cost of a data set or mini-batch: the mean of its samples' gradients.
 

@@ -22,7 +22,7 @@ from nndl_ext._engine.functions import (
     error_of,
     own_costs,
 )
-from nndl_ext._engine.layers import Dense
+from nndl_ext._engine.layers import Dense, dense
 from nndl_ext._engine.optimizers import GRADIENT_ALONE, Optimizer
 from nndl_ext._engine.parameters import Layout, Parameters
 from nndl_ext._engine.threads import number_of_threads, run, run_in_parts
@@ -204,6 +204,20 @@ class Model:
 
         self._feed_in_parts(feed, len(x), self._number_of_weights)
         return outputs
+
+    def layer_outputs(self, inputs: np.ndarray | Samples) -> list[np.ndarray]:
+        """The activations of each layer after the inputs: shapes (n, neurons). The last are the outputs, bit for bit.
+
+        ``inputs`` are what `outputs_of_rows` or `outputs` takes. Infinite or NaN parameters are refused.
+        """
+        biases, weights = self.parameters.views()
+        activations: list[np.ndarray] = []
+        for layer, own in zip(dense(self.sizes, self.activations), zip(biases, weights, strict=True), strict=True):
+            alone = Model([layer], self.dtype, self.threads)
+            alone.parameters.replace(own[:1], own[1:])
+            given = activations[-1] if activations else inputs
+            activations.append(alone.outputs_of_rows(given) if isinstance(given, np.ndarray) else alone.outputs(given))
+        return activations
 
     def outputs(self, data: Samples) -> np.ndarray:
         """The outputs for a data set: shape (n, outputs). Infinite or NaN parameters are refused; inputs of 0 may hide them."""
