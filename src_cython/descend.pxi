@@ -191,7 +191,7 @@ cdef int begin_batch(Work work, Job *job, Progress *own, real *parameters, Py_ss
     cdef double per
     own.cost, own.weight = 0, weight_of(weights, &work.order[own.first], size)
     if own.step.l1 != 0 or own.step.l2 != 0:
-        per = own.step.per if own.step.per > 0 else (own.weight if own.weight > 0 else 1)
+        per = own.step.per if own.step.per > 0 else (own.weight if own.weight != 0 else 1)
         own.l1, own.l2 = own.factor * own.step.l1 / per, own.factor * own.step.l2 / per
     if own.scaling:
         job.scale_after = job.scale * own.kept_by_l2
@@ -222,7 +222,7 @@ cdef int go_through_block(
         prefetch(y + job.indices[s + AHEAD] * outputs, outputs * sizeof(real))
     if job.thread == 0:
         fill_factors(job, <real *> job.factors,
-                     (-own.factor if own.descending else own.factor) / own.weight if own.weight > 0 else 0, weights)
+                     (-own.factor if own.descending else own.factor) / own.weight if own.weight != 0 else 0, weights)
     forward(job, source, work.functions)
     look_for_signals(own, phase)
     output_errors(job, work.cost, y, own.first, work.functions)

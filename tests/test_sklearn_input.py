@@ -84,11 +84,11 @@ def test_weights_without_a_finite_sum():
     ):
         with (
             np.errstate(over="ignore"),
-            pytest.raises(ValueError, match="samples' weights must have a finite sum above 0, not inf"),
+            pytest.raises(ValueError, match="samples' weights must have a finite sum other than 0, not inf"),
         ):
             kind(**options).fit(x, y, sample_weight=weights)
     with pytest.raises(
-        ValueError, match=r"the weights in validation_data must have a finite sum above 0, not 0|at least one non-zero"
+        ValueError, match=r"the weights in validation_data must have a finite sum other than 0, not 0|at least one non-zero"
     ):
         MLPRegressor(early_stopping=True).fit(x, y, validation_data=(x, y, np.zeros(40)))
 

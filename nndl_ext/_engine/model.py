@@ -89,7 +89,8 @@ class Batches:
     size : int
         The number of samples in a mini-batch. The last mini-batch may be smaller.
     weights : numpy.ndarray
-        The weight of each sample in the mean over its mini-batch: float64, at least 0; empty for equal weights.
+        The weight of each sample in the mean over its mini-batch: float64; empty for equal weights. A mini-batch in which
+        they have the sum 0 counts as one without a gradient.
     epoch : int
         The epoch. Dropout masks depend on it, on the seed, the layer, the sample and the neuron.
     dropout : sequence of float

@@ -257,8 +257,8 @@ def _with_sum(weights: np.ndarray | None, name: str) -> np.ndarray | None:
     if weights is not None:
         with np.errstate(over="ignore"):
             total = float(np.sum(weights))
-        if not 0 < total < math.inf:
-            raise ValueError(f"{name} must have a finite sum above 0, not {total}")
+        if not math.isfinite(total) or total == 0:
+            raise ValueError(f"{name} must have a finite sum other than 0, not {total}")
     return weights
 
 

@@ -91,7 +91,7 @@ class Epochs:
             self.data,
             self.size,
             solver.optimizer,
-            shuffle,
+            self._refusing_sums_of_0(shuffle),
             np.arange(self.n),
             dropout,
             lambda: seed,
@@ -134,14 +134,31 @@ class Epochs:
             if self.validation.has_losses:
                 estimator.validation_loss_curve_ = estimator.validation_loss_curve_ or []
 
+    def _totals(self, order: np.ndarray) -> np.ndarray:
+        """The sum of the samples' weights in each mini-batch."""
+        weights = self.data.weights
+        return np.add.reduceat(weights[order], self.starts) if len(weights) else self.counts
+
+    def _refusing_sums_of_0(self, shuffle: Callable[[np.ndarray], None]) -> Callable[[np.ndarray], None]:
+        """The same function, but it refuses an order in which the weights of a mini-batch cancel. Without negative weights,
+        such a mini-batch has nothing to learn."""
+        if not (self.data.weights < 0).any():
+            return shuffle
+
+        def checked(order: np.ndarray) -> None:
+            shuffle(order)
+            if not self._totals(order).all():
+                raise ValueError("the samples' weights must not have the sum 0 in a mini-batch: choose another batch_size")
+
+        return checked
+
     def _loss(self, training: Training) -> float:
         """scikit-learn's loss of an epoch: the mean over mini-batches, each measured before its step, penalty included."""
-        weights = self.data.weights
-        totals = np.add.reduceat(weights[training.order], self.starts) if len(weights) else self.counts
+        totals = self._totals(training.order)
         loss = self.estimator._share * training.costs
         if len(training.squares):
             loss += 0.5 * self.estimator.alpha * training.squares
-        return math.fsum(loss / np.where(totals > 0, totals, 1) * self.counts) / self.n
+        return math.fsum(loss / np.where(totals != 0, totals, 1) * self.counts) / self.n
 
     def _ends(self, training: Training | None) -> bool:
         """Record an epoch, and return whether it is the last. ``training`` is None for epochs after divergence."""

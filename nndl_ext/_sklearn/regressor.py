@@ -170,7 +170,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         y : array_like
             Real numbers: shape (n,) or (n, outputs).
         sample_weight : array_like or None, default=None
-            The weight of each sample: shape (n,), with a finite sum above 0.
+            The weight of each sample: shape (n,), with a finite sum other than 0.
         validation_data : tuple or None, default=None
             (X, y) or (X, y, sample_weight), not used for training. Their loss and score are recorded after each epoch, and
             ``early_stopping``, which needs at least 2, uses them instead of a part of the training samples. Not for lbfgs.
