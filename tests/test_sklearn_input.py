@@ -144,10 +144,37 @@ def test_integers_beyond_float64(name, solver):
             call()
 
 
-@pytest.mark.parametrize("sizes", [(4.7,), (True,), True, ("a",), (np.nan,), [[3]], np.array([3.0])])
-def test_sizes_that_are_no_integers(sizes):
-    with pytest.raises(TypeError, match="hidden_layer_sizes must be an integer or a sequence of integers, not "):
-        MLPClassifier(sizes).fit(IRIS, SPECIES)
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (5.7,), (3.0,), (True,), (np.True_,), True, False, (False, 3), ("a",), (np.nan,), (-5.5,), (None,), (2, None), [[3]],
+        [[3], [4]], np.array([3.0]), np.array([[3, 4]]), (np.array([3]),), 5.0, "5", b"5", None, 0, -1, (0,), (3, -1),
+        (2**70,),
+    ],
+)  # fmt: skip
+def test_sizes_that_scikit_learn_refuses(sizes):
+    with pytest.raises((TypeError, ValueError, OverflowError)) as theirs, np.errstate(all="ignore"):
+        neural_network.MLPClassifier(sizes, max_iter=1).fit(IRIS, SPECIES)
+    own = ValueError if isinstance(theirs.value, ValueError) else TypeError
+    with pytest.raises(own, match=r"hidden_layer_sizes.* must be|sizes must give at most"):
+        MLPClassifier(sizes, max_iter=1).fit(IRIS, SPECIES)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        3, np.int64(3), (3,), [3, 4], np.array([3, 4]), np.array([3, 4], object), range(3, 5), {3}, {3: 1}, (np.int8(3),), (),
+        [], np.array([]), [np.array(3)], bytearray(b"\x03"),
+    ],
+)  # fmt: skip
+def test_sizes_that_scikit_learn_accepts(sizes):
+    ours, theirs = (kind(sizes, max_iter=1).fit(IRIS, SPECIES) for kind in (MLPClassifier, neural_network.MLPClassifier))
+    assert [coef.shape for coef in ours.coefs_] == [coef.shape for coef in theirs.coefs_]
+
+
+def test_a_size_in_an_array_without_a_dimension():
+    """scikit-learn fails to iterate over it."""
+    assert MLPClassifier(np.array(3), max_iter=1).fit(IRIS, SPECIES).coefs_[0].shape == (4, 3)
 
 
 @pytest.mark.parametrize("activation", ["relu", "logistic"])

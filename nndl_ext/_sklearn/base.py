@@ -7,6 +7,7 @@ users know, and the check of sample weights.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
@@ -185,12 +186,17 @@ class Perceptron(CallbackSupportMixin, Networked):
 
     def _hidden(self) -> list[int]:
         sizes = self.hidden_layer_sizes
+        if getattr(sizes, "ndim", None) == 0:
+            sizes = sizes.item()
         hidden = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        if not all(isinstance(size, Integral) and not isinstance(size, bool) for size in hidden):
-            raise TypeError(f"hidden_layer_sizes must be an integer or a sequence of integers, not {sizes!r}")
-        if min(hidden, default=1) <= 0:
+        if any(isinstance(size, Real) and size <= 0 for size in hidden):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
-        return [int(size) for size in hidden]
+        if any(isinstance(size, bool | np.bool_) for size in hidden):
+            raise TypeError(f"hidden_layer_sizes must be an integer or a sequence of integers, not {sizes!r}")
+        try:
+            return [operator.index(size) for size in hidden]
+        except TypeError:
+            raise TypeError(f"hidden_layer_sizes must be an integer or a sequence of integers, not {sizes!r}") from None
 
     def _started(self, sizes: list[int], dtype: np.dtype, random_state: Any) -> Model:
         """A new network with scikit-learn's random weights (X. Glorot and Y. Bengio, AISTATS 2010)."""
