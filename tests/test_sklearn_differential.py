@@ -31,7 +31,6 @@ def test_the_same_as_theirs(parameters, kind, rows, dtype, container, weighted, 
     if parameters["solver"] == "lbfgs":
         if kind not in ("regression", "outputs"):
             parameters = parameters | {"solver": "adam"}  # the logarithms of saturated outputs consist of rounding errors
-        incremental = False  # scikit-learn's partial_fit is then a fit
         dtype = np.float64  # in float32, rounding errors decide where its line searches end
     x, y = estimator_data(kind, rows, parameters["random_state"])
     draws = np.random.RandomState(rows)

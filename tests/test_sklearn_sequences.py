@@ -37,6 +37,12 @@ CHANGES = st.fixed_dictionaries(
 STEPS = st.lists(st.tuples(CHANGES, st.booleans(), st.booleans(), st.integers(0, 2)), min_size=1, max_size=4)
 
 
+def change_rate_of(theirs, rate):
+    """What `set_params` does in ours: scikit-learn's ``partial_fit`` would ignore the new ``learning_rate_init``."""
+    theirs._optimizer.learning_rate_init = theirs._optimizer.learning_rate = rate
+    theirs._optimizer.iteration_ends(theirs.t_)
+
+
 @settings(deadline=None)
 @given(
     ESTIMATOR_PARAMETERS,
@@ -48,9 +54,13 @@ def test_sequences_agree_with_scikit_learn(parameters, kind, container, steps):
     parameters = parameters | {"solver": "adam" if parameters["solver"] == "lbfgs" else parameters["solver"]}
     name = "MLPRegressor" if kind in ("regression", "outputs") else "MLPClassifier"
     ours, theirs = (getattr(module, name)(**parameters) for module in (nndl_ext.sklearn, neural_network))
+    before = parameters["learning_rate_init"]
     for number, (changes, incremental, weighted, other) in enumerate(steps):
         if incremental or changes.get("warm_start", ours.warm_start):  # scikit-learn fails if the sizes change then
             changes = {name: value for name, value in changes.items() if name != "hidden_layer_sizes"}
+        if incremental and hasattr(theirs, "_optimizer") and changes.get("learning_rate_init", before) != before:
+            change_rate_of(theirs, changes["learning_rate_init"])
+        before = changes.get("learning_rate_init", before)
         x, y = estimator_data(kind, 60, other)
         weights = np.random.RandomState(number).uniform(0.5, 2, 60) if weighted else None
         results = [

@@ -65,6 +65,12 @@ class Twister:
         state = generator.get_state(legacy=False)["state"]
         return cls((3, (*state["key"].tolist(), state["pos"]), None))
 
+    def to_numpy(self, generator: np.random.RandomState) -> None:
+        """Give a ``RandomState`` with NumPy's usual Mersenne Twister this generator's state."""
+        with self._lock:
+            key, drawn = self._state[:-1].copy(), int(self._state[-1])
+        generator.set_state(generator.get_state(legacy=False) | {"state": {"key": key, "pos": drawn}})
+
     def getstate(self) -> tuple[int, tuple[int, ...], None]:
         with self._lock:
             return 3, tuple(self._state.tolist()), None

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -20,15 +20,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
+from nndl_ext._checks import shaped
 from nndl_ext._engine import generators
 from nndl_ext._engine.model import Model
-from nndl_ext._engine.optimizers import Regularization
-from nndl_ext._sklearn import lbfgs
-from nndl_ext._sklearn.epochs import NOT_FINITE, Epochs, Validation
+from nndl_ext._sklearn import lbfgs, private, solvers
+from nndl_ext._sklearn.epochs import NOT_FINITE, Epochs
 from nndl_ext._sklearn.fit_data import FitData
 from nndl_ext._sklearn.hooks import Hooks
 from nndl_ext._sklearn.networks import HIDDEN, Networked, representable
 from nndl_ext._sklearn.solvers import Solver
+from nndl_ext._sklearn.validation import Validation
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -36,6 +37,18 @@ except ImportError:  # before scikit-learn 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stands in for scikit-learn's class."""
+
+
+class _Samples(NamedTuple):
+    """Checked inputs, desired outputs and weights."""
+
+    X: Any
+    desired: np.ndarray
+    weights: np.ndarray | None = None
+
+    def data(self, dtype: np.dtype) -> FitData:
+        """The samples in the engine's form."""
+        return FitData(self.X, self.desired, dtype, self.weights)
 
 
 class Perceptron(CallbackSupportMixin, Networked):
@@ -70,6 +83,7 @@ class Perceptron(CallbackSupportMixin, Networked):
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
     }
 
+    loss: str
     n_outputs_: int
     n_layers_: int
     n_iter_: int
@@ -79,7 +93,14 @@ class Perceptron(CallbackSupportMixin, Networked):
         """Store the arguments of ``__init__`` unchanged, as scikit-learn requires."""
         self.__dict__.update((name, value) for name, value in arguments.items() if name != "self")
 
+    _best_coefs = _best_intercepts = property(private.no_best)
+
     # Where the two estimators differ
+
+    @property
+    def _cost(self) -> str:
+        """The engine's name for the loss."""
+        raise NotImplementedError
 
     @property
     def _share(self) -> float:
@@ -101,7 +122,7 @@ class Perceptron(CallbackSupportMixin, Networked):
         """The labels or values for desired outputs, in the form that `predict` returns."""
         raise NotImplementedError
 
-    def _score(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
+    def _score_of(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
         """The score of outputs, as ``score`` computes it; NaN for outputs that are not finite."""
         raise NotImplementedError
 
@@ -111,7 +132,8 @@ class Perceptron(CallbackSupportMixin, Networked):
 
     # Fitting
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any = None, incremental: bool = False) -> None:
+    def _learn(self, X: Any, y: Any, sample_weight: Any, validation_data: Any = None, incremental: bool = False) -> None:
+        private.refuse_overrides(self, _METHODS)
         for name in ("alpha", "tol", "learning_rate_init", "power_t", "epsilon"):
             if isinstance(value := getattr(self, name), Integral):
                 with representable(name):
@@ -125,58 +147,95 @@ class Perceptron(CallbackSupportMixin, Networked):
                 sample_weight = _check_sample_weight(sample_weight, X)
             sample_weight = _with_sum(self._weighted(y, sample_weight, incremental), "the samples' weights")
         self.n_outputs_ = desired.shape[1]
-        random_state = check_random_state(self.random_state)
-        model = self._started([X.shape[1], *hidden, self.n_outputs_], X.dtype, random_state) if first else self._continued()
+        self._random_state = check_random_state(self.random_state)
+        model = self._started([X.shape[1], *hidden, self.n_outputs_], X.dtype) if first else self._continued()
         if (model.sizes[0], model.sizes[-1]) != (X.shape[1], self.n_outputs_):
             raise ValueError(
                 f"the network has {model.sizes[0]} inputs and {model.sizes[-1]} outputs, but X and y have {X.shape[1]} and "
                 f"{self.n_outputs_}"
             )
+        private.refuse_tables(*self._activations(len(model.sizes) - 2), self.out_activation_, self.loss, f"binary_{self.loss}")
+        model.take_cost(self._cost)
+        if self.early_stopping or validation_data is not None:
+            private.refuse_outputs(self, _METHODS)
+        validation = self._set_aside(validation_data, model.dtype)
         given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
-        steps = 1 if incremental else None if self.solver == "lbfgs" else self.max_iter
-        hooks = Hooks(self, lambda: self._publish(model), lambda: self._take_replaced(model), given, steps)
-        training: Callable[[], None]
-        if self.solver == "lbfgs":
-            if validation_data is not None or self._rates(len(hidden)):
-                raise ValueError("validation_data and dropout are for the solvers sgd and adam, not for lbfgs")
-            data = FitData(X, desired, model.dtype, sample_weight)
-            training = partial(lbfgs.fit, self, lbfgs.Objective(model, data, float(self.alpha), self._share), hooks)
-        else:
-            train, validation = (X, desired, sample_weight), self._set_aside(validation_data, model.dtype)
-            if self.early_stopping and incremental:
-                raise ValueError("partial_fit does not support early_stopping=True")
-            if self.early_stopping and validation is None:
-                train, validation = self._split(*train, random_state, model.dtype)
-            data = FitData(*train[:2], model.dtype, train[2])
-            training = partial(self._train, Epochs(self, model, data, validation, hooks, incremental), random_state)
-        hooks.fit_begins()
-        try:
+        prepare = self._minimization if self.solver == "lbfgs" else self._descent
+        hooks, training = prepare(model, _Samples(X, desired, sample_weight), validation, given, incremental)
+        with hooks.fit():
             training()
-        finally:
-            self._publish(model)  # also after an exception
-        if not np.isfinite(model.parameters.flat()).all():
-            raise ValueError(NOT_FINITE)
-        hooks.fit_ends()
+            if not np.isfinite(model.parameters.flat()).all():
+                raise ValueError(NOT_FINITE)
 
-    def _train(self, epochs: Epochs, random_state: Any) -> None:
-        """Train by a stochastic solver."""
-        model = epochs.model
-        if not epochs.is_part or not hasattr(self, "_optimizer"):
-            self._optimizer = Solver.of(self)
-        self._optimizer.optimizer.regularization = Regularization(l2=float(self.alpha))
-        dropout = self._rates(len(model.sizes) - 2)
-        seed = int(random_state.randint(2**31)) if dropout else 0
+    def _minimization(
+        self, model: Model, samples: _Samples, validation: Validation | None, given: dict[str, Any], _incremental: bool
+    ) -> tuple[Hooks, Callable[[], None]]:
+        """The training by lbfgs."""
+        if self._rates(len(model.sizes) - 2):
+            raise ValueError("dropout is for the solvers sgd and adam, not for lbfgs")
+        objective = lbfgs.Objective(model, samples.data(model.dtype), float(self.alpha), self._share)
 
-        # Nobody else sees the generator of a seed, so a faster one may take its place. It takes 40 us to make, as much as one
-        # epoch gains.
+        def take_replaced() -> None:
+            self._take_replaced(model)
+            objective.refuse_changes()
+
+        hooks = Hooks(self, partial(self._publish, model), take_replaced, given, None)
+        return hooks, partial(lbfgs.fit, self, objective, validation, hooks)
+
+    def _descent(
+        self, model: Model, samples: _Samples, validation: Validation | None, given: dict[str, Any], incremental: bool
+    ) -> tuple[Hooks, Callable[[], None]]:
+        """The training by a stochastic solver."""
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        if self.early_stopping and validation is None:
+            samples, validation = self._split(samples, model.dtype)
+        solver = self._solver_for(model, incremental)
+
+        def publish() -> None:
+            self._publish(model)
+            solver.publish()
+
+        def take_replaced() -> None:
+            self._take_replaced(model)
+            solver.take(float(self.alpha))
+
+        hooks = Hooks(self, publish, take_replaced, given, 1 if incremental else self.max_iter)
+        epochs = Epochs(self, model, samples.data(model.dtype), validation, hooks, incremental)
+        return hooks, partial(self._train, epochs, solver)
+
+    def _solver_for(self, model: Model, incremental: bool) -> Solver:
+        """A new solver; or, for a part, that of the part before, with what a program has changed in it since."""
+        if not incremental or not hasattr(self, "_optimizer"):
+            self._optimizer = solvers.made_for(self)
+        elif self.learning_rate_init != self.__dict__.get("_rate", self.learning_rate_init):
+            solvers.set_rate(self._optimizer, float(self.learning_rate_init), self.t_)
+        self._rate = self.learning_rate_init
+        solver: Solver | None = self.__dict__.get("_solver")
+        if solver is None or solver.theirs is not self._optimizer or solver.layout is not model.parameters.layout:
+            solver = self._solver = Solver(self._optimizer, model.parameters.layout)
+        solver.take(float(self.alpha))
+        return solver
+
+    def _train(self, epochs: Epochs, solver: Solver) -> None:
+        """Go through the epochs."""
+        dropout = self._rates(len(epochs.model.sizes) - 2)
+        own = self._random_state
+        seed = int(own.randint(2**31)) if dropout else 0
+
+        # A seed's generator may give way to a faster one during the epochs. It takes 40 us to make, as much as one epoch gains.
         faster = isinstance(self.random_state, Integral) and self.shuffle and not epochs.is_part
-        generator = generators.Twister.of_numpy(random_state) if faster else random_state
+        generator = generators.Twister.of_numpy(own) if faster else own
 
         def shuffle(order: np.ndarray) -> None:
             if self.shuffle:
                 generators.shuffle_as_numpy(order, generator)  # what sklearn.utils.shuffle draws
 
-        epochs.run(self._optimizer, shuffle, dropout, seed)
+        try:
+            epochs.run(solver, shuffle, dropout, seed)
+        finally:
+            if isinstance(generator, generators.Twister):
+                generator.to_numpy(own)
 
     def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
         options: dict[str, Any] = {} if is_classifier(self) else {"y_numeric": True}
@@ -198,37 +257,65 @@ class Perceptron(CallbackSupportMixin, Networked):
         except TypeError:
             raise TypeError(f"hidden_layer_sizes must be an integer or a sequence of integers, not {sizes!r}") from None
 
-    def _started(self, sizes: list[int], dtype: np.dtype, random_state: Any) -> Model:
-        """A new network with scikit-learn's random weights (X. Glorot and Y. Bengio, AISTATS 2010)."""
+    def _init_coef(self, fan_in: int, fan_out: int, dtype: Any, activation: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """scikit-learn's first weights of a layer (X. Glorot and Y. Bengio, AISTATS 2010). A subclass may override it.
+
+        Parameters
+        ----------
+        fan_in, fan_out : int
+            The numbers of neurons in the layer before and in the layer.
+        dtype : numpy.dtype
+            The type of the results.
+        activation : str, optional
+            The layer's activation. Only given if the parameter ``activation`` is a list.
+
+        Returns
+        -------
+        coefs, intercepts : numpy.ndarray
+            Shapes (fan_in, fan_out) and (fan_out,).
+        """
+        bound = np.sqrt((2.0 if (activation or self.activation) == "logistic" else 6.0) / (fan_in + fan_out))
+        coefs = self._random_state.uniform(-bound, bound, (fan_in, fan_out))
+        intercepts = self._random_state.uniform(-bound, bound, fan_out)
+        return coefs.astype(dtype, copy=False), intercepts.astype(dtype, copy=False)
+
+    def _started(self, sizes: list[int], dtype: np.dtype) -> Model:
+        """A new network with random weights."""
         self.n_iter_, self.t_, self.n_layers_ = 0, 0, len(sizes)
         self.out_activation_ = self._output_activation()
+        each = isinstance(self.activation, str)
         activations = self._activations(len(sizes) - 2)
         activations.append(activations[-1] if activations else self.activation)  # the output layer has the last one's factor
         model = self._model(sizes, np.dtype(np.float64) if self.solver == "lbfgs" else dtype)
         for layer, (weights, biases) in enumerate(zip(model.parameters.weights, model.parameters.biases, strict=True)):
-            factor = 2.0 if activations[layer] == "logistic" else 6.0
-            bound = np.sqrt(factor / (sizes[layer] + sizes[layer + 1]))
-            weights.T[:] = random_state.uniform(-bound, bound, (sizes[layer], sizes[layer + 1])).astype(dtype, copy=False)
-            biases[:, 0] = random_state.uniform(-bound, bound, sizes[layer + 1]).astype(dtype, copy=False)
-        self.__dict__.pop("loss_curve_", None)
+            coefs, intercepts = self._init_coef(
+                sizes[layer], sizes[layer + 1], dtype, *(() if each else activations[layer : layer + 1])
+            )
+            weights.T[:] = shaped(coefs, weights.T.shape, f"the coefficients that _init_coef returns for layer {layer}")
+            biases[:, 0] = shaped(intercepts, biases.shape[:1], f"the intercepts that _init_coef returns for layer {layer}")
+        for name in ("loss_curve_", "validation_scores_", "validation_loss_curve_"):
+            self.__dict__.pop(name, None)
         return model
 
     def _continued(self) -> Model:
         """The fitted network, to train further."""
+        if self.out_activation_ != self._output_activation():
+            raise ValueError(
+                f"out_activation_ must be {self._output_activation()!r} for training, not {self.out_activation_!r}"
+            )
         return self._network(np.dtype(np.float64 if self.solver == "lbfgs" else np.float32))
 
-    def _split(
-        self, X: Any, desired: np.ndarray, sample_weight: Any, random_state: Any, dtype: np.dtype
-    ) -> tuple[tuple[Any, np.ndarray, Any], Validation]:
+    def _split(self, samples: _Samples, dtype: np.dtype) -> tuple[_Samples, Validation]:
         """Split the samples into those for training and those for early stopping."""
-        stratify = desired.astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
-        arrays = [X, desired] if sample_weight is None else [X, desired, sample_weight]
-        parts = train_test_split(*arrays, random_state=random_state, test_size=self.validation_fraction, stratify=stratify)
-        if parts[1].shape[0] < 2:
+        stratify = samples.desired.astype(bool) if is_classifier(self) and self.n_outputs_ == 1 else None
+        arrays = [array for array in samples if array is not None]
+        parts = train_test_split(
+            *arrays, random_state=self._random_state, test_size=self.validation_fraction, stratify=stratify
+        )
+        train, other = _Samples(*parts[::2]), _Samples(*parts[1::2])
+        if other.X.shape[0] < 2:
             raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
-        weights = parts[4:] or (None, None)
-        validation = Validation(FitData(parts[1], parts[3], dtype, weights[1]), self._labels(parts[3]), False)
-        return (parts[0], parts[2], weights[0]), validation
+        return train, Validation(other.data(dtype), self._labels(other.desired), False)
 
     def _set_aside(self, validation_data: Any, dtype: np.dtype) -> Validation | None:
         """The user's own validation data, checked."""
@@ -245,12 +332,7 @@ class Perceptron(CallbackSupportMixin, Networked):
         desired = _as_matrix(self._transformed(y))
         if desired.shape[1] != self.n_outputs_:
             raise ValueError(f"validation_data must have {self.n_outputs_} outputs, not {desired.shape[1]}")
-        return Validation(FitData(X, desired, dtype, sample_weight), self._labels(desired), True)
-
-    def _check_solver(self) -> bool:
-        if self.solver not in ("sgd", "adam"):
-            raise AttributeError(f"partial_fit is only available for stochastic optimizers. {self.solver} is not stochastic.")
-        return True
+        return Validation(_Samples(X, desired, sample_weight).data(dtype), self._labels(desired), True)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -270,3 +352,7 @@ def _with_sum(weights: np.ndarray | None, name: str) -> np.ndarray | None:
 
 def _as_matrix(array: np.ndarray) -> np.ndarray:
     return array.reshape(-1, 1) if array.ndim == 1 else array
+
+
+# The original methods, to detect that a program has replaced one.
+_METHODS = {name: getattr(Perceptron, name) for name in ("_forward_pass", "_forward_pass_fast")}

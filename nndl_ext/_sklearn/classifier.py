@@ -18,6 +18,12 @@ from nndl_ext._data.sparse import csr_of
 from nndl_ext._sklearn.base import Perceptron
 
 
+def _is_stochastic(estimator: MLPClassifier) -> bool:
+    if estimator.solver not in ("sgd", "adam"):
+        raise AttributeError(f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not stochastic.")
+    return True
+
+
 class MLPClassifier(ClassifierMixin, Perceptron):
     """A multilayer perceptron for classification, which minimizes the log-loss.
 
@@ -39,7 +45,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         The schedule for sgd: constant; divided by ``t ** power_t``, where t counts the samples seen; or divided by 5 whenever
         there has been no improvement for ``n_iter_no_change`` epochs.
     learning_rate_init : float, default=0.001
-        The initial learning rate, above 0.
+        The initial learning rate, above 0. If you change it, the next `partial_fit` uses it.
     power_t : float, default=0.5
         The exponent of "invscaling", at least 0. A rate that falls to 0 is an error.
     max_iter : int, default=200
@@ -90,7 +96,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         The labels.
     coefs_ : list of numpy.ndarray
         The weights of each layer: shape (neurons in the layer before, neurons), float32 or float64. You may edit or replace
-        them.
+        them. Where ``ravel`` or ``reshape`` must copy such an array, the copy is read-only.
     intercepts_ : list of numpy.ndarray
         The biases of each layer: shape (neurons,).
     loss_ : float
@@ -101,8 +107,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         The loss of each epoch.
     validation_scores_ : list of float or None
         The accuracy on the validation samples after each epoch, if there are any.
-    validation_loss_curve_ : list of float or None
-        The mean loss on the validation samples, without the penalty, if `fit` got ``validation_data``.
+    validation_loss_curve_ : list of float
+        The mean loss on the validation samples, without the penalty. Only there if `fit` got ``validation_data``.
     best_validation_score_ : float or None
         The best score; None without ``early_stopping``.
     n_iter_, t_ : int
@@ -177,8 +183,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         sample_weight : array_like or None, default=None
             The weight of each sample: shape (n,), with a finite sum other than 0.
         validation_data : tuple or None, default=None
-            (X, y) or (X, y, sample_weight), not used for training. Their loss and score are recorded after each epoch, and
-            ``early_stopping``, which needs at least 2, uses them instead of a part of the training samples. Not for lbfgs.
+            (X, y) or (X, y, sample_weight), not used for training. Their loss and score are recorded after each epoch or
+            iteration. ``early_stopping``, which needs at least 2, uses them instead of a part of the training samples.
 
         Returns
         -------
@@ -188,11 +194,14 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         ------
         ValueError
             If the data or a parameter are invalid, or the weights would become infinite or NaN.
+        TypeError
+            If a subclass overrides a private method of scikit-learn's that is not called here, or a program has replaced a
+            function in scikit-learn's tables.
         """
-        self._fit(X, y, sample_weight, validation_data)
+        self._learn(X, y, sample_weight, validation_data)
         return self
 
-    @available_if(lambda estimator: estimator._check_solver())
+    @available_if(_is_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Train for one epoch on a part of the data. Only for the solvers sgd and adam, which keep their state between calls.
@@ -218,7 +227,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         if self._are_new(classes):
             self._label_binarizer = LabelBinarizer().fit(y if type_of_target(y).startswith("multilabel") else classes)
             self.classes_ = unique_labels(classes)
-        self._fit(X, y, sample_weight, incremental=True)
+        self._learn(X, y, sample_weight, incremental=True)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -241,7 +250,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         ValueError
             If ``X`` does not fit the network.
         """
-        return self._decoded(self._outputs(X))
+        return self._decoded(self._forward_pass_fast(X))
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class.
@@ -262,7 +271,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         sklearn.exceptions.NotFittedError, ValueError
             As for `predict`.
         """
-        outputs = self._outputs(X)
+        outputs = self._forward_pass_fast(X)
         if self.n_outputs_ == 1:
             return np.vstack([1 - outputs[:, 0], outputs[:, 0]]).T
         return outputs
@@ -347,7 +356,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     def _labels(self, desired: np.ndarray) -> np.ndarray:
         return self._label_binarizer.inverse_transform(desired)
 
-    def _score(self, outputs: np.ndarray, y: Any, sample_weight: np.ndarray | None) -> float:
+    def _score_of(self, outputs: np.ndarray, y: Any, sample_weight: np.ndarray | None) -> float:
         answers: Any = self._decoded(outputs)
         if issparse(answers):  # as the labels were
             answers, y = answers.toarray(), y.toarray()

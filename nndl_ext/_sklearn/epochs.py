@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -16,23 +15,13 @@ from nndl_ext._engine.model import DivergenceError, Model
 from nndl_ext._engine.training import Training
 from nndl_ext._sklearn.fit_data import FitData
 from nndl_ext._sklearn.hooks import Hooks
+from nndl_ext._sklearn.progress import progress
 from nndl_ext._sklearn.solvers import Solver
+from nndl_ext._sklearn.validation import Validation
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
 )
-
-
-class Validation(NamedTuple):
-    """Samples for validation.
-
-    ``data`` holds inputs, desired outputs and weights; ``y`` the labels or values in the form that `predict` returns.
-    ``has_losses`` says whether to record the loss besides the score.
-    """
-
-    data: FitData
-    y: np.ndarray
-    has_losses: bool
 
 
 @dataclass
@@ -83,7 +72,7 @@ class Epochs:
         ValueError
             If the parameters become infinite or NaN without ``early_stopping``. They are then reset to the previous epoch.
         """
-        estimator, model = self.estimator, self.model
+        estimator, model, self.solver = self.estimator, self.model, solver
         self._start_records()
         batches = len(self.starts)
         training = Training(
@@ -101,7 +90,7 @@ class Epochs:
         estimator.n_iter_ = 0
         first, most = len(estimator.loss_curve_), 1 if self.is_part else estimator.max_iter
         try:
-            with _progress(estimator, most) as self.advance:
+            with progress(estimator.verbose, most) as self.advance:
                 try:
                     for epoch in range(first, first + most):
                         training.run(epoch)
@@ -122,7 +111,7 @@ class Epochs:
         estimator = self.estimator
         if not hasattr(estimator, "loss_curve_"):
             estimator.loss_curve_, estimator._no_improvement_count = [], 0
-            estimator.validation_scores_ = estimator.validation_loss_curve_ = None
+            estimator.validation_scores_ = None
             estimator.best_loss_, estimator.best_validation_score_ = (None if estimator.early_stopping else np.inf), None
             self.best = self.model.parameters.given()
         if estimator.early_stopping and estimator.best_validation_score_ is None:
@@ -130,9 +119,7 @@ class Epochs:
         if not estimator.early_stopping and estimator.best_loss_ is None:
             estimator.best_loss_ = np.inf
         if self.validation is not None:
-            estimator.validation_scores_ = estimator.validation_scores_ or []
-            if self.validation.has_losses:
-                estimator.validation_loss_curve_ = estimator.validation_loss_curve_ or []
+            self.validation.begin(estimator)
 
     def _totals(self, order: np.ndarray) -> np.ndarray:
         """The sum of the samples' weights in each mini-batch."""
@@ -152,26 +139,31 @@ class Epochs:
 
         return checked
 
-    def _loss(self, training: Training) -> float:
+    def _loss(self, training: Training) -> np.float64:
         """scikit-learn's loss of an epoch: the mean over mini-batches, each measured before its step, penalty included."""
         totals = self._totals(training.order)
         loss = self.estimator._share * training.costs
         if len(training.squares):
             loss += 0.5 * self.estimator.alpha * training.squares
-        return math.fsum(loss / np.where(totals != 0, totals, 1) * self.counts) / self.n
+        return np.float64(math.fsum(loss / np.where(totals != 0, totals, 1) * self.counts) / self.n)
 
     def _ends(self, training: Training | None) -> bool:
         """Record an epoch, and return whether it is the last. ``training`` is None for epochs after divergence."""
         estimator = self.estimator
         self.hooks.step_begins()
         estimator.n_iter_ += 1
-        estimator.loss_ = math.nan if training is None else self._loss(training)
+        estimator.loss_ = np.float64(math.nan) if training is None else self._loss(training)
         estimator.t_ += self.n
         estimator.loss_curve_.append(estimator.loss_)
         self.advance(estimator.loss_)
-        self._evaluate(diverged=training is None)
+        if self.speaks:
+            print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
+        if self.validation is not None:
+            self.validation.record(estimator, self.model if training else None)
+            if self.speaks:
+                print(f"Validation score: {estimator.validation_scores_[-1]:f}")
         self._count()
-        estimator._optimizer.epoch_ends(estimator.t_)
+        self.solver.epoch_ends(0 if training is None else len(self.starts), estimator.t_)
         idle = self._is_idle()
         if self.hooks.step_ends() or idle:
             return True
@@ -184,25 +176,6 @@ class Epochs:
             stacklevel=2,
         )
         return True
-
-    def _evaluate(self, *, diverged: bool) -> None:
-        """Record score and loss on the validation samples."""
-        if self.validation is None:
-            return
-        estimator, (data, y, has_losses) = self.estimator, self.validation
-        weights = data.weights if len(data.weights) else None
-        score = loss = math.nan
-        if not diverged:
-            outputs = self.model.outputs(data)
-            score = estimator._score(outputs, y, weights)
-            if has_losses:
-                costs = self.model.costs(outputs, data.desired_outputs(outputs.shape[1], outputs.dtype))
-                loss = estimator._share * math.fsum(costs if weights is None else costs * weights) / data.weight
-        estimator.validation_scores_.append(score)
-        if has_losses:
-            estimator.validation_loss_curve_.append(loss)
-        if self.speaks:
-            print(f"Validation score: {score:f}")
 
     def _count(self) -> None:
         """Count the epochs without improvement of the score (with ``early_stopping``) or the loss."""
@@ -228,31 +201,7 @@ class Epochs:
         message = (
             f"{subject} did not improve more than tol={estimator.tol:f} for {estimator.n_iter_no_change:d} consecutive epochs."
         )
-        if estimator._optimizer.stops(message, self.speaks):
+        if self.solver.stops(message, self.speaks):
             return True
         estimator._no_improvement_count = 0
         return False
-
-
-@contextmanager
-def _progress(estimator: Any, most: int) -> Iterator[Callable[[float], None]]:
-    """Yield a function that shows the loss of an epoch in the way that ``verbose`` asks for."""
-    if estimator.verbose != "progress":
-
-        def line(loss: float) -> None:
-            if estimator.verbose:
-                print(f"Iteration {estimator.n_iter_}, loss = {loss:.8f}")
-
-        yield line
-        return
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        raise ImportError("verbose='progress' needs tqdm: pip install 'nndl-ext[progress]'") from None
-    with tqdm(total=most, unit="epoch") as bar:
-
-        def advance(loss: float) -> None:
-            bar.set_postfix(loss=f"{loss:.6f}", refresh=False)
-            bar.update()
-
-        yield advance

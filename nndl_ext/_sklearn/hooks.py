@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,9 +17,9 @@ class Hooks:
     estimator : estimator
         The estimator being fitted.
     publish : callable
-        Copies the network's parameters to the estimator.
+        Copies the network's parameters, and the solver's state, to the estimator.
     take_replaced : callable
-        Copies parameters that a callback has replaced back to the network.
+        Copies what a callback has replaced back.
     data : dict
         The training data, for callbacks that ask for them: "X", "y" and "metadata".
     steps : int or None
@@ -33,8 +34,18 @@ class Hooks:
     _fit: Any = field(default=None, init=False)
     _step: Any = field(default=None, init=False)
 
-    def fit_begins(self) -> None:
-        """Tell scikit-learn's callbacks that the fit begins."""
+    @contextmanager
+    def fit(self) -> Iterator[None]:
+        """Tell scikit-learn's callbacks that the fit begins and, unless it fails, that it has ended."""
+        self._fit_begins()
+        try:
+            yield
+        finally:
+            self.publish()  # also after an exception
+        if self._fit is not None:
+            self._fit.call_on_fit_task_end(**self._fitted())
+
+    def _fit_begins(self) -> None:
         if hasattr(self.estimator, "_init_callback_context"):
             context = self.estimator._init_callback_context(max_subtasks=self.steps)
             if getattr(self.estimator, "_skl_callbacks", None):
@@ -56,11 +67,6 @@ class Hooks:
             stop = True
         self.take_replaced()
         return bool(stop)
-
-    def fit_ends(self) -> None:
-        """Tell scikit-learn's callbacks that the fit has ended."""
-        if self._fit is not None:
-            self._fit.call_on_fit_task_end(**self._fitted())
 
     def _fitted(self) -> dict[str, Any]:
         attributes = {name: getattr(self.estimator, name) for name in ("coefs_", "intercepts_")}

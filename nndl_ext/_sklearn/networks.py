@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -15,11 +16,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from nndl_ext._checks import layer_sizes, real_array, shaped
 from nndl_ext._data.sparse import csr_of
 from nndl_ext._engine.layers import dense
+from nndl_ext._engine.matrix import Matrix
 from nndl_ext._engine.model import Model
 from nndl_ext._engine.threads import checked_threads
+from nndl_ext._sklearn import private
 from nndl_ext._sklearn.fit_data import FitData
 
 HIDDEN = ("identity", "logistic", "tanh", "relu", "softplus")
+_OUTPUT = (*HIDDEN, "softmax", "exp")
 
 # The engine's names where they differ from scikit-learn's.
 _ENGINE = {"logistic": "sigmoid"}
@@ -40,27 +44,65 @@ class _Held(NamedTuple):
 class Networked(BaseEstimator):
     """An estimator that predicts by a network."""
 
-    loss: str
     out_activation_: str
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
 
-    @property
-    def _cost(self) -> str:
-        """The engine's name for the loss."""
-        raise NotImplementedError
+    def layer_outputs(self, X: Any) -> list[np.ndarray]:
+        """The activations of each layer, for example to use the last hidden layer as features.
 
-    def _outputs(self, X: Any) -> np.ndarray:
-        """The network's outputs for the inputs of `predict`: shape (n, outputs)."""
+        Parameters
+        ----------
+        X : array, data frame or sparse matrix
+            Shape (n, features).
+
+        Returns
+        -------
+        list of numpy.ndarray
+            For each layer after the inputs, an array of shape (n, neurons), float32 or float64. The last are the outputs, bit
+            for bit: those from which ``predict`` makes its answers.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError
+            As for ``predict``; or if a coefficient is infinite or NaN.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from nndl_ext.sklearn import MLPClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> fitted = MLPClassifier((8, 5), solver="lbfgs", max_iter=1000, random_state=0).fit(X, y)
+        >>> [activations.shape for activations in fitted.layer_outputs(X)]
+        [(150, 8), (150, 5), (150, 3)]
+        """
+        model, inputs = self._applied(X)
+        return model.layer_outputs(inputs)
+
+    def _forward_pass_fast(self, X: Any, check_input: bool = True) -> np.ndarray:
+        """scikit-learn's name for the network's outputs, of shape (n, outputs). A subclass may override it, and `predict` then
+        calls the override. Without ``check_input``, scikit-learn's checks of the inputs are left out."""
+        model, inputs = self._applied(X, check_input)
+        return outputs_of(model, inputs)
+
+    def _forward_pass(self, activations: list[Any]) -> list[Any]:
+        """scikit-learn's name for a forward pass that fills a list: the inputs, then the activations of each layer."""
+        activations[1:] = self.layer_outputs(activations[0])
+        return activations
+
+    def _applied(self, X: Any, check_input: bool = True) -> tuple[Model, np.ndarray | FitData]:
+        """The network for these inputs, and the inputs as it takes them."""
         if not hasattr(self, "coefs_"):
             check_is_fitted(self)
-        X = self._checked(X)
+        X = self._checked(X) if check_input else csr_of(X, "X") if issparse(X) else real_array(X, "X")
+        if X.ndim != 2:
+            raise ValueError(f"X must have shape (n, features), not {X.shape}")
         model = self._network(X.dtype)
         if X.shape[1] != model.sizes[0]:
             raise ValueError(f"X must have {model.sizes[0]} features, as many as coefs_[0] has rows, not {X.shape[1]}")
         if issparse(X):
-            return model.outputs(FitData(X, np.empty((0, 0)), model.dtype))
-        return model.outputs_of_rows(np.require(X, model.dtype, ["C", "A"]))
+            return model, FitData(X, np.empty((0, 0)), model.dtype)
+        return model, np.require(X, model.dtype, ["C", "A"])
 
     def _checked(self, X: Any) -> Any:
         """The inputs, checked by scikit-learn unless they obviously pass its checks."""
@@ -96,6 +138,8 @@ class Networked(BaseEstimator):
         if held is not None and self._has_replaced(held):
             held = None
         coefs, intercepts = self._coefficients() if held is None else (held.coefs, held.intercepts)
+        if private.may_have_other_activations():
+            private.refuse_tables(*self._activations(len(coefs) - 1), self.out_activation_)
         single = np.result_type(given, coefs[0].dtype) == np.float32
         dtype = np.dtype(np.float32 if single else np.float64)
         if held is not None and held.model.dtype == dtype and held.options == self._options():
@@ -106,7 +150,7 @@ class Networked(BaseEstimator):
 
     def _has_replaced(self, held: _Held) -> bool:
         """Whether the user has replaced an array since it was published."""
-        return not (_are_same(self.coefs_, held.coefs) and _are_same(self.intercepts_, held.intercepts))
+        return not (are_same(self.coefs_, held.coefs) and are_same(self.intercepts_, held.intercepts))
 
     def _coefficients(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """``coefs_`` and ``intercepts_``, checked to fit each other."""
@@ -124,14 +168,15 @@ class Networked(BaseEstimator):
 
     def _model(self, sizes: list[int], dtype: np.dtype) -> Model:
         """A new network of these sizes."""
-        names = [*self._activations(len(sizes) - 2), self.out_activation_]
-        activations = [_ENGINE.get(name, name) for name in names]
+        if self.out_activation_ not in _OUTPUT:
+            raise ValueError(f"out_activation_ must be one of {', '.join(_OUTPUT)}, not {self.out_activation_!r}")
+        activations = [_ENGINE.get(name, name) for name in (*self._activations(len(sizes) - 2), self.out_activation_)]
         threads = checked_threads(self.n_threads, "n_threads")
-        return Model(dense(layer_sizes(sizes), activations), dtype, threads, self._cost, float(np.finfo(dtype).eps))
+        return Model(dense(layer_sizes(sizes), activations), dtype, threads, least=float(np.finfo(dtype).eps))
 
     def _options(self) -> tuple[Any, ...]:
         """What a network depends on besides its coefficients."""
-        return self.activation, self.out_activation_, self.loss, self.n_threads
+        return self.activation, self.out_activation_, self.n_threads
 
     def _activations(self, hidden: int) -> list[str]:
         """scikit-learn's names for the activations of the hidden layers."""
@@ -158,7 +203,7 @@ class Networked(BaseEstimator):
     def _publish(self, model: Model) -> None:
         """Set ``coefs_`` and ``intercepts_`` to views of the network's parameters, which the user may edit."""
         biases, weights = model.parameters.given()
-        self.coefs_ = [w.T.view(np.ndarray) for w in weights]
+        self.coefs_ = [w.T for w in weights]
         self.intercepts_ = [b[:, 0] for b in biases]
         self._held = _Held(model, self._options(), self.coefs_.copy(), self.intercepts_.copy())
 
@@ -168,7 +213,14 @@ class Networked(BaseEstimator):
             _copy(*self._coefficients(), model)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__getstate__().items() if name != "_held"}
+        state = {name: value for name, value in super().__getstate__().items() if name not in ("_held", "_solver")}
+        for name in ("coefs_", "intercepts_"):
+            if name in state:
+                state[name] = _plain(state[name])
+        if "_optimizer" in state:
+            state["_optimizer"] = optimizer = copy(state["_optimizer"])
+            vars(optimizer).update((name, _plain(value)) for name, value in vars(optimizer).items())
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -190,5 +242,17 @@ def _copy(coefs: list[np.ndarray], intercepts: list[np.ndarray], model: Model) -
     model.parameters.replace([b.reshape(-1, 1) for b in intercepts], [coef.T for coef in coefs])
 
 
-def _are_same(given: Any, own: list[np.ndarray]) -> bool:
+def are_same(given: Any, own: list[np.ndarray]) -> bool:
     return type(given) is list and len(given) == len(own) and all(a is b for a, b in zip(given, own, strict=True))
+
+
+def _plain(value: Any) -> Any:
+    """A list of arrays of our own class as a list of NumPy's arrays, which other programs can read; anything else unchanged."""
+    if type(value) is not list:
+        return value
+    return [np.array(each, order="C") if isinstance(each, Matrix) else each for each in value]
+
+
+def outputs_of(model: Model, inputs: np.ndarray | FitData) -> np.ndarray:
+    """The outputs of a network for checked inputs: shape (n, outputs)."""
+    return model.outputs_of_rows(inputs) if isinstance(inputs, np.ndarray) else model.outputs(inputs)

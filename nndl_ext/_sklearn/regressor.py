@@ -10,7 +10,6 @@ from sklearn.base import RegressorMixin, _fit_context  # no public name checks p
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 
 from nndl_ext._sklearn.base import Perceptron
 
@@ -43,7 +42,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         The schedule for sgd: constant; divided by ``t ** power_t``, where t counts the samples seen; or divided by 5 whenever
         there has been no improvement for ``n_iter_no_change`` epochs.
     learning_rate_init : float, default=0.001
-        The initial learning rate, above 0.
+        The initial learning rate, above 0. If you change it, the next `partial_fit` uses it.
     power_t : float, default=0.5
         The exponent of "invscaling", at least 0. A rate that falls to 0 is an error.
     max_iter : int, default=200
@@ -89,7 +88,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
     ----------
     coefs_ : list of numpy.ndarray
         The weights of each layer: shape (neurons in the layer before, neurons), float32 or float64. You may edit or replace
-        them.
+        them. Where ``ravel`` or ``reshape`` must copy such an array, the copy is read-only.
     intercepts_ : list of numpy.ndarray
         The biases of each layer: shape (neurons,).
     loss_ : float
@@ -100,8 +99,8 @@ class MLPRegressor(RegressorMixin, Perceptron):
         The loss of each epoch.
     validation_scores_ : list of float or None
         R squared on the validation samples after each epoch, if there are any.
-    validation_loss_curve_ : list of float or None
-        The mean loss on the validation samples, without the penalty, if `fit` got ``validation_data``.
+    validation_loss_curve_ : list of float
+        The mean loss on the validation samples, without the penalty. Only there if `fit` got ``validation_data``.
     best_validation_score_ : float or None
         The best score; None without ``early_stopping``.
     n_iter_, t_ : int
@@ -172,8 +171,8 @@ class MLPRegressor(RegressorMixin, Perceptron):
         sample_weight : array_like or None, default=None
             The weight of each sample: shape (n,), with a finite sum other than 0.
         validation_data : tuple or None, default=None
-            (X, y) or (X, y, sample_weight), not used for training. Their loss and score are recorded after each epoch, and
-            ``early_stopping``, which needs at least 2, uses them instead of a part of the training samples. Not for lbfgs.
+            (X, y) or (X, y, sample_weight), not used for training. Their loss and score are recorded after each epoch or
+            iteration. ``early_stopping``, which needs at least 2, uses them instead of a part of the training samples.
 
         Returns
         -------
@@ -183,14 +182,18 @@ class MLPRegressor(RegressorMixin, Perceptron):
         ------
         ValueError
             If the data or a parameter are invalid, or the weights would become infinite or NaN.
+        TypeError
+            If a subclass overrides a private method of scikit-learn's that is not called here, or a program has replaced a
+            function in scikit-learn's tables.
         """
-        self._fit(X, y, sample_weight, validation_data)
+        self._learn(X, y, sample_weight, validation_data)
         return self
 
-    @available_if(lambda estimator: estimator._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train for one epoch on a part of the data. Only for the solvers sgd and adam, which keep their state between calls.
+        """Train for one epoch on a part of the data. The solvers sgd and adam keep their state between calls.
+
+        With lbfgs, this is a `fit` that continues from the parameters of the previous one, as in scikit-learn.
 
         Parameters
         ----------
@@ -206,7 +209,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         ValueError
             As for `fit`.
         """
-        self._fit(X, y, sample_weight, incremental=True)
+        self._learn(X, y, sample_weight, incremental=True)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -229,7 +232,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         ValueError
             If ``X`` does not fit the network.
         """
-        return self._decoded(self._outputs(X))
+        return self._decoded(self._forward_pass_fast(X))
 
     @property
     def _cost(self) -> str:
@@ -256,7 +259,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
     def _labels(self, desired: np.ndarray) -> np.ndarray:
         return desired
 
-    def _score(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
+    def _score_of(self, outputs: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> float:
         if not np.isfinite(outputs).all():
             return float("nan")
         return float(r2_score(y, self._decoded(outputs), sample_weight=sample_weight))
