@@ -3,6 +3,7 @@
 PYTHONPATH=tests python -m pytest -p sklearn_plugin --pyargs sklearn.neural_network.tests.test_mlp
 """
 
+import numpy as np
 from sklearn import neural_network
 
 import nndl_ext.sklearn
@@ -18,7 +19,18 @@ class MLPClassifier(nndl_ext.sklearn.MLPClassifier):
     def _loss_and_gradient(self, packed, x, y, *_):
         model = self._continued()
         model.take_cost(self._cost)
-        return Objective(model, FitData(x, y, model.dtype), self.alpha, self._share)(packed)
+        layout, done = model.parameters.layout, 0
+        flat = layout.zeros()
+        for array in in_their_order(*layout.views(flat)):
+            array[:] = packed[done : done + array.size].reshape(array.shape)
+            done += array.size
+        loss, gradient = Objective(model, FitData(x, y, model.dtype), self.alpha, self._share)(flat)
+        return loss, np.concatenate([array.ravel() for array in in_their_order(*layout.views(gradient))])
+
+
+def in_their_order(biases, weights):
+    """scikit-learn's one array of all parameters holds the coefficients, then the intercepts."""
+    return [*(np.asarray(w).T for w in weights), *biases]
 
 
 neural_network.MLPClassifier = MLPClassifier

@@ -66,8 +66,8 @@ def test_the_same_as_theirs(kind, options):
 
 
 def fitted_digest(estimator):
-    numbers = [*estimator.coefs_, *estimator.intercepts_, np.array(estimator.loss_curve_)]
-    numbers += [np.array(estimator.validation_scores_ or [], float)]
+    numbers = [*estimator.coefs_, *estimator.intercepts_, np.array(getattr(estimator, "loss_curve_", estimator.loss_))]
+    numbers += [np.array(getattr(estimator, "validation_scores_", None) or [], float)]
     return hashlib.sha256(b"".join(np.ascontiguousarray(n, "<f8").tobytes() for n in numbers)).hexdigest()[:12]
 
 
@@ -89,6 +89,12 @@ DIGESTS = {
         "9440749f6935",
     ),
     "huber": (MLPRegressor("huber", batch_size=7), "7b45fb5afd22", "208114b614f5"),
+    "lbfgs": (
+        MLPClassifier((30, 20), solver="lbfgs", activation="tanh", class_weight="balanced"),
+        "61db091770f8",
+        "8f817b6c02d8",
+    ),
+    "lbfgs of a line": (MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=0.5), "be0cc9d9eb61", "fc01bff25f85"),
 }
 
 

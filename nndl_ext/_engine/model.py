@@ -248,12 +248,15 @@ class Model:
 
         ``derivative`` replaces the model's cost by another, given by its derivative with respect to a sample's outputs.
         """
-        layout = self.parameters.layout
-        gradient, count = layout.zeros(), len(data)
-        batches = batches or Batches(np.arange(count), count)
+        batches = batches or Batches(np.arange(len(data)), len(data))
+        return self.parameters.layout.views(self.flat_gradient(data, batches, derivative))
+
+    def flat_gradient(self, data: Samples, batches: Batches, derivative: CostDerivative | None = None) -> np.ndarray:
+        """`gradient` as a flat array like that of the parameters."""
+        gradient = self.parameters.layout.zeros()
         memory = _Memory(self.parameters.finite(), gradient, np.empty(0, self.dtype), GRADIENT_ALONE.step())
         self._run(memory, data, batches, derivative)
-        return self._by_layers(gradient)
+        return self._marked(gradient)
 
     def gradient_of_column(self, x: Any, y: Any) -> Gradient | None:
         """The gradient of one sample's cost, if both are columns of finite floating-point numbers; else None."""
@@ -266,13 +269,13 @@ class Model:
         gradient = layout.zeros()
         if not _kernels.kernels.gradient_of_column(layout.table, self.parameters.flat(), x, y, cost, gradient):
             return None
-        return self._by_layers(gradient)
+        return layout.views(self._marked(gradient))
 
-    def _by_layers(self, gradient: np.ndarray) -> Gradient:
+    def _marked(self, gradient: np.ndarray) -> np.ndarray:
+        """The gradient, with NaN where an infinite error times an input of 0 is NaN or nothing, by the form of the inputs."""
         by_biases, by_weights = self.parameters.layout.views(gradient)
-        # An infinite error times an input of 0 is NaN or nothing: that depends on the form of the inputs.
         by_weights[0][~np.isfinite(by_biases[0][:, 0])] = math.nan
-        return by_biases, by_weights
+        return gradient
 
     def descend(self, data: Samples, batches: Batches, optimizer: Optimizer, derivative: CostDerivative | None = None) -> None:
         """Take one step of the optimizer for each mini-batch.

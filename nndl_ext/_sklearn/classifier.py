@@ -35,7 +35,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         The activation of the hidden layers: "identity", "logistic", "tanh", "relu" or "softplus", or a list with one for each
         layer.
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
-        Adam; stochastic gradient descent with momentum; or SciPy's L-BFGS-B on all samples at once.
+        Adam; stochastic gradient descent with momentum; or limited-memory BFGS on all samples at once.
     alpha : float, default=0.0001
         The strength of the L2 penalty on the weights, at least 0. It is divided by the number of samples in the mini-batch, or
         by the sum of their weights.
