@@ -7,8 +7,8 @@ They have the parameters, attributes, warnings and errors of the classes in ``sk
 errors grow. With the solvers sgd and adam, results have the same bits on every machine.
 
 They add ``class_weight``, ``dropout``, an ``activation`` for each layer, ``callback``, ``n_threads``, the losses
-"absolute_error" and "huber", ``validation_data`` in `fit`, and ``layer_outputs``. scikit-learn's own callbacks work from its
-version 1.9 on.
+"absolute_error" and "huber", ``validation_data`` in `fit`, ``layer_outputs`` and ``raw_outputs``. scikit-learn's own callbacks
+work from its version 1.9 on.
 """
 
 try:

@@ -11,6 +11,8 @@ pytest.importorskip("sklearn", minversion="1.7")  # the first version with sampl
 from helpers import digits_and_diabetes
 from scipy.sparse import csr_matrix
 from sklearn import neural_network
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.model_selection import cross_val_score
 
 import nndl_ext.sklearn
 from nndl_ext._sklearn.solvers import Solver, made_for
@@ -354,6 +356,31 @@ def test_another_output_activation(kind, activation):
     ours.out_activation_ = "sine"
     with pytest.raises(ValueError, match=r"out_activation_ must be one of identity, .*, exp, not 'sine'"):
         ours.predict(x)
+
+
+@pytest.mark.parametrize("container", [np.asarray, csr_matrix])
+@pytest.mark.parametrize("y", [Y, Y % 2, np.column_stack([Y % 2, Y > 4])])
+def test_raw_outputs(y, container):
+    ours, theirs = (module.MLPClassifier(9, max_iter=3, random_state=0).fit(container(X), y) for module in MODULES)
+    theirs.out_activation_ = "identity"
+    np.testing.assert_allclose(ours.raw_outputs(container(X)), theirs._forward_pass_fast(X), rtol=1e-8, atol=1e-12)
+    assert ours.raw_outputs(container(X)).tobytes() == ours.raw_outputs(X).tobytes()
+    ours.out_activation_ = "identity"
+    assert ours.raw_outputs(X).tobytes() == ours.layer_outputs(X)[-1].tobytes()
+
+
+def test_raw_outputs_of_a_poisson_regression():
+    ours = MLPRegressor("poisson", 5, max_iter=3, random_state=0).fit(DIABETES, PROGRESS)
+    np.testing.assert_allclose(np.exp(ours.raw_outputs(DIABETES))[:, 0], ours.predict(DIABETES), rtol=1e-12)
+
+
+def test_calibration_and_scores_use_what_they_use_of_theirs():
+    """They would prefer a ``decision_function`` to ``predict_proba``."""
+    ours, theirs = (module.MLPClassifier(9, max_iter=5, random_state=0) for module in MODULES)
+    given, expected = (CalibratedClassifierCV(each, cv=2).fit(X, Y).predict_proba(X) for each in (ours, theirs))
+    np.testing.assert_allclose(given, expected, rtol=1e-6)
+    given, expected = (cross_val_score(each, X, Y, cv=2, scoring="average_precision") for each in (ours, theirs))
+    np.testing.assert_allclose(given, expected)
 
 
 @pytest.mark.parametrize("container", [np.asarray, csr_matrix])

@@ -79,6 +79,41 @@ class Networked(BaseEstimator):
         model, inputs = self._applied(X)
         return model.layer_outputs(inputs)
 
+    def raw_outputs(self, X: Any) -> np.ndarray:
+        """The outputs before the output activation, such as a classifier's logits.
+
+        scikit-learn's name for them would be ``decision_function``. But scikit-learn's classifier has none, and calibration and
+        some scores would use it instead of ``predict_proba``.
+
+        Parameters
+        ----------
+        X : array, data frame or sparse matrix
+            Shape (n, features).
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n, outputs), float32 or float64.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError
+            As for ``predict``.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from nndl_ext.sklearn import MLPClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> logits = MLPClassifier(solver="lbfgs", max_iter=1000, random_state=0).fit(X, y).raw_outputs(X)
+        >>> logits.shape, [int(row.argmax()) for row in logits[::50]]
+        ((150, 3), [0, 1, 2])
+        """
+        model, inputs = self._applied(X)
+        raw = self._model(list(model.sizes), model.dtype, "identity")
+        raw.parameters.adopt(model.parameters.flat())
+        return outputs_of(raw, inputs)
+
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> np.ndarray:
         """scikit-learn's name for the network's outputs, of shape (n, outputs). A subclass may override it, and `predict` then
         calls the override. Without ``check_input``, scikit-learn's checks of the inputs are left out."""
@@ -166,11 +201,12 @@ class Networked(BaseEstimator):
             intercepts.append(shaped(intercept, (coef.shape[1],), f"intercepts_[{layer}]"))
         return coefs, intercepts
 
-    def _model(self, sizes: list[int], dtype: np.dtype) -> Model:
-        """A new network of these sizes."""
+    def _model(self, sizes: list[int], dtype: np.dtype, output: str | None = None) -> Model:
+        """A new network of these sizes. Its output activation is ``out_activation_`` unless another one is given."""
         if self.out_activation_ not in _OUTPUT:
             raise ValueError(f"out_activation_ must be one of {', '.join(_OUTPUT)}, not {self.out_activation_!r}")
-        activations = [_ENGINE.get(name, name) for name in (*self._activations(len(sizes) - 2), self.out_activation_)]
+        names = (*self._activations(len(sizes) - 2), output or self.out_activation_)
+        activations = [_ENGINE.get(name, name) for name in names]
         threads = checked_threads(self.n_threads, "n_threads")
         return Model(dense(layer_sizes(sizes), activations), dtype, threads, least=float(np.finfo(dtype).eps))
 
