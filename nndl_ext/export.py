@@ -208,7 +208,7 @@ def _check_estimator(model: Any) -> None:
 
     check_is_fitted(model, "coefs_")
     kind = next(kind for kind in _estimators() if isinstance(model, kind))
-    for name in ("predict", "predict_proba"):
+    for name in ("predict", "predict_proba", "_forward_pass_fast"):
         if getattr(type(model), name, None) is not getattr(kind, name, None):
             raise TypeError(f"ONNX can't call the {name} of a {type(model).__module__}.{type(model).__qualname__}")
 
@@ -219,6 +219,8 @@ def _of_estimator(model: Any, classes: Any, dtype: np.dtype, given: int | None =
     ``given`` is ONNX's number for the type of the inputs, which are cast if it is not the graph's own.
     """
     network = model._network(dtype)
+    if classes is not None and model.out_activation_ != model._output_activation():
+        raise ValueError(f"out_activation_ must be {model._output_activation()!r} for ONNX, not {model.out_activation_!r}")
     graph = _Graph(network.dtype, network.sizes[0])
     x = "X" if given in (None, graph.element) else graph.add("Cast", "X", to=graph.element)
     outputs = _add_layers(graph, network, network.activations, x)

@@ -16,6 +16,7 @@ try:
 except ImportError:
     raise ImportError("nndl_ext.sklearn needs scikit-learn: pip install 'nndl-ext[sklearn]'") from None
 
+from nndl_ext._sklearn import private
 from nndl_ext._sklearn.classifier import MLPClassifier
 from nndl_ext._sklearn.regressor import MLPRegressor
 
@@ -28,3 +29,6 @@ def __dir__() -> list[str]:
 
 # Pickles must name the public module, whose path does not change.
 MLPClassifier.__module__ = MLPRegressor.__module__ = __name__
+
+for _kind in (MLPClassifier, MLPRegressor):
+    private.remember(_kind)

@@ -265,6 +265,18 @@ def test_estimators_that_are_refused():
     with pytest.raises(TypeError, match=r"classes must be integers or strings for ONNX, not \[9223372036854775808, "):
         export.to_onnx(ours)
 
+    ours = MLPClassifier(5, max_iter=1).fit(x, y)
+    ours.out_activation_ = "identity"
+    with pytest.raises(ValueError, match="out_activation_ must be 'softmax' for ONNX, not 'identity'"):
+        export.to_onnx(ours)
+
+    class Own(MLPRegressor):
+        def _forward_pass_fast(self, x, check_input=True):
+            return 2 * super()._forward_pass_fast(x, check_input)
+
+    with pytest.raises(TypeError, match=r"ONNX can't call the _forward_pass_fast of a .*Own"):
+        export.to_onnx(Own(max_iter=1).fit(x, y))
+
     class Rounded(MLPRegressor):
         def predict(self, x):
             return super().predict(x).round()

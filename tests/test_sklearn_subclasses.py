@@ -1,5 +1,7 @@
 """Subclasses of the estimators, and programs that reach into scikit-learn's private names, compared with scikit-learn's own."""
 
+import subprocess
+import sys
 from inspect import isfunction
 
 import numpy as np
@@ -103,7 +105,7 @@ def test_own_outputs():
         for call in ("predict", "predict_proba", "predict_log_proba") if hasattr(ours, "predict_proba") else ("predict",):
             np.testing.assert_allclose(getattr(ours.fit(x, y), call)(x), getattr(theirs.fit(x, y), call)(x), rtol=1e-8)
         assert ours.score(x, y) == pytest.approx(theirs.score(x, y))
-        with pytest.raises(TypeError, match=r"early_stopping and validation_data can't use the _forward_pass_fast of .*Half"):
+        with pytest.raises(TypeError, match=r"Half defines _forward_pass_fast, which early_stopping and validation_data"):
             ours.set_params(early_stopping=True).fit(x, y)
 
 
@@ -128,6 +130,15 @@ def test_other_private_methods_are_refused(kind, name, monkeypatch):
         with pytest.raises(TypeError, match=f"private method {name}"):
             parent(max_iter=2).fit(x, y)
     parent(max_iter=2).fit(x, y)
+
+
+@pytest.mark.parametrize("name", ["_train", "_labels", "_model", "_network", "_share", "_cost", "_validate"])
+@pytest.mark.parametrize("kind", DATA)
+def test_names_that_this_package_uses_itself(kind, name):
+    parent, (x, y) = getattr(nndl_ext.sklearn, kind), DATA[kind]
+    own = type("Own", (parent,), {name: lambda *_: None})
+    with pytest.raises(TypeError, match=f"Own defines {name}, a name that this package uses itself"):
+        own(max_iter=2).fit(x, y)
 
 
 def test_public_methods_may_be_overridden():
@@ -184,6 +195,15 @@ def test_changed_tables_of_scikit_learn(module, table, name, monkeypatch):
 
 
 def test_tables_with_a_new_activation_or_another_unused_one(monkeypatch):
-    monkeypatch.setitem(_base.ACTIVATIONS, "sine", np.sin)
-    monkeypatch.setitem(_base.ACTIVATIONS, "logistic", np.sin)
-    nndl_ext.sklearn.MLPRegressor(max_iter=2).fit(DIABETES, PROGRESS).predict(DIABETES)
+    for name in ("sine", "softplus", "logistic"):
+        monkeypatch.setitem(_base.ACTIVATIONS, name, np.sin)
+    for activation in ("relu", "softplus"):
+        fitted = nndl_ext.sklearn.MLPRegressor(activation=activation, max_iter=2).fit(DIABETES, PROGRESS)
+        assert np.isfinite(fitted.predict(DIABETES)).all()
+
+
+def test_a_table_that_was_changed_before_the_import():
+    code = "import functools; from sklearn.neural_network import _base; _base.ACTIVATIONS['relu'] = functools.partial(abs)\n"
+    code += "from nndl_ext.sklearn import MLPRegressor; MLPRegressor(max_iter=1).fit([[1.0], [2.0]], [0.0, 1.0])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "TypeError: sklearn.neural_network._base.ACTIVATIONS['relu'] has been replaced" in done.stderr

@@ -133,7 +133,7 @@ class Perceptron(CallbackSupportMixin, Networked):
     # Fitting
 
     def _learn(self, X: Any, y: Any, sample_weight: Any, validation_data: Any = None, incremental: bool = False) -> None:
-        private.refuse_overrides(self, _METHODS)
+        private.refuse_overrides(self, evaluates=self.early_stopping or validation_data is not None)
         for name in ("alpha", "tol", "learning_rate_init", "power_t", "epsilon"):
             if isinstance(value := getattr(self, name), Integral):
                 with representable(name):
@@ -156,8 +156,6 @@ class Perceptron(CallbackSupportMixin, Networked):
             )
         private.refuse_tables(*self._activations(len(model.sizes) - 2), self.out_activation_, self.loss, f"binary_{self.loss}")
         model.take_cost(self._cost)
-        if self.early_stopping or validation_data is not None:
-            private.refuse_outputs(self, _METHODS)
         validation = self._set_aside(validation_data, model.dtype)
         given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
         prepare = self._minimization if self.solver == "lbfgs" else self._descent
@@ -352,7 +350,3 @@ def _with_sum(weights: np.ndarray | None, name: str) -> np.ndarray | None:
 
 def _as_matrix(array: np.ndarray) -> np.ndarray:
     return array.reshape(-1, 1) if array.ndim == 1 else array
-
-
-# The original methods, to detect that a program has replaced one.
-_METHODS = {name: getattr(Perceptron, name) for name in ("_forward_pass", "_forward_pass_fast")}

@@ -1,8 +1,8 @@
-"""scikit-learn's private names, which subclasses and programs use: which have an effect here, and what replaces the others."""
+"""Private names that subclasses and programs may define: which have an effect, and what replaces the others."""
 
 from __future__ import annotations
 
-from inspect import isfunction
+from types import FunctionType
 from typing import Any, NoReturn
 
 from sklearn import neural_network
@@ -32,50 +32,55 @@ _REFUSED = {
     name
     for kind in (neural_network.MLPClassifier, neural_network.MLPRegressor, _multilayer_perceptron.BaseMultilayerPerceptron)
     for name, member in vars(kind).items()
-    if isfunction(member) and name.startswith("_") and not name.startswith("__")
+    if isinstance(member, FunctionType) and name.startswith("_") and not name.startswith("__")
 } - _HONOURED
 
-# The original functions, to detect that a program has replaced one; it may have done so before it imported this package.
+# The original functions, to detect that a program has replaced one. None stands for one replaced before this import.
 _ORIGINALS = {
-    table: {name: function for name, function in getattr(_base, table).items() if function.__module__ == _base.__name__}
+    table: {
+        name: function if getattr(function, "__module__", None) == _base.__name__ else None
+        for name, function in getattr(_base, table).items()
+    }
     for table in ("ACTIVATIONS", "DERIVATIVES", "LOSS_FUNCTIONS")
 }
 
+# For each of our estimators, its own private methods and properties, and None for those of scikit-learn's that it lacks.
+_METHODS: dict[type, dict[str, Any]] = {}
 
-def refuse_overrides(estimator: Any, methods: dict[str, Any]) -> None:
-    """Refuse to fit if a subclass or a program defines a private method of scikit-learn's that would not be called.
 
-    ``methods`` holds our own methods of these names.
+def remember(kind: type) -> None:
+    """Store the methods of an estimator's class, to detect that a subclass or a program has replaced one."""
+    own = {
+        name: getattr(kind, name)
+        for each in kind.__mro__
+        if each.__module__.startswith("nndl_ext.")
+        for name, member in vars(each).items()
+        if isinstance(member, FunctionType | property) and name.startswith("_") and not name.startswith("__")
+    }
+    _METHODS[kind] = dict.fromkeys(_REFUSED) | own
+
+
+def refuse_overrides(estimator: Any, *, evaluates: bool) -> None:
+    """Refuse to fit if a subclass or a program defines a private method that would not be called, or not as it expects.
+
+    ``evaluates`` says whether the fit evaluates the network on validation samples.
 
     Raises
     ------
     TypeError
         If it defines one.
     """
-    for name in sorted(_REFUSED):
-        if _overrides(estimator, name, methods):
-            instead = _INSTEAD.get(name, "override fit and partial_fit")
-            raise TypeError(f"{_kind(estimator)} defines scikit-learn's private method {name}, which has no effect: {instead}")
-
-
-def refuse_outputs(estimator: Any, methods: dict[str, Any]) -> None:
-    """Refuse to evaluate an estimator during a fit if it does not predict by the network alone.
-
-    Raises
-    ------
-    TypeError
-        If it overrides ``_forward_pass_fast``.
-    """
-    if _overrides(estimator, "_forward_pass_fast", methods):
-        raise TypeError(f"early_stopping and validation_data can't use the _forward_pass_fast of {_kind(estimator)}")
-
-
-def _overrides(estimator: Any, name: str, methods: dict[str, Any]) -> bool:
-    return name in vars(estimator) or getattr(type(estimator), name, None) is not methods.get(name)
-
-
-def _kind(estimator: Any) -> str:
-    return f"{type(estimator).__module__}.{type(estimator).__qualname__}"
+    original = next(_METHODS[kind] for kind in type(estimator).__mro__ if kind in _METHODS)
+    for name in original:
+        if name in vars(estimator) or getattr(type(estimator), name, None) is not original[name]:
+            defines = f"{type(estimator).__module__}.{type(estimator).__qualname__} defines"
+            if name in _REFUSED:
+                instead = _INSTEAD.get(name, "override fit and partial_fit")
+                raise TypeError(f"{defines} scikit-learn's private method {name}, which has no effect: {instead}")
+            if name not in _HONOURED:
+                raise TypeError(f"{defines} {name}, a name that this package uses itself: choose another one")
+            if name == "_forward_pass_fast" and evaluates:
+                raise TypeError(f"{defines} {name}, which early_stopping and validation_data can't use")
 
 
 def may_have_other_activations() -> bool:
@@ -97,7 +102,7 @@ def refuse_tables(*names: str) -> None:
             current = getattr(module, table, originals)
             if current != originals:
                 for name in names:
-                    if current.get(name) is not originals.get(name):
+                    if name in originals and current.get(name) is not originals[name]:
                         raise TypeError(f"{module.__name__}.{table}[{name!r}] has been replaced, but {_KERNELS}")
 
 
