@@ -4,7 +4,7 @@
 
 They have the parameters, attributes, warnings and errors of the classes in ``sklearn.neural_network``. With the same
 ``random_state`` they draw the same random numbers: coefficients and losses agree with scikit-learn's to rounding, until those
-errors grow. With the solvers sgd and adam, results have the same bits on every machine.
+errors grow. Results have the same bits on every machine.
 
 They add ``class_weight``, ``dropout``, an ``activation`` for each layer, ``callback``, ``n_threads``, the losses
 "absolute_error" and "huber", ``validation_data`` in `fit`, ``layer_outputs`` and ``raw_outputs``. scikit-learn's own callbacks

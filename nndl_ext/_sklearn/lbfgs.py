@@ -74,8 +74,8 @@ class Objective:
 
 
 def fit(estimator: Any, objective: Objective, validation: Validation | None, hooks: Hooks) -> None:
-    """Minimize the loss. The model gets the best parameters, also after an exception such as Ctrl-C; the estimator gets the loss
-    and the number of iterations."""
+    """Minimize the loss. The estimator gets it, and the number of iterations. The model gets the best parameters, also after an
+    exception such as Ctrl-C."""
     if validation is not None:
         validation.begin(estimator)
     estimator.n_iter_ = 0
