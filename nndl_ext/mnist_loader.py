@@ -14,21 +14,15 @@ EMNIST's files store images transposed and label letters from 1 to 26. The funct
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nndl_ext._checks import file_path, integer
 from nndl_ext._data.dataset import Dataset, Sample
 from nndl_ext._data.inputs import locked
-from nndl_ext._files import folders, idx
-from nndl_ext._files.contents import Announced, Content
-from nndl_ext._files.disk import AnyPath, npz_announced, raw
-from nndl_ext._files.kinds import kind
-from nndl_ext._files.samples import Labelled, three_pairs
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from nndl_ext._files import sets
+from nndl_ext._files.disk import AnyPath
+from nndl_ext._files.samples import Labelled, Samples, samples
 
 __all__ = ["load_data", "load_data_wrapper", "load_images", "vectorized_result"]
 
@@ -36,13 +30,6 @@ __all__ = ["load_data", "load_data_wrapper", "load_images", "vectorized_result"]
 def __dir__() -> list[str]:
     return __all__
 
-
-# The names that Keras, MedMNIST and others give the arrays in a ``.npz``: for training, validation and test.
-_NPZ_NAMES = (
-    (("x_train", "y_train"), ("x_val", "y_val"), ("x_test", "y_test")),
-    (("train_images", "train_labels"), ("val_images", "val_labels"), ("test_images", "test_labels")),
-    (("training_images", "training_labels"), ("validation_images", "validation_labels"), ("test_images", "test_labels")),
-)
 
 # The pixel value for each grey level in an image file.
 _SHADES = locked(np.arange(256, dtype=np.float32) / 256)
@@ -82,7 +69,7 @@ def load_data(path: AnyPath | None = None) -> tuple[Labelled, Labelled, Labelled
     >>> x.shape, x.dtype.name, digits[:5].tolist()
     ((50000, 784), 'float32', [5, 0, 4, 1, 9])
     """
-    return tuple((np.take(_SHADES, x) if x.dtype == np.uint8 else x.copy(), y.copy()) for x, y in _load(path))  # type: ignore[return-value]
+    return tuple((np.take(_SHADES, x) if x.dtype == np.uint8 else x.copy(), y.copy()) for x, y in _load(path)[:3])  # type: ignore[return-value]
 
 
 def load_data_wrapper(path: AnyPath | None = None) -> tuple[list[Sample], list[Sample], list[Sample]]:
@@ -114,13 +101,11 @@ def load_data_wrapper(path: AnyPath | None = None) -> tuple[list[Sample], list[S
     >>> image.shape, answer.ravel().tolist()
     ((784, 1), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0])
     """
-    (x, digits), *others = _load(path)
-    classes = max(10, 1 + max(int(labels.max(initial=0)) for _, labels in ((x, digits), *others)))
-    desired_outputs = np.zeros((len(digits), classes))
-    desired_outputs[np.arange(len(digits)), digits] = 1.0
+    loaded = _load(path)
+    images = [x for x, _ in loaded[:3]]
     training, validation, test = (
-        list(Dataset(locked(images), locked(y), palette=_SHADES if images.dtype == np.uint8 else None))
-        for images, y in ((x, desired_outputs), *others)
+        list(Dataset(locked(x), locked(y), palette=_SHADES if x.dtype == np.uint8 else None))
+        for x, y in zip(images, (_desired_outputs(loaded), loaded.validation[1], loaded.test[1]), strict=True)
     )
     return training, validation, test
 
@@ -202,35 +187,20 @@ def load_images(path: AnyPath | Iterable[AnyPath]) -> np.ndarray:
     return np.take(_SHADES, images.read(path))
 
 
-def _load(path: AnyPath | None) -> tuple[Labelled, Labelled, Labelled]:
-    """The three pairs of images and labels, read-only. Images are uint8 grey levels or float32."""
+def _load(path: AnyPath | None) -> Samples:
+    """The data set, read-only. Images are uint8 grey levels or float32."""
     from importlib.resources import files  # these two take longer to import than everything else but NumPy
     from pathlib import Path
 
-    source = files("nndl_ext.data") if path is None else Path(file_path(path))
-    if isinstance(source, Path) and source.exists() and not source.is_dir():
-        return three_pairs(_announced(source))
-    return three_pairs(folders.announced(source))
+    return samples(sets.announced(files("nndl_ext.data") if path is None else Path(file_path(path))))
 
 
-def _announced(path: Path) -> list[Announced]:
-    """The arrays in a file that holds a whole data set."""
-    data = raw(path)
-    if data[:2] == b"PK":
-        return _of_npz(npz_announced(data, str(path)), path)
-    content = Content(data, str(path))
-    found = "a single IDX file" if idx.is_idx(content.beginning) else kind(content.beginning)
-    if found:
-        raise ValueError(f"{path} is {found}; a data set is a folder of four IDX files, a .npz or the book's pickle")
-    from nndl_ext._files import pickles  # slow to import and rarely needed
-
-    return pickles.announced(content)
-
-
-def _of_npz(arrays: dict[str, Announced], path: Path) -> list[Announced]:
-    layout = max(_NPZ_NAMES, key=lambda names: sum(name in arrays for pair in names for name in pair))
-    wanted = [pair for pair in layout if pair is not layout[1] or pair[0] in arrays]
-    missing = sorted(name for pair in wanted for name in pair if name not in arrays)
-    if missing:
-        raise ValueError(f"{path} lacks {', '.join(missing)}; it has {', '.join(sorted(arrays)[:10]) or 'no arrays'}")
-    return [arrays[name] for pair in wanted for name in pair]
+def _desired_outputs(loaded: Samples) -> np.ndarray:
+    """The desired outputs of the training data: a unit vector for each label."""
+    y = loaded.training[1]
+    if y.ndim == 2:
+        return y
+    largest = max(int(labels.max(initial=0)) for _, labels in loaded[:3])
+    desired_outputs = np.zeros((len(y), len(loaded.classes) or max(10, 1 + largest)))
+    desired_outputs[np.arange(len(y)), y] = 1.0
+    return desired_outputs

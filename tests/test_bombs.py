@@ -128,7 +128,7 @@ def bombs(folder):
         ("npz", archive({f"{i}": b"" for i in range(20_000)}), "can be read"),
         ("npz", keras(y_train=one_label), "labels from 0 to 9 for 4 pixels"),
         ("npz", keras(y_train=-np.int64(LABELS)), "labels from 0 to 9 for 4 pixels"),
-        ("npz", keras(y_train=np.zeros((7, 2**17), np.uint8)), "must have labels or unit vectors"),
+        ("npz", keras(y_train=np.zeros((7, 2**17), np.uint8)), "must have labels or vectors of zeros and ones"),
         (arrays[0], b"]" * MEGABYTE + b".", arrays[1]),
         (arrays[0], b"\x8f" * MEGABYTE + b".", arrays[1]),
         (arrays[0], b"}" * MEGABYTE + b".", arrays[1]),

@@ -78,6 +78,22 @@ def test_of_a_file_twice_in_a_folder_the_decompressed_one_is_read(tmp_path, smal
     assert_is_small(mnist_loader.load_data(tmp_path), small)
 
 
+@pytest.mark.parametrize("names", [MNIST_FILES, [name.replace("-idx", ".idx") for name in MNIST_FILES]])
+def test_kaggle_s_folder_for_each_file(tmp_path, small, names):
+    for name, array in zip(names, (array for pair in small for array in pair), strict=True):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name.replace(".idx", "-idx")).write_bytes(idx(array))
+    assert_is_small(mnist_loader.load_data(tmp_path), small)
+
+
+def test_qmnist_s_labels_are_its_first_column(tmp_path, small):
+    for part, (images, labels) in zip(("train", "test"), small, strict=True):
+        about_writers = np.column_stack([labels, *np.arange(100, 107)[:, np.newaxis] * np.ones(len(labels), int)])
+        (tmp_path / f"qmnist-{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images)))
+        (tmp_path / f"qmnist-{part}-labels-idx2-int.gz").write_bytes(gzip.compress(idx(about_writers, code=0x0C)))
+    assert_is_small(mnist_loader.load_data(tmp_path), small)
+
+
 @pytest.mark.parametrize("given", ["", "MNIST", "MNIST/raw"])
 def test_torchvision_s_folders(tmp_path, small, given):
     (tmp_path / "MNIST" / "raw").mkdir(parents=True)
@@ -175,7 +191,6 @@ NOT_DATA = {
     b"": "an empty file",
     b"\n<!DOCTYPE html>\n<html><title>404</title></html>": "a web page",
     b"<?xml version='1.0'?><Error>Access denied</Error>": "XML or a web page",
-    b"5,0,0,0,0,128,254\n0,0,0,0,255,0,0\n": "a table in CSV",
     b"\x89PNG\r\n\x1a\n": "a PNG image",
     b"\x93NUMPY\1\0": "a single NumPy array",
     b"version https://git-lfs.github.com/spec/v1\noid sha256:0": "a Git LFS pointer",

@@ -10,7 +10,8 @@ import io
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from contextlib import contextmanager
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -37,12 +38,20 @@ class Announced(NamedTuple):
         Shape and dtype according to the header.
     read : callable
         Returns the array, read-only, or raises ValueError if the file holds another number of bytes.
+    classes : tuple of str
+        The names of labels 0, 1 and so on, if the file states them.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype
     read: Callable[[], np.ndarray]
+    classes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, array: np.ndarray, name: str, classes: tuple[str, ...] = ()) -> Announced:
+        """An array that has been read."""
+        return cls(name, array.shape, array.dtype, array.view, classes)
 
 
 class Content:
@@ -100,9 +109,23 @@ class Content:
             raise ValueError(f"{self.name} {error}") from error
         return np.frombuffer(self._data, np.uint8, offset=begin)
 
-    def stream(self) -> io.BufferedIOBase:
+    def whole(self) -> bytes:
+        """All bytes, up to 256 times the file's size plus 1 MiB.
+
+        Raises
+        ------
+        ValueError
+            If there are more, or the compressed data are damaged.
+        """
+        return self.stream().read() if self.compressed else self._data
+
+    def stream(self) -> io.BufferedReader | io.BytesIO:
         """The bytes as a stream. A compressed file is decompressed in parts, up to 256 times its size plus 1 MiB."""
         return io.BufferedReader(_Stream(self), _PIECE) if self.compressed else io.BytesIO(self._data)
+
+    def lines(self) -> IO[str]:
+        """The same as lines of text in UTF-8, with or without a byte order mark."""
+        return io.TextIOWrapper(self.stream(), "utf-8-sig")
 
     def _parts(self) -> Iterator[bytes]:
         return _decompressed(self._data) if self.compressed else iter([self._data])
@@ -134,6 +157,27 @@ class _Stream(io.RawIOBase):
         size = min(len(buffer), len(self._part))
         buffer[:size], self._part = self._part[:size], self._part[size:]
         return size
+
+
+@contextmanager
+def reading(name: str, what: str) -> Iterator[None]:
+    """Turn any exception into a ValueError that names the file, because parsers of damaged files raise many types."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{name} is not {what} that can be read: {str(error) or type(error).__name__}") from error
+
+
+def require_room(size: int, file_size: int) -> None:
+    """Check that a file of ``file_size`` bytes can hold what takes ``size`` bytes in memory.
+
+    Raises
+    ------
+    ValueError
+        If that is more than 256 times the file plus 1 MiB.
+    """
+    if size > largest(file_size):
+        raise ValueError(f"it announces {size} bytes of data, too many for a file of {file_size} bytes")
 
 
 def largest(size: int) -> int:

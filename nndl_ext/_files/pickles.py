@@ -29,10 +29,7 @@ def announced(content: Content) -> list[Announced]:
         raise ValueError(f"{content.name} is not the book's pickle: {error}") from error
     except Exception as error:  # damaged files raise exceptions of many types
         raise ValueError(f"{content.name} is not the book's pickle: it is damaged, or not a pickle at all") from error
-    return [
-        Announced(f"{content.name}: {name}", array.shape, array.dtype, array.view)
-        for name, array in zip(names, arrays, strict=True)
-    ]
+    return [Announced.of(array, f"{content.name}: {name}") for name, array in zip(names, arrays, strict=True)]
 
 
 class _PickledDtype:

@@ -1,0 +1,119 @@
+"""Tables of numbers in text, such as Kaggle's ``train.csv``: a row for each image, and a column of labels.
+
+A header names the column of labels. Without a header it is the first or the last column. These differ in their most frequent
+value: most images have the same number in a corner, but few have the same label.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from typing import IO, Any
+
+import numpy as np
+
+from nndl_ext._files.contents import Announced, Content, reading
+
+_LABELS = ("label", "labels", "class", "target", "digit", "letter", "y")
+_NEITHER_LABEL_NOR_PIXEL = ("", "id", "index", "imageid", "unnamed: 0")
+_SEPARATORS = ",;\t"
+_CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1f]")
+
+# Text parsed at once, in characters.
+_BLOCK = 2**20
+
+
+class _Texts(dict[str, int]):
+    """Different texts, numbered in the order in which they come."""
+
+    def __missing__(self, text: str) -> int:
+        number = self[text] = len(self)
+        return number
+
+
+def is_table(beginning: bytes) -> bool:
+    """Whether a file with this beginning is a table of at least three columns."""
+    text = beginning.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text.startswith((b"<", b"{", b"[", b"(")) or _CONTROLS.search(beginning):
+        return False
+    return max(text.partition(b"\n")[0].count(separator.encode()) for separator in _SEPARATORS) >= 2
+
+
+def announced(content: Content) -> list[Announced]:
+    """The images and labels in a table; only images if its header names no labels.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a table of numbers, or is damaged.
+    """
+    with reading(content.name, "a table in CSV"):
+        lines = content.lines()
+        first = lines.readline()
+        separator = max(_SEPARATORS, key=first.count)
+        names = [name.strip().lower() for name in next(csv.reader([first], delimiter=separator))]
+        header = not all(map(_is_number, names[1:-1]))
+        if header:
+            first, labels = "", [names.index(name) for name in _LABELS if name in names][:1]
+            others = [place for place, name in enumerate(names) if name in _NEITHER_LABEL_NOR_PIXEL and place not in labels]
+        else:
+            labels, others = [0, len(names) - 1], []
+        texts: dict[int, _Texts] = {place: _Texts() for place in (*labels, *others)}
+        blocks = [_compact(block, labels) for block in _blocks(first, lines, separator, texts)]
+        if not blocks:
+            raise ValueError("it has no rows")
+        pixels = np.delete(np.concatenate([block for block, _ in blocks]), [*labels, *others], axis=1)
+        numbers = np.concatenate([numbers for _, numbers in blocks], axis=1)
+        columns = [np.array([*texts[place]], object)[of_rows] for place, of_rows in zip(labels, numbers, strict=True)]
+        if not header:
+            place = min((0, 1), key=lambda place: _commonness(columns[place], pixels.shape[1]))
+            other = columns.pop(1 - place).astype(np.float32)[:, np.newaxis]
+            pixels = np.hstack([pixels, other] if place == 0 else [other, pixels])
+    images = Announced.of(pixels, f"{content.name}: pixels")
+    return [images, *(Announced.of(column, f"{content.name}: labels") for column in columns)]
+
+
+def _blocks(first: str, lines: IO[str], separator: str, texts: dict[int, _Texts]) -> Iterator[np.ndarray]:
+    """The rows in blocks, float64. Where a column has texts, these become their numbers."""
+    convert: Any = {place: lambda text, known=known: known[text.strip()] for place, known in texts.items()}
+    columns, begin = None, 1 if first else 2
+    while block := [first] * bool(first) + lines.readlines(_BLOCK):
+        first, end = "", begin + len(block) - 1
+        rows = [line for line in block if not line.isspace()]
+        try:
+            if rows:
+                values = np.loadtxt(rows, delimiter=separator, comments=None, quotechar='"', converters=convert, ndmin=2)
+                columns = columns or values.shape[1]
+                if values.shape[1] != columns:
+                    raise ValueError(f"rows have {values.shape[1]} columns instead of {columns}")  # noqa: TRY301
+                yield values
+        except ValueError as error:
+            raise ValueError(f"in its lines {begin} to {end}, {error}") from error
+        begin = end + 1
+
+
+def _compact(block: np.ndarray, labels: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """A block as uint8, if it holds grey levels, else as float32; and the columns ``labels``, of shape (columns, rows)."""
+    numbers = block[:, labels].T.astype(np.int64)
+    block[:, labels] = 0
+    with np.errstate(invalid="ignore", over="ignore"):
+        levels = block.astype(np.uint8)
+        return (levels if np.array_equal(levels, block) else block.astype(np.float32)), numbers
+
+
+def _commonness(column: np.ndarray, pixels: int) -> float:
+    """The share of the most frequent value in a column; above 1 if it can't hold labels, below 0 if it can't hold pixels."""
+    values, counts = np.unique(column, return_counts=True)
+    if not all(map(_is_number, values)):
+        return -1
+    labels = len(values) <= max(10, pixels) and all(float(value).is_integer() for value in values)
+    return float(counts.max() / len(column)) if labels else 2
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
