@@ -7,6 +7,6 @@ ruff format --check .
 ruff check .
 cython-lint src_cython
 mypy
-python -m mypy.stubtest --concise --ignore-missing-stub --ignore-positional-only --ignore-disjoint-bases \
+python -m mypy.stubtest --mypy-config-file pyproject.toml --concise --ignore-missing-stub --ignore-positional-only --ignore-disjoint-bases \
     nndl_ext._kernels.{baseline,pairs,cpu}
 lint-imports

@@ -14,17 +14,11 @@ import numpy as np
 from nndl_ext._files.contents import Announced, Content
 from nndl_ext._files.disk import raw
 from nndl_ext._files.formats import Format, format_of
+from nndl_ext._files.parts import PARTS, part_of
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-_PARTS = {
-    "training": ("train", "training", "tr"),
-    "validation": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing", "t10k", "t"),
-}
-_WORD = re.compile(r"(?<![a-z])(" + "|".join(word for words in _PARTS.values() for word in words) + r")(?![a-z])")
-_PART_OF = {word: part for part, words in _PARTS.items() for word in words}
 _SHARD = re.compile(r"\d{5}-of-\d{5}")
 _BEGINNING = 2**16  # enough to recognize a format
 _COMPRESSED = re.compile(r"\.gz$")
@@ -56,10 +50,8 @@ def _sets(folder: Traversable) -> list[_Parts]:
     sets: dict[str, _Parts] = {}
     for file in sorted(folder.iterdir(), key=lambda file: file.name, reverse=True):  # of a file twice, the shorter name wins
         if file.is_file() and not _NO_DATA.fullmatch(file.name.lower()) and _format(file):
-            name = _COMPRESSED.sub("", file.name.lower())
-            word, shard = _WORD.search(name), _SHARD.search(name)
-            of_set = _SHARD.sub("", _WORD.sub("", name, count=1)).strip("-_. ")
-            part = _PART_OF[word[1]] if word else ""
+            part, name = part_of(_COMPRESSED.sub("", file.name))
+            shard, of_set = _SHARD.search(name), _SHARD.sub("", name).strip("-_. ")
             sets.setdefault(of_set, {}).setdefault(part, {})[shard[0] if shard else ""] = file
     marked = [parts for parts in sets.values() if "training" in parts]
     return marked or [{"training": parts.pop(""), **parts} for parts in sets.values() if "" in parts]
@@ -76,7 +68,7 @@ def _format(file: Traversable) -> Format | None:
 
 def _read(parts: _Parts) -> list[Announced]:
     """The images and labels in the files of a set."""
-    files = {part: [parts[part][shard] for shard in sorted(parts[part])] for part in _PARTS if part in parts}
+    files = {part: [parts[part][shard] for shard in sorted(parts[part])] for part in PARTS if part in parts}
     for shards in parts.values():
         announced_number = int(max(shards)[-5:] or 1)
         if len(shards) != announced_number:

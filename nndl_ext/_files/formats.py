@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NamedTuple
 
-from nndl_ext._files import tables
+from nndl_ext._files import arff, hdf5, matlab, parquet, svmlight, tables
 from nndl_ext._files.contents import Announced, Content
 from nndl_ext._files.disk import npz_announced
 from nndl_ext._files.named import by_names
@@ -78,6 +78,11 @@ def _npz(content: Content) -> Pairs:
 # The first that recognizes a file reads it.
 _FORMATS = (
     Format("a NumPy archive", _begins(b"PK"), _each(_npz)),
+    Format("a parquet file", _begins(b"PAR1"), parquet.announced, ("pyarrow", "PIL")),
+    Format("an HDF5 file", _begins(b"\x89HDF", b"MATLAB 7.3"), _each(hdf5.announced), ("h5py",)),
+    Format("a MATLAB file", _begins(b"MATLAB 5.0"), _each(matlab.announced), ("scipy",)),
+    Format("an ARFF file", arff.is_arff, _each(arff.announced), ("scipy",)),
+    Format("svmlight text", svmlight.is_svmlight, svmlight.announced, ("sklearn",)),
     Format("a table in CSV", tables.is_table, _each(tables.announced)),
 )
 

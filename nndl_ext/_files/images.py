@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,15 +11,9 @@ from typing import IO
 
 import numpy as np
 
+from nndl_ext._files.class_folders import is_image
+from nndl_ext._files.decoding import FORMATS, Image, ImageOps, opening
 from nndl_ext._files.disk import AnyPath, raw
-
-try:
-    from PIL import Image, ImageOps, UnidentifiedImageError
-except ImportError as error:
-    raise ImportError("to load images, install Pillow: pip install 'nndl-ext[images]'") from error
-
-_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
-_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")  # Pillow's other readers run programs or are little tested
 
 _SIDE, _BOX = 28, 20
 
@@ -54,7 +47,7 @@ def _files(path: AnyPath | Iterable[AnyPath]) -> Iterator[tuple[str, IO[bytes]]]
     path = Path(path)
     if path.is_dir():
         for file in sorted(path.iterdir()):
-            if _is_image(file.name):
+            if is_image(file.name):
                 yield str(file), io.BytesIO(raw(file))
         return
     data = raw(path)
@@ -62,10 +55,6 @@ def _files(path: AnyPath | Iterable[AnyPath]) -> Iterator[tuple[str, IO[bytes]]]
         yield from _members(data, path)
     else:
         yield str(path), io.BytesIO(data)
-
-
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(_ENDINGS) and not name.startswith(".")
 
 
 def _members(data: bytes, path: Path) -> Iterator[tuple[str, IO[bytes]]]:
@@ -76,7 +65,7 @@ def _members(data: bytes, path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     except Exception as error:  # damaged archives raise exceptions of many types
         raise ValueError(f"{path} is not a zip archive that can be read: {error}") from error
     for member in members:
-        if _is_image(member.filename.rpartition("/")[2]):
+        if is_image(member.filename.rpartition("/")[2]):
             name = f"{path}/{member.filename}"
             most = max(_LARGE_MEMBER, _USUAL_GROWTH * member.compress_size)
             if member.file_size > most or member.compress_type not in (0, 8):  # stored, deflated
@@ -90,15 +79,8 @@ def _members(data: bytes, path: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 def _digit(file: IO[bytes], name: str) -> np.ndarray:
     """The digit in an image as grey levels: uint8 of shape (784,)."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            grey = _grey(file)
-    except UnidentifiedImageError as error:
-        raise ValueError(f"{name} is not an image that can be read: it is none of {', '.join(_FORMATS)}") from error
-    except Exception as error:  # damaged images raise exceptions of many types
-        raise ValueError(f"{name} is not an image that can be read: {error}") from error
+    with opening(name):
+        grey = _grey(file)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     background = np.median(border)
     ink = background - grey if background > (grey.min() + grey.max()) / 2 else grey - background
@@ -109,7 +91,7 @@ def _digit(file: IO[bytes], name: str) -> np.ndarray:
 
 def _grey(file: IO[bytes]) -> np.ndarray:
     """The grey levels of an image, upright and on white: float32 of shape (rows, columns), from 0 to 255."""
-    image: Image.Image = Image.open(file, formats=_FORMATS)
+    image: Image.Image = Image.open(file, formats=FORMATS)
     image.draft("L", (_LARGE_ENOUGH, _LARGE_ENOUGH))
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):  # Pillow would clip these modes at 255

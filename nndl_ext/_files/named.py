@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from nndl_ext._files.contents import Announced
 
+# The names of a column of labels, in small letters.
+LABELS = ("label", "labels", "class", "target", "digit", "letter", "y")
+
 # The names of images and labels for training, validation and test, in small letters. Validation data may be missing. A file
 # with one pair of names holds a whole set, or one part of a set.
 _LAYOUTS: tuple[tuple[tuple[str, str], ...], ...] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from nndl_ext._files import file_groups, folders, idx
+from nndl_ext._files import class_folders, file_groups, folders, idx
 from nndl_ext._files.contents import Announced, Content
 from nndl_ext._files.disk import raw
 from nndl_ext._files.formats import format_of
@@ -35,7 +35,7 @@ def announced(path: Traversable) -> list[Announced]:
     """
     if not path.is_dir():
         return _in_file(path) if os.path.exists(str(path)) else folders.named(path)
-    for household in (folders.announced, file_groups.announced):
+    for household in (folders.announced, class_folders.announced, file_groups.announced):
         if found := household(path):
             return found
     below = [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")]

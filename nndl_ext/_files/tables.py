@@ -14,8 +14,8 @@ from typing import IO, Any
 import numpy as np
 
 from nndl_ext._files.contents import Announced, Content, reading
+from nndl_ext._files.named import LABELS
 
-_LABELS = ("label", "labels", "class", "target", "digit", "letter", "y")
 _NEITHER_LABEL_NOR_PIXEL = ("", "id", "index", "imageid", "unnamed: 0")
 _SEPARATORS = ",;\t"
 _CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1f]")
@@ -55,7 +55,7 @@ def announced(content: Content) -> list[Announced]:
         names = [name.strip().lower() for name in next(csv.reader([first], delimiter=separator))]
         header = not all(map(_is_number, names[1:-1]))
         if header:
-            first, labels = "", [names.index(name) for name in _LABELS if name in names][:1]
+            first, labels = "", [names.index(name) for name in LABELS if name in names][:1]
             others = [place for place, name in enumerate(names) if name in _NEITHER_LABEL_NOR_PIXEL and place not in labels]
         else:
             labels, others = [0, len(names) - 1], []

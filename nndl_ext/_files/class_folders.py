@@ -1,0 +1,69 @@
+"""Folders of images by class, as torchvision's ``ImageFolder`` and Keras read them.
+
+Each class has a folder that bears its name: ``digits/0/a.png``. There may be such a folder of folders for each part of the set:
+``mnist_png/training/0/1.png`` and ``mnist_png/testing/0/3.png``.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nndl_ext._files.contents import Announced
+from nndl_ext._files.disk import raw
+from nndl_ext._files.parts import PARTS, part_of
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
+
+
+def is_image(name: str) -> bool:
+    """Whether a file with this name is an image."""
+    return name.lower().endswith(ENDINGS) and not name.startswith(".")
+
+
+def announced(folder: Traversable) -> list[Announced] | None:
+    """The images and labels of each part of the set in a folder, or None if it has no images of at least two classes.
+
+    The images are in the order of their classes, then of their names.
+
+    Raises
+    ------
+    ImportError
+        If Pillow is missing.
+    ValueError
+        If an image is damaged, or has another size than the first.
+    """
+    below = {part_of(entry.name): entry for entry in folder.iterdir() if entry.is_dir()}
+    parts = {part: _classes(below[part, ""]) for part in PARTS if (part, "") in below}
+    if not parts.get("training"):
+        parts = {"training": _classes(folder)}
+    if not parts["training"]:
+        return None
+    try:
+        from nndl_ext._files import decoding
+    except ImportError as error:
+        raise ImportError(f"{folder} is a folder of images by class; {error}") from error
+    images, names = [], []
+    for classes in filter(None, parts.values()):
+        files = [file for files in classes.values() for file in files]
+        size = sum(os.path.getsize(str(file)) for file in files)
+        images.append(decoding.decoded(((str(file), raw(file)) for file in files), len(files), size))
+        names.append(np.array([name for name, files in classes.items() for _ in files], object))
+    pairs = zip(decoding.same_channels(images), names, strict=True)
+    return [Announced.of(array, str(folder)) for pair in pairs for array in pair]
+
+
+def _classes(folder: Traversable) -> dict[str, list[Traversable]]:
+    """The images of each class in a folder of folders, or nothing if there are fewer than two classes."""
+    entries = sorted((entry for entry in folder.iterdir() if entry.is_dir()), key=lambda entry: entry.name)
+    images = {
+        entry.name: sorted((file for file in entry.iterdir() if is_image(file.name)), key=lambda file: file.name)
+        for entry in entries
+    }
+    found = {name: files for name, files in images.items() if files}
+    return found if len(found) > 1 else {}

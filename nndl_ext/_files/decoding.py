@@ -1,0 +1,96 @@
+"""Encoded images, such as PNG files, as arrays of pixels."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from nndl_ext._files.contents import largest
+
+try:
+    from PIL import Image, ImageOps, UnidentifiedImageError
+except ImportError as error:
+    raise ImportError("to load images, install Pillow: pip install 'nndl-ext[images]'") from error
+
+__all__ = ["FORMATS", "Image", "ImageOps", "coloured", "decoded", "opening", "same_channels"]
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")  # Pillow's other readers run programs or are little tested
+
+
+@contextmanager
+def opening(name: str) -> Iterator[None]:
+    """Turn any exception while an image is read into a ValueError that names it. Images of too many pixels raise one."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{name} is not an image that can be read: it is none of {', '.join(FORMATS)}") from error
+    except Exception as error:  # damaged images raise exceptions of many types
+        raise ValueError(f"{name} is not an image that can be read: {error}") from error
+
+
+def decoded(images: Iterable[tuple[str, bytes]], count: int, file_size: int) -> np.ndarray:
+    """Images of one size as an array.
+
+    Parameters
+    ----------
+    images : iterable of tuple
+        The name and the encoded bytes of each.
+    count, file_size : int
+        The number of images, and the size of all their files.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 of shape (count, height, width) if all are grey, else (count, height, width, 3): red, green, blue.
+
+    Raises
+    ------
+    ValueError
+        If an image is damaged or has another size than the first, or the pixels take more than 256 times the files plus 1 MiB.
+    """
+    array = np.empty((0, 0, 0), np.uint8)
+    room = largest(file_size) // max(count, 1)
+    for place, (name, data) in enumerate(images):
+        with opening(name):
+            pixels = _pixels(data, room)
+        if place == 0:
+            first, array = name, np.empty((count, *pixels.shape), np.uint8)
+        if pixels.shape[:2] != array.shape[1:3]:
+            sizes = [f"{width} x {height}" for height, width in (pixels.shape[:2], array.shape[1:3])]
+            raise ValueError(f"{name} has {sizes[0]} pixels, but {first} has {sizes[1]}: scale all images to one size")
+        if pixels.ndim == array.ndim:
+            array = coloured(array)
+        array[place] = pixels if pixels.ndim == array.ndim - 1 else pixels[:, :, np.newaxis]
+    return array
+
+
+def coloured(images: np.ndarray) -> np.ndarray:
+    """Grey images as red, green and blue."""
+    return np.repeat(images[..., np.newaxis], 3, axis=-1)
+
+
+def same_channels(parts: list[np.ndarray]) -> list[np.ndarray]:
+    """All parts of a data set in colours, if one has colours."""
+    return parts if len({x.ndim for x in parts}) == 1 else [x if x.ndim == 4 else coloured(x) for x in parts]
+
+
+def _pixels(data: bytes, room: int) -> np.ndarray:
+    """An image: uint8 of shape (height, width), or (height, width, 3) if it shows colours."""
+    image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    if image.width * image.height > room:
+        raise ValueError(f"it has {image.width} x {image.height} pixels, too many for files of their size")
+    if image.mode.startswith("I;16"):
+        return (np.asarray(image) >> 8).astype(np.uint8)
+    if image.mode in ("I", "F"):
+        raise ValueError(f"its pixels are numbers of mode {image.mode}, not grey levels or colours")
+    if image.mode in ("1", "L", "LA"):
+        return np.asarray(image.convert("L"))
+    pixels = np.asarray(image.convert("RGB"))
+    return pixels[:, :, 0] if (pixels == pixels[:, :, :1]).all() else pixels

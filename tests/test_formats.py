@@ -1,0 +1,346 @@
+"""Data sets in the formats of other programs, each written by the program that writes it in real life."""
+
+import gzip
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from helpers import assert_is_small
+
+from nndl_ext import Dataset, mnist_loader
+
+CLOTHES = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Scikit-learn's digits: 8 x 8 pixels from 0 to 16, and their labels."""
+    datasets = pytest.importorskip("sklearn.datasets")
+    return datasets.load_digits(return_X_y=True)
+
+
+def all_of(loaded):
+    """The images and labels of all parts."""
+    return np.concatenate([x for x, _ in loaded]), np.concatenate([y for _, y in loaded])
+
+
+def assert_has(loaded, images, labels):
+    """Assert that all parts together are these images, of grey levels, and labels, in any order of the images."""
+    x, y = all_of(loaded)
+    rows = [np.column_stack([y, x * 256]), np.column_stack([labels, images.reshape(len(images), -1)])]
+    np.testing.assert_array_equal(*(table[np.lexsort(table.T)] for table in rows))
+
+
+# ----- Folders of images -----
+
+
+def write_images(folder, images, labels, ending="png", names=None):
+    image = pytest.importorskip("PIL.Image")
+    for place, (pixels, label) in enumerate(zip(images, labels, strict=True)):
+        path = folder / (names[label] if names else str(label)) / f"{place:05}.{ending}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.fromarray(pixels).save(path)
+
+
+@pytest.mark.parametrize("ending", ["png", "bmp", "TIFF", "gif"])
+def test_mnist_png(tmp_path, small, ending):
+    for part, (images, labels) in zip(("training", "testing"), small, strict=True):
+        write_images(tmp_path / "mnist_png" / part, images, labels, ending)
+    (tmp_path / "mnist_png" / "training" / "0" / "Thumbs.db").write_bytes(b"no image")
+    loaded = mnist_loader.load_data(tmp_path)
+    assert [len(x) for x, _ in loaded] == [50, 10, 20]
+    assert_has(loaded[:2], *small[0])
+    assert_has(loaded[2:], *small[1])
+
+
+def test_folders_of_classes_have_them_in_torchvision_s_order(tmp_path, small):
+    images, labels = small[0]
+    write_images(tmp_path, images, labels, names=CLOTHES)
+    loaded = mnist_loader.load_data(tmp_path)
+    ranks = np.argsort(np.argsort(CLOTHES))
+    assert_has(loaded, images, ranks[labels])
+    assert [len(x) for x, _ in loaded] == [44, 8, 8]
+
+
+def test_colours_are_three_inputs_for_a_pixel(tmp_path, small):
+    images, labels = small[0]
+    colours = np.stack([images, images // 2, 255 - images], axis=-1)
+    write_images(tmp_path / "train", colours, labels)
+    write_images(tmp_path / "valid", images, labels)
+    write_images(tmp_path / "test", colours[:20], labels[:20])
+    loaded = mnist_loader.load_data(tmp_path)
+    assert [x.shape for x, _ in loaded] == [(60, 3 * 784), (60, 3 * 784), (20, 3 * 784)]
+    assert_has(loaded[:1], colours, labels)
+    assert_has(loaded[1:2], np.repeat(images.reshape(60, 784), 3, axis=1), labels)
+
+
+def test_a_grey_image_saved_in_colours_is_grey(tmp_path, small):
+    images, labels = small[0]
+    write_images(tmp_path, np.stack([images] * 3, axis=-1), labels)
+    assert_has(mnist_loader.load_data(tmp_path), images, labels)
+
+
+def test_images_of_16_bits(tmp_path, small):
+    images, labels = small[0]
+    write_images(tmp_path, images.astype(np.uint16) * 257, labels)
+    assert_has(mnist_loader.load_data(tmp_path), images, labels)
+
+
+def test_wrong_images_are_named(tmp_path, small):
+    images, labels = small[0]
+    write_images(tmp_path, images, labels)
+    write_images(tmp_path, images[:1, :20], [9])
+    with pytest.raises(ValueError, match=r"9.00000\.png has 28 x 20 pixels, but .*\.png has 28 x 28: scale all images"):
+        mnist_loader.load_data(tmp_path)
+    (tmp_path / "9" / "00000.png").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"9.00000\.png is not an image that can be read: it is none of PNG"):
+        mnist_loader.load_data(tmp_path)
+
+
+# ----- Parquet -----
+
+
+def encoded(images, ending="PNG"):
+    image = pytest.importorskip("PIL.Image")
+    streams = [io.BytesIO() for _ in images]
+    for pixels, stream in zip(images, streams, strict=True):
+        image.fromarray(pixels).save(stream, ending)
+    return [{"bytes": stream.getvalue(), "path": None} for stream in streams]
+
+
+def write_parquet(path, images, labels, names=None, column="image", **options):
+    """A file as Hugging Face's ``datasets`` write it."""
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    features = {column: {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
+    schema = pyarrow.schema(
+        {
+            column: pyarrow.struct({"bytes": pyarrow.binary(), "path": pyarrow.string()}),
+            "label": pyarrow.string() if isinstance(labels[0], str) else pyarrow.int64(),
+        }
+    ).with_metadata({"huggingface": json.dumps({"info": {"features": features}})} if names else {})
+    table = pyarrow.table({column: encoded(images), "label": pyarrow.array(labels)}, schema=schema)
+    parquet.write_table(table, path, **options)
+
+
+@pytest.mark.parametrize("compression", ["snappy", "zstd", "none"])
+@pytest.mark.parametrize("column", ["image", "img"])
+def test_hugging_face_s_mnist(tmp_path, small, compression, column):
+    for part, data in zip(("train", "test"), small, strict=True):
+        write_parquet(
+            tmp_path / f"{part}-00000-of-00001.parquet",
+            *data,
+            [*"0123456789"],
+            column,
+            compression=compression,
+            row_group_size=7,
+        )
+    assert_is_small(mnist_loader.load_data(tmp_path), small)
+
+
+def test_shards_of_parquet(tmp_path, small):
+    (images, labels), test = small
+    for shard, part in enumerate((slice(0, 25), slice(25, 60))):
+        write_parquet(tmp_path / f"train-{shard:05}-of-00002.parquet", images[part], labels[part])
+    write_parquet(tmp_path / "test-00000-of-00001.parquet", *test)
+    assert_is_small(mnist_loader.load_data(tmp_path), small)
+    (tmp_path / "train-00000-of-00002.parquet").unlink()
+    with pytest.raises(ValueError, match=r"train-00001-of-00002\.parquet is one of 2 files, but there are 1"):
+        mnist_loader.load_data(tmp_path)
+
+
+def test_parquet_s_names_stay_in_their_order(tmp_path, small):
+    images, labels = small[0]
+    write_parquet(tmp_path / "clothes.parquet", images, labels, CLOTHES)
+    np.testing.assert_array_equal(all_of(mnist_loader.load_data(tmp_path / "clothes.parquet"))[1], labels)
+    write_parquet(tmp_path / "clothes.parquet", images, [CLOTHES[label] for label in labels])
+    ranks = np.argsort(np.argsort(CLOTHES))
+    np.testing.assert_array_equal(all_of(mnist_loader.load_data(tmp_path / "clothes.parquet"))[1], ranks[labels])
+
+
+def test_parquet_without_images_or_labels(tmp_path, small):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pyarrow = pytest.importorskip("pyarrow")
+    path = tmp_path / "wrong.parquet"
+    parquet.write_table(pyarrow.table({"text": ["a"], "label": [1]}), path)
+    with pytest.raises(ValueError, match=r"wrong\.parquet .* has no column of encoded images, but text, label"):
+        mnist_loader.load_data(path)
+    write_parquet(path, small[0][0], np.full(60, -1))
+    with pytest.raises(ValueError, match=r"wrong\.parquet has no labels"):
+        mnist_loader.load_data(path)
+    parquet.write_table(pyarrow.table({"image": [{"bytes": None, "path": "a.png"}] * 7, "label": [1] * 7}), path)
+    with pytest.raises(ValueError, match=r"wrong\.parquet .*(images outside of the file|no column of encoded images)"):
+        mnist_loader.load_data(path)
+
+
+# ----- ARFF -----
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_openml_s_mnist_784(tmp_path, small, compress):
+    images, labels = small[0]
+    attributes = [f"@ATTRIBUTE pixel{i} REAL" for i in range(784)]
+    rows = [",".join(map(str, [*row, label])) for row, label in zip(images.reshape(60, 784).tolist(), labels, strict=True)]
+    lines = ["% About MNIST", "@RELATION mnist_784", *attributes, "@ATTRIBUTE class {0,1,2,3,4,5,6,7,8,9}", "@DATA", *rows]
+    path = tmp_path / "mnist_784.arff"
+    path.write_bytes(compress("\n".join(lines).encode()))
+    loaded = mnist_loader.load_data(path)
+    np.testing.assert_array_equal(all_of(loaded)[0], images.reshape(60, 784) / 256)
+    np.testing.assert_array_equal(all_of(loaded)[1], labels)
+    assert [len(x) for x, _ in loaded] == [44, 8, 8]
+
+
+# ----- svmlight -----
+
+
+@pytest.mark.parametrize("zero_based", [True, False])
+@pytest.mark.parametrize("names", [("mnist", "mnist.t"), ("mnist.tr.gz", "mnist.t")])
+def test_libsvm_s_files_of_different_widths(tmp_path, small, names, zero_based):
+    datasets = pytest.importorskip("sklearn.datasets")
+    widest = []
+    for name, (images, labels) in zip(names, small, strict=True):
+        datasets.dump_svmlight_file(images.reshape(len(images), 784) * 1.0, labels, str(tmp_path / name), zero_based=zero_based)
+        widest.append(1 + np.flatnonzero(images.any(axis=0)).max())
+        if name.endswith(".gz"):
+            (tmp_path / name).write_bytes(gzip.compress((tmp_path / name).read_bytes()))
+    assert widest[0] != widest[1]
+    files = [str(tmp_path / name) for name in names]
+    x, y, test_x, test_y = datasets.load_svmlight_files(files)
+    loaded = mnist_loader.load_data(tmp_path)
+    np.testing.assert_array_equal(all_of(loaded[:2])[0], x.toarray() / 256)
+    np.testing.assert_array_equal(all_of(loaded[:2])[1], y)
+    np.testing.assert_array_equal(loaded[2][0], test_x.toarray() / 256)
+    np.testing.assert_array_equal(loaded[2][1], test_y)
+
+
+def test_svmlight_with_comments_and_labels_from_1(tmp_path, digits):
+    datasets = pytest.importorskip("sklearn.datasets")
+    x, y = digits
+    datasets.dump_svmlight_file(x / 16, y + 1, str(tmp_path / "digits.svm"), zero_based=False, comment="1 to 10")
+    loaded = mnist_loader.load_data(tmp_path / "digits.svm")
+    np.testing.assert_array_equal(all_of(loaded)[0], (x / 16).astype(np.float32))
+    np.testing.assert_array_equal(all_of(loaded)[1], y)
+
+
+# ----- MATLAB -----
+
+
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize(
+    "layout",
+    [
+        lambda x, y: {"X": x / 16, "y": (y + 1.0)[:, np.newaxis]},
+        lambda x, y: {"data": x.T / 16, "label": y[np.newaxis] + 1.0},
+        lambda x, y: {"X": (x / 16).reshape(-1, 8, 8, 1).transpose(1, 2, 3, 0), "y": np.uint8(y + 1)[:, np.newaxis]},
+    ],
+    ids=["rows", "columns", "SVHN"],
+)
+def test_matlab_s_labels_from_1(tmp_path, digits, layout, compress):
+    scipy_io = pytest.importorskip("scipy.io")
+    x, y = digits
+    scipy_io.savemat(tmp_path / "digits.mat", layout(x, y), do_compression=compress)
+    loaded = mnist_loader.load_data(tmp_path / "digits.mat")
+    np.testing.assert_array_equal(all_of(loaded)[0], (x / 16).astype(np.float32))
+    np.testing.assert_array_equal(all_of(loaded)[1], y)
+    assert [len(y) for _, y in loaded] == [1285, 256, 256]
+
+
+def test_matlab_s_parts(tmp_path, small):
+    scipy_io = pytest.importorskip("scipy.io")
+    (x, y), (test_x, test_y) = small
+    names = {"trainX": x.reshape(60, 784), "trainY": y, "testX": test_x.reshape(20, 784), "testY": test_y}
+    scipy_io.savemat(tmp_path / "mnist.mat", names)
+    assert_is_small(mnist_loader.load_data(tmp_path / "mnist.mat"), small)
+    scipy_io.savemat(tmp_path / "mnist.mat", {"digits": names["trainX"], "about": {"a": 1}})
+    with pytest.raises(ValueError, match=r"mnist\.mat lacks .*; it has digits$"):
+        mnist_loader.load_data(tmp_path / "mnist.mat")
+
+
+def test_matlab_7_3(tmp_path, digits):
+    """Version 7.3 is HDF5 after a header of 512 bytes, with all axes reversed."""
+    h5py = pytest.importorskip("h5py")
+    x, y = digits
+    path = tmp_path / "digits.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["X"], file["y"] = x.T / 16, (y + 1.0)[np.newaxis]
+    with path.open("r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\0\2IM")
+    loaded = mnist_loader.load_data(path)
+    np.testing.assert_array_equal(all_of(loaded)[0], (x / 16).astype(np.float32))
+    np.testing.assert_array_equal(all_of(loaded)[1], y)
+
+
+# ----- HDF5 -----
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "gzip", "shuffle": True}, {"compression": "lzf", "fletcher32": True}])
+def test_usps_h5(tmp_path, small, options):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "usps.h5", "w") as file:
+        for part, (images, labels) in zip(("train", "test"), small, strict=True):
+            file.create_dataset(f"{part}/data", data=images.reshape(len(images), 784) / np.float32(256), **options)
+            file.create_dataset(f"{part}/target", data=labels, **options)
+    assert_is_small(mnist_loader.load_data(tmp_path / "usps.h5"), small)
+
+
+def test_names_as_labels_in_hdf5(tmp_path, small):
+    h5py = pytest.importorskip("h5py")
+    images, labels = small[0]
+    with h5py.File(tmp_path / "clothes.h5", "w") as file:
+        file["images"], file["labels"] = images, [CLOTHES[label] for label in labels]
+    training_data = mnist_loader.load_data_wrapper(tmp_path / "clothes.h5")[0]
+    desired = Dataset.from_pairs(training_data).y.argmax(axis=1)
+    np.testing.assert_array_equal(desired, np.argsort(np.argsort(CLOTHES))[labels[:44]])
+
+
+def test_hdf5_refers_to_no_other_file(tmp_path, small):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["x"], file["y"] = small[0]
+    with h5py.File(tmp_path / "links.h5", "w") as file:
+        file["x"], file["y"] = h5py.ExternalLink("other.h5", "x"), h5py.ExternalLink("other.h5", "y")
+    with pytest.raises(ValueError, match=r"links\.h5 lacks .*; it has no arrays"):
+        mnist_loader.load_data(tmp_path / "links.h5")
+    with h5py.File(tmp_path / "virtual.h5", "w") as file:
+        layout = h5py.VirtualLayout((60, 28, 28), np.uint8)
+        layout[:] = h5py.VirtualSource("other.h5", "x", (60, 28, 28))
+        file.create_virtual_dataset("x", layout)
+        file["y"] = small[0][1]
+    with pytest.raises(ValueError, match=r"virtual\.h5: x .* lie in another file"):
+        mnist_loader.load_data(tmp_path / "virtual.h5")
+    with h5py.File(tmp_path / "raw.h5", "w") as file:
+        file.create_dataset("x", (60, 28, 28), np.uint8, external=[(str(tmp_path / "other.h5"), 0, 60 * 784)])
+        file["y"] = small[0][1]
+    with pytest.raises(ValueError, match=r"raw\.h5: x .* lie in another file"):
+        mnist_loader.load_data(tmp_path / "raw.h5")
+
+
+# ----- Missing libraries -----
+
+
+@pytest.mark.parametrize(
+    ("beginning", "library", "message"),
+    [
+        (b"PAR1", "pyarrow", "is a parquet file; to read it, install pyarrow: pip install 'nndl-ext"),
+        (b"\x89HDF\r\n\x1a\n", "h5py", "is an HDF5 file; to read it, install h5py"),
+        (b"MATLAB 5.0 MAT-file", "scipy", "is a MATLAB file; to read it, install scipy"),
+        (b"MATLAB 7.3 MAT-file", "h5py", "is an HDF5 file; to read it, install h5py"),
+        (b"@relation x\n", "scipy", "is an ARFF file; to read it, install scipy"),
+        (b"1 2:3\n", "sklearn", "is svmlight text; to read it, install scikit-learn"),
+    ],
+)
+def test_a_missing_library_is_named(tmp_path, monkeypatch, beginning, library, message):
+    monkeypatch.setitem(sys.modules, library, None)
+    (tmp_path / "any").write_bytes(beginning)
+    with pytest.raises(ImportError, match=f"any {message}"):
+        mnist_loader.load_data(tmp_path / "any")
+
+
+def test_folders_of_images_need_pillow(tmp_path, small):
+    write_images(tmp_path, *small[0])
+    code = "import sys; sys.modules['PIL'] = None; from nndl_ext import mnist_loader; mnist_loader.load_data(sys.argv[1])"
+    result = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
+    assert "is a folder of images by class; to load images, install Pillow: pip install 'nndl-ext[images]'" in result.stderr
