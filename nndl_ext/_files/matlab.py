@@ -12,8 +12,10 @@ import numpy as np
 from nndl_ext._files.contents import LARGEST_PART, Announced, Content, largest, reading, require_room
 from nndl_ext._files.named import by_names
 
-_HEADER = 128
-_COMPRESSED = 15
+_HEADER, _LONGEST_HEADER = 128, 2**16
+_COMPRESSED, _COMPLEX = 15, 0x800
+_CLASSES_OF_NUMBERS = range(6, 16)
+_TYPES = (1, 2, 3, 4, 5, 6, 7, 9, 12, 13)
 _NUMBERS = ("double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
 
 
@@ -29,7 +31,7 @@ def announced(content: Content) -> list[Announced]:
 
     with reading(content.name, "a MATLAB file"):
         data = content.whole()
-        _refuse_bombs(data)
+        _check(data)
         shapes = {name: shape for name, shape, kind in whosmat(io.BytesIO(data)) if kind in _NUMBERS}
         for shape in shapes.values():
             require_room(math.prod(shape), len(data))
@@ -52,17 +54,47 @@ def _oriented(x: Announced, y: Announced) -> tuple[Announced, Announced]:
     return x, y
 
 
-def _refuse_bombs(data: bytes) -> None:
-    """Check that the variables do not decompress to more than a file of this size may hold."""
-    order = ">" if data[126:128] == b"MI" else "<"
+def _check(data: bytes) -> None:
+    """Check the parts of a file on which SciPy's reader relies, and that they decompress within bounds.
+
+    A false type, or a complex array without its imaginary part, would crash the process.
+    """
+    order = "<" if data[126:128] == b"IM" else ">"
     place, room = _HEADER, largest(len(data))
     while place + 8 <= len(data):
         kind, size = struct.unpack_from(f"{order}II", data, place)
+        end = place + 8 + size
+        beginning = data[place : min(end, place + _LONGEST_HEADER)]
         if kind == _COMPRESSED:
-            decompressor, rest = zlib.decompressobj(), data[place + 8 : place + 8 + size]
-            while rest and not decompressor.eof:
-                room -= len(decompressor.decompress(rest, LARGEST_PART))
-                rest = decompressor.unconsumed_tail
-                if room < 0:
-                    raise ValueError("it decompresses to more than a file of its size may hold")
-        place += 8 + size
+            beginning, decompressed = _beginning(data[place + 8 : end], room)
+            room -= decompressed
+        _check_variable(beginning, order)
+        place = end
+
+
+def _check_variable(beginning: bytes, order: str) -> None:
+    """Check the beginning of a variable: a tag, then its class, shape, name and numbers, each with a tag."""
+    (flags,) = struct.unpack_from(f"{order}I", beginning, 16)
+    if flags & 255 not in _CLASSES_OF_NUMBERS:
+        return  # not read
+    if flags & _COMPLEX:
+        raise ValueError("it holds complex numbers")
+    place = 24
+    for _ in ("shape", "name"):
+        word, size = struct.unpack_from(f"{order}II", beginning, place)
+        place += 8 if word >> 16 else 8 + -(-size // 8) * 8
+    (word,) = struct.unpack_from(f"{order}I", beginning, place)
+    if (word & 0xFFFF if word >> 16 else word) not in _TYPES:
+        raise ValueError(f"it holds numbers of the unknown type {word}")
+
+
+def _beginning(data: bytes, room: int) -> tuple[bytes, int]:
+    """The beginning of compressed data, and the size of all, which must be at most ``room``."""
+    decompressor = zlib.decompressobj()
+    beginning = decompressor.decompress(data, _LONGEST_HEADER)
+    size = len(beginning)
+    while decompressor.unconsumed_tail and not decompressor.eof:
+        size += len(decompressor.decompress(decompressor.unconsumed_tail, LARGEST_PART))
+        if size > room:
+            raise ValueError("it decompresses to more than a file of its size may hold")
+    return beginning, size
