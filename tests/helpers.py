@@ -1,7 +1,10 @@
 """What several test files need. Importing this needs neither scikit-learn nor SciPy nor Pillow."""
 
+import gzip
 import hashlib
 import io
+import json
+import pickle
 import struct
 import warnings
 import zipfile
@@ -105,6 +108,7 @@ def assert_is_small(loaded, small):
 # ----- Hostile files -----
 
 PIXELS, LABELS = np.arange(28, dtype=np.uint8).reshape(7, 2, 2), np.arange(7, dtype=np.uint8)
+PAIRS = ((np.float32(PIXELS.reshape(7, 4)) / 256, np.int64(LABELS)),) * 3
 DIAGONAL = np.kron(np.eye(8), np.ones((4, 4)))
 
 
@@ -146,10 +150,72 @@ def keras(compress=False, **changes):
     return npz(compress, **arrays | changes)
 
 
+def saved_json():
+    """A network in the book's JSON."""
+    net = Network([2, 3, 2], seed=0)
+    return json.dumps(
+        {"sizes": net.sizes, "weights": [w.tolist() for w in net.weights], "biases": [b.tolist() for b in net.biases]}
+    ).encode()
+
+
 def saved(folder):
     """The content of a saved network."""
     Network([2, 3, 2], seed=0).save(folder / "saved.npz")
     return (folder / "saved.npz").read_bytes()
+
+
+def csv():
+    """Labels and images as Kaggle's ``train.csv``."""
+    rows = (f"{label},{','.join(map(str, pixels))}" for label, pixels in zip(LABELS, PIXELS.reshape(7, 4), strict=True))
+    return "\n".join(["label,a,b,c,d", *rows]).encode()
+
+
+def arff():
+    """Labels and images as OpenML's ``mnist_784.arff``."""
+    rows = (f"{','.join(map(str, pixels))},{label}" for label, pixels in zip(LABELS, PIXELS.reshape(7, 4), strict=True))
+    header = ["@RELATION mnist", *(f"@ATTRIBUTE pixel{i} REAL" for i in range(4)), "@ATTRIBUTE class {0,1,2,3,4,5,6}", "@DATA"]
+    return "\n".join([*header, *rows]).encode()
+
+
+def svmlight():
+    """Labels and images as LIBSVM's text."""
+    from sklearn.datasets import dump_svmlight_file
+
+    stream = io.BytesIO()
+    dump_svmlight_file(PIXELS.reshape(7, 4) * 1.0, LABELS, stream, zero_based=False)
+    return stream.getvalue()
+
+
+def matlab(compress=False, **changes):
+    """Images and labels from 1 as a MATLAB file, with some arrays replaced."""
+    from scipy.io import savemat
+
+    stream = io.BytesIO()
+    savemat(stream, {"X": PIXELS.reshape(7, 4), "y": LABELS + 1} | changes, do_compression=compress)
+    return stream.getvalue()
+
+
+def hdf5(x=PIXELS, **options):
+    """Images and labels in the layout of ``usps.h5``, with options for the images of the training data."""
+    import h5py
+
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        file.create_dataset("train/data", data=x, **options)
+        file["train/target"], file["test/data"], file["test/target"] = LABELS[: len(x)], PIXELS, LABELS
+    return stream.getvalue()
+
+
+def parquet(images=None, **options):
+    """Labels and encoded images as Hugging Face's parquet."""
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    images = images or [png(pixels / 255) for pixels in PIXELS]
+    stream = io.BytesIO()
+    cells = [{"bytes": image, "path": None} for image in images]
+    write_table(pyarrow.table({"image": cells, "label": [i % 10 for i in range(len(images))]}), stream, **options)
+    return stream.getvalue()
 
 
 READERS = {  # the file's name and its reader
@@ -163,11 +229,49 @@ READERS = {  # the file's name and its reader
     "part.npz": ("kmnist-train-imgs.npz", lambda path: mnist_loader.load_data_wrapper(path.parent)),
     "image": ("digit.png", mnist_loader.load_images),
     "image.zip": ("digits.zip", mnist_loader.load_images),
+    "csv": ("train.csv", mnist_loader.load_data_wrapper),
+    "csv.gz": ("train.csv.gz", mnist_loader.load_data_wrapper),
+    "arff": ("mnist_784.arff", mnist_loader.load_data_wrapper),
+    "svmlight": ("mnist.t", mnist_loader.load_data_wrapper),
+    "matlab": ("mnist.mat", mnist_loader.load_data_wrapper),
+    "matlab.z": ("compressed.mat", mnist_loader.load_data_wrapper),
+    "hdf5": ("usps.h5", mnist_loader.load_data_wrapper),
+    "hdf5.z": ("compressed.h5", mnist_loader.load_data_wrapper),
+    "parquet": ("train.parquet", mnist_loader.load_data_wrapper),
+    "class": ("7/digit.png", lambda path: mnist_loader.load_data_wrapper(path.parent.parent)),
     "saved": ("net.npz", load),
     "json": ("net.json", load),
 }
 # In the "sets", the other three files match the header of the images, which announces more than the file holds.
 BOMB_READERS = READERS | {"sets": READERS["images"], "sets.gz": READERS["images.gz"]}
+
+
+def good_file(reader, folder):
+    """The content of a file that its reader reads."""
+    return {
+        "images": lambda: idx(PIXELS),
+        "images.gz": lambda: gzip.compress(idx(PIXELS)),
+        "labels": lambda: idx(LABELS),
+        "labels.gz": lambda: gzip.compress(idx(LABELS)),
+        "pickle": lambda: pickle.dumps(PAIRS, 2),
+        "pickle.gz": lambda: gzip.compress(pickle.dumps(PAIRS, 5)),
+        "npz": keras,
+        "part.npz": lambda: npz(True, arr_0=PIXELS),
+        "image": png,
+        "image.zip": lambda: archive({"7.png": png()}),
+        "csv": csv,
+        "csv.gz": lambda: gzip.compress(csv()),
+        "arff": arff,
+        "svmlight": svmlight,
+        "matlab": matlab,
+        "matlab.z": lambda: matlab(True),
+        "hdf5": hdf5,
+        "hdf5.z": lambda: hdf5(compression="gzip", shuffle=True),
+        "parquet": parquet,
+        "class": png,
+        "saved": lambda: saved(folder),
+        "json": saved_json,
+    }[reader]()
 
 
 def write(folder, reader, content):
@@ -182,6 +286,10 @@ def write(folder, reader, content):
         parts = ("train-imgs", "train-labels", "test-imgs", "test-labels")
         for other, array in zip(parts, (PIXELS, LABELS) * 2, strict=True):
             (folder / f"kmnist-{other}.npz").write_bytes(npz(arr_0=array))
+    elif reader == "class":
+        for label in ("7", "8"):
+            (folder / label).mkdir(exist_ok=True)
+        (folder / "8" / "digit.png").write_bytes(png())
     (folder / name).write_bytes(content)
     return folder / name
 

@@ -64,6 +64,8 @@ def _check(data: bytes) -> None:
     while place + 8 <= len(data):
         kind, size = struct.unpack_from(f"{order}II", data, place)
         end = place + 8 + size
+        if end > len(data):
+            raise ValueError("it ends too early")
         beginning = data[place : min(end, place + _LONGEST_HEADER)]
         if kind == _COMPRESSED:
             beginning, decompressed = _beginning(data[place + 8 : end], room)

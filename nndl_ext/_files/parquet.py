@@ -12,7 +12,7 @@ from nndl_ext._files.contents import Announced, Content, reading, require_room
 from nndl_ext._files.named import LABELS
 
 # Rows read at once. A file may repeat one large image many times, so these are few.
-_ROWS = 16
+_ROWS = 4
 
 _WHAT = "a parquet file of images"
 

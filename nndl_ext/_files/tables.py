@@ -20,8 +20,8 @@ _NEITHER_LABEL_NOR_PIXEL = ("", "id", "index", "imageid", "unnamed: 0")
 _SEPARATORS = ",;\t"
 _CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1f]")
 
-# Text parsed at once, in characters.
-_BLOCK = 2**20
+# Text parsed at once, and the longest line of text, in characters.
+_BLOCK, _LONGEST_LINE = 2**18, 2**22
 
 
 class _Texts(dict[str, int]):
@@ -50,7 +50,7 @@ def announced(content: Content) -> list[Announced]:
     """
     with reading(content.name, "a table in CSV"):
         lines = content.lines()
-        first = lines.readline()
+        first = lines.readline(_LONGEST_LINE)
         separator = max(_SEPARATORS, key=first.count)
         names = [name.strip().lower() for name in next(csv.reader([first], delimiter=separator))]
         header = not all(map(_is_number, names[1:-1]))
@@ -60,10 +60,10 @@ def announced(content: Content) -> list[Announced]:
         else:
             labels, others = [0, len(names) - 1], []
         texts: dict[int, _Texts] = {place: _Texts() for place in (*labels, *others)}
-        blocks = [_compact(block, labels) for block in _blocks(first, lines, separator, texts)]
+        blocks = [_compact(block, labels, others) for block in _blocks(first, lines, separator, len(names), texts)]
         if not blocks:
             raise ValueError("it has no rows")
-        pixels = np.delete(np.concatenate([block for block, _ in blocks]), [*labels, *others], axis=1)
+        pixels = np.concatenate([block for block, _ in blocks])
         numbers = np.concatenate([numbers for _, numbers in blocks], axis=1)
         columns = [np.array([*texts[place]], object)[of_rows] for place, of_rows in zip(labels, numbers, strict=True)]
         if not header:
@@ -74,32 +74,35 @@ def announced(content: Content) -> list[Announced]:
     return [images, *(Announced.of(column, f"{content.name}: labels") for column in columns)]
 
 
-def _blocks(first: str, lines: IO[str], separator: str, texts: dict[int, _Texts]) -> Iterator[np.ndarray]:
+def _blocks(first: str, lines: IO[str], separator: str, columns: int, texts: dict[int, _Texts]) -> Iterator[np.ndarray]:
     """The rows in blocks, float64. Where a column has texts, these become their numbers."""
     convert: Any = {place: lambda text, known=known: known[text.strip()] for place, known in texts.items()}
-    columns, begin = None, 1 if first else 2
-    while block := [first] * bool(first) + lines.readlines(_BLOCK):
-        first, end = "", begin + len(block) - 1
-        rows = [line for line in block if not line.isspace()]
+    begin = 1 if first else 2
+    while block := first + lines.read(_BLOCK):
+        rest = lines.readline(_LONGEST_LINE)
+        if len(rest) == _LONGEST_LINE:
+            raise ValueError(f"it has a line of more than {_LONGEST_LINE} characters")
+        rows = (block + rest).split("\n")
+        first, end = "", begin + len(rows) - 2
+        rows = [row for row in rows if row and not row.isspace()]
         try:
             if rows:
                 values = np.loadtxt(rows, delimiter=separator, comments=None, quotechar='"', converters=convert, ndmin=2)
-                columns = columns or values.shape[1]
                 if values.shape[1] != columns:
-                    raise ValueError(f"rows have {values.shape[1]} columns instead of {columns}")  # noqa: TRY301
+                    raise ValueError(f"rows have {values.shape[1]} columns, but the first line has {columns}")  # noqa: TRY301
                 yield values
         except ValueError as error:
             raise ValueError(f"in its lines {begin} to {end}, {error}") from error
         begin = end + 1
 
 
-def _compact(block: np.ndarray, labels: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """A block as uint8, if it holds grey levels, else as float32; and the columns ``labels``, of shape (columns, rows)."""
-    numbers = block[:, labels].T.astype(np.int64)
-    block[:, labels] = 0
+def _compact(block: np.ndarray, labels: list[int], others: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The pixels of a block as uint8, if they are grey levels, else as float32; and the numbers of the labels' texts."""
+    numbers, pixels = block[:, labels].T, np.delete(block, [*labels, *others], axis=1)
+    numbers = numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))
     with np.errstate(invalid="ignore", over="ignore"):
-        levels = block.astype(np.uint8)
-        return (levels if np.array_equal(levels, block) else block.astype(np.float32)), numbers
+        levels = pixels.astype(np.uint8)
+        return (levels if np.array_equal(levels, pixels) else pixels.astype(np.float32)), numbers
 
 
 def _commonness(column: np.ndarray, pixels: int) -> float:
