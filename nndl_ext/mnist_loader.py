@@ -5,6 +5,9 @@ A path may name one of these:
 - a folder with the four files of MNIST, or of a set distributed in the same way, such as Fashion-MNIST, EMNIST, KMNIST and
   Kuzushiji-49: IDX files under any of their usual names, with or without gzip, or KMNIST's ``.npz`` files. A folder made by
   torchvision works too. If it holds several sets, add the beginning of one set's file names: ``"gzip/emnist-letters"``;
+- a table in CSV, such as Kaggle's ``train.csv``, or a folder of such tables;
+- a folder of images with a folder for each class (the extra ``images``);
+- parquet from Hugging Face, ARFF, svmlight's or LIBSVM's text, MATLAB's files, or HDF5 (the extra ``formats``);
 - a ``.npz`` file with arrays named as Keras names them (``x_train`` and so on) or MedMNIST (``train_images`` and so on);
 - the book's ``mnist.pkl.gz``, or the ``mnist_expanded.pkl.gz`` that its ``expand_mnist.py`` writes.
 
@@ -41,27 +44,32 @@ def load_data(path: AnyPath | None = None) -> tuple[Labelled, Labelled, Labelled
     Parameters
     ----------
     path : str or path-like, optional
-        A folder, a ``.npz`` file or a pickle, as described above. By default the MNIST in this package.
+        A file or a folder, as described above. By default the MNIST in this package.
 
     Returns
     -------
     training_data, validation_data, test_data : tuple of numpy.ndarray
         Three pairs of images, float32 of shape (n, pixels), and labels, int64 of shape (n,). MNIST has 50,000, 10,000 and
-        10,000 images of 784 pixels. If a set has no validation data, the last sixth of its training data is used.
+        10,000 images of 784 pixels. If a set has no validation data, a sixth of its training data is used; if it has no test
+        data, first a seventh of all. These are the last ones, or evenly spaced ones if the labels are sorted. If an image may
+        have several labels, as in ChestMNIST, these are zeros and ones, float64 of shape (n, classes).
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file, or a folder lacks one of the four.
+        If there is no such file, or a folder lacks a part of a set.
+    ImportError
+        If a library is missing that reads such a file. The message names the extra that installs it.
     ValueError
         If a file is invalid or does not fit the others, a label is neither below ten nor below the number of pixels, or a
         folder holds several sets.
 
     Notes
     -----
-    A pixel is grey level / 256, from 0 to 255/256, both for integers and for floats up to 255. Floats from 0 to 1 are not
-    changed. If all integers are 0 or 1, they stand for black and white. In colour images each colour channel counts as a pixel.
-    The file may store labels as unit vectors.
+    A pixel is grey level / 256, from 0 to 255/256, both for integers and for floats up to 255. Floats from 0 or
+    -1 to 1 are not changed. If all integers are 0 or 1, they stand for black and white. In colour images each colour channel
+    counts as a pixel. The file may store labels as unit vectors. Names of classes become labels from 0, in alphabetical order
+    or that of the file; so do numbers from 1 without a gap, and -1 beside 1.
 
     Examples
     --------
@@ -84,12 +92,13 @@ def load_data_wrapper(path: AnyPath | None = None) -> tuple[list[Sample], list[S
     -------
     training_data, validation_data, test_data : list
         Pairs (x, y) of an image, float32 of shape (pixels, 1), and its digit: a unit vector of shape (classes, 1) in the
-        training data, an integer in the others. You may change the lists; the arrays are read-only. A pair makes its arrays
-        each time it is read, so 70,000 pairs take little memory. `nndl_ext.Dataset.from_pairs` gives the arrays behind a list.
+        training data, an integer in the others. Where an image may have several labels, each y has zeros and ones. You may
+        change the lists; the arrays are read-only. A pair makes its arrays each time it is read, so 70,000 pairs take little
+        memory. `nndl_ext.Dataset.from_pairs` gives the arrays behind a list.
 
     Raises
     ------
-    FileNotFoundError, ValueError
+    FileNotFoundError, ImportError, ValueError
         As for `load_data`.
 
     Examples

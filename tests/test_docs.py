@@ -28,6 +28,7 @@ NEEDS = {
     "sklearn": ["sklearn"],
     "mnist_loader": ["PIL"],
     "tutorial.rst": ["matplotlib"],
+    "howto/data_files.rst": ["PIL", "pyarrow", "scipy", "sklearn", "h5py"],
     "howto/many_machines.rst": ["sklearn"],
     "howto/own_images.rst": ["PIL", "matplotlib"],
     "howto/reproduce.rst": ["matplotlib"],

@@ -32,7 +32,7 @@ def assert_is_one_part(loaded, images, labels, tests):
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
-@pytest.mark.parametrize("header", [HEADER, None], ids=["header", "no header"])
+@pytest.mark.parametrize("header", [HEADER, None, ["label", *range(784)]], ids=["header", "no header", "numbers as header"])
 @pytest.mark.parametrize("last", [False, True], ids=["label first", "label last"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_one_table(tmp_path, small, compress, header, last, separator):

@@ -1,6 +1,6 @@
 """Fuzzes the readers of files, guided by coverage: each input must be read, or refused by an error that names the file.
 
-    pip install atheris -e '.[images]'
+    pip install atheris -e '.[test]'
     python tools/fuzz_readers.py build/corpus -runs=100000 -rss_limit_mb=1024
 
 Atheris passes the options to libFuzzer. The run ends if an input raises another error, runs code, takes more than ten seconds,
@@ -23,6 +23,9 @@ with atheris.instrument_imports(include=["nndl_ext", "pickle", "zipfile", "json"
     import zipfile
 
     from PIL import Image
+
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+    import helpers
 
     from nndl_ext import Network, load, mnist_loader, network2
 
@@ -118,6 +121,13 @@ TARGETS = [
     ),
     ("digit.png", mnist_loader.load_images, bytes, [picture(kind) for kind in FORMATS]),
     ("digits.zip", mnist_loader.load_images, bytes, [archive({"7.png": picture("PNG"), "8.gif": picture("GIF")})]),
+    ("train.csv", mnist_loader.load_data_wrapper, bytes, [helpers.csv(), gzip.compress(helpers.csv())]),
+    ("mnist_784.arff", mnist_loader.load_data_wrapper, bytes, [helpers.arff()]),
+    ("mnist.t", mnist_loader.load_data_wrapper, bytes, [helpers.svmlight()]),
+    ("mnist.mat", mnist_loader.load_data_wrapper, bytes, [helpers.matlab(compress) for compress in (False, True)]),
+    ("usps.h5", mnist_loader.load_data_wrapper, bytes, [helpers.hdf5(), helpers.hdf5(compression="gzip")]),
+    ("train.parquet", mnist_loader.load_data_wrapper, bytes, [helpers.parquet()]),
+    ("7/digit.png", lambda path: mnist_loader.load_data_wrapper(path.parent.parent), bytes, [helpers.png()]),
     ("net.npz", load, bytes, [archive(MEMBERS)]),
     ("member", load, lambda data: member(MEMBERS, data), [bytes([i]) + MEMBERS[n] for i, n in enumerate(sorted(MEMBERS))]),
     ("net.json", load, bytes, [JSON]),
@@ -160,7 +170,10 @@ def main():
     corpus = Path(next(argument for argument in sys.argv[1:] if not argument.startswith("-")))
     corpus.mkdir(parents=True, exist_ok=True)
     for choice, (name, _, _, seeds) in enumerate(TARGETS):
-        (FOLDER / str(choice)).mkdir()
+        (FOLDER / str(choice) / name).parent.mkdir(parents=True)
+        if name == "7/digit.png":
+            (FOLDER / str(choice) / "8").mkdir()
+            (FOLDER / str(choice) / "8" / "digit.png").write_bytes(helpers.png())
         others, write = parts_of(name)
         for other, array in zip(others, (X, LABELS) * 2, strict=False):
             if name.removesuffix(".gz") != other:
@@ -171,7 +184,7 @@ def main():
     if not all(read for read, _ in counts):
         sys.exit(f"a first input was not read: {counts}")
     sys.addaudithook(forbid)
-    atheris.Setup([*sys.argv, "-timeout=10", "-max_len=8192"], test_one_input)
+    atheris.Setup([*sys.argv, "-timeout=10", "-max_len=20000"], test_one_input)
     atheris.Fuzz()
 
 

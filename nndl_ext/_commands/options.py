@@ -105,7 +105,8 @@ def _add_train(commands: Any, _description: str | None) -> argparse.ArgumentPars
         "--data",
         type=_path,
         metavar="PATH",
-        help="folder of IDX files, mnist.pkl.gz or mnist.npz (default: the MNIST in this package)",
+        help="data set: a folder of IDX files or of images by class, mnist.npz, train.csv and others "
+        "(default: the MNIST in this package)",
     )
     file = train.add_mutually_exclusive_group()
     file.add_argument(

@@ -53,7 +53,8 @@ def announced(content: Content) -> list[Announced]:
         first = lines.readline(_LONGEST_LINE)
         separator = max(_SEPARATORS, key=first.count)
         names = [name.strip().lower() for name in next(csv.reader([first], delimiter=separator))]
-        header = not all(map(_is_number, names[1:-1]))
+        words = [name for name in LABELS if len(name) > 1]  # y may be the label of a letter
+        header = not set(names).isdisjoint(words) or not all(map(_is_number, names[1:-1]))
         if header:
             first, labels = "", [names.index(name) for name in LABELS if name in names][:1]
             others = [place for place, name in enumerate(names) if name in _NEITHER_LABEL_NOR_PIXEL and place not in labels]
