@@ -63,6 +63,8 @@ def _train(arguments: argparse.Namespace) -> None:
     checksum = runs.checksum(training_data, test_data) if path else 0
     names = [*runs.DEFAULTS, *runs.OF_NETWORK2]
     given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    if not arguments.resume:
+        given.setdefault("sizes", runs.sizes_for(training_data))
     run = runs.resume(path, given, images, tests, checksum) if arguments.resume else runs.begin(given, images, tests)
 
     def keep_curve() -> None:

@@ -94,7 +94,7 @@ def load_data_wrapper(path: AnyPath | None = None) -> tuple[list[Sample], list[S
         Pairs (x, y) of an image, float32 of shape (pixels, 1), and its digit: a unit vector of shape (classes, 1) in the
         training data, an integer in the others. Where an image may have several labels, each y has zeros and ones. You may
         change the lists; the arrays are read-only. A pair makes its arrays each time it is read, so 70,000 pairs take little
-        memory. `nndl_ext.Dataset.from_pairs` gives the arrays behind a list.
+        memory. `nndl_ext.Dataset.from_pairs` gives the arrays behind a list, and the names of classes if these have any.
 
     Raises
     ------
@@ -111,12 +111,11 @@ def load_data_wrapper(path: AnyPath | None = None) -> tuple[list[Sample], list[S
     ((784, 1), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0])
     """
     loaded = _load(path)
-    images = [x for x, _ in loaded[:3]]
-    training, validation, test = (
-        list(Dataset(locked(x), locked(y), palette=_SHADES if x.dtype == np.uint8 else None))
-        for x, y in zip(images, (_desired_outputs(loaded), loaded.validation[1], loaded.test[1]), strict=True)
+    return (
+        _pairs(loaded.training[0], _desired_outputs(loaded), loaded.classes),
+        _pairs(*loaded.validation, loaded.classes),
+        _pairs(*loaded.test, loaded.classes),
     )
-    return training, validation, test
 
 
 def vectorized_result(j: int, classes: int = 10) -> np.ndarray:
@@ -202,6 +201,12 @@ def _load(path: AnyPath | None) -> Samples:
     from pathlib import Path
 
     return samples(sets.announced(files("nndl_ext.data") if path is None else Path(file_path(path))))
+
+
+def _pairs(x: np.ndarray, y: np.ndarray, class_names: tuple[str, ...]) -> list[Sample]:
+    """The book's list of pairs."""
+    palette = _SHADES if x.dtype == np.uint8 else None
+    return list(Dataset(locked(x), locked(y), palette=palette, class_names=class_names))
 
 
 def _desired_outputs(loaded: Samples) -> np.ndarray:

@@ -57,6 +57,9 @@ class Network(FirstNetwork):
     ----------
     biases, weights : list of numpy.ndarray
         For each layer after the first, an array of shape (neurons, 1), and one of shape (neurons, neurons in the layer before).
+    classes : sequence of str
+        The names of the classes, that of the first output first: those of the last training data that had any. You may set
+        them. They are saved with the network.
     history : sequence of int
         The number of test samples classified correctly after each epoch of the last `SGD` with test data.
 
@@ -224,6 +227,7 @@ class Network(FirstNetwork):
         ``order`` holds the samples' order in the previous epoch. It is shuffled in place.
         """
         data = self._checked(training_data, "training_data")
+        self._name_classes(data)
         size = min(integer(mini_batch_size, "mini_batch_size", least=1), len(data))
         test: Any = test_data
         if test_data is None or (isinstance(test_data, Sized) and not len(test_data)):

@@ -88,6 +88,9 @@ class Network(ChosenNetwork):
         For each layer after the first, an array of shape (neurons, 1), and one of shape (neurons, neurons in the layer before).
     cost : class or object
         The cost. You may replace it.
+    classes : sequence of str
+        The names of the classes, that of the first output first: those of the last training data that had any. You may set
+        them. They are saved with the network.
     history : History
         What the last `SGD` has recorded so far, even if it was interrupted.
 
@@ -326,6 +329,7 @@ class Network(ChosenNetwork):
         place.
         """
         data = self._checked(plan.training_data, "training_data")
+        self._name_classes(data)
         n = len(data) * augmentation.copies_of(plan.augment)
         size = min(integer(plan.mini_batch_size, "mini_batch_size", least=1), n)
         samples: Any = plan.training_data if type(plan.training_data) is list else data  # overrides get the user's own arrays

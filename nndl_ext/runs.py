@@ -124,6 +124,12 @@ def load_data(path: str | None) -> tuple[Sequence[Sample], Sequence[Sample]]:
     return training_data, test_data
 
 
+def sizes_for(training_data: Sequence[Sample]) -> list[int]:
+    """The sizes of a network for these images, with the book's 30 hidden neurons."""
+    x, y = training_data[0]
+    return [len(x), DEFAULTS["sizes"][1], len(y)]
+
+
 def checksum(*data_sets: Sequence[Sample]) -> int:
     """A checksum of images, as float32, and labels: it tells data sets apart."""
     result = 0

@@ -1,9 +1,13 @@
 """Labels of many forms: names, numbers from 1, several classes for a sample."""
 
+import json
+import pickle
+
 import numpy as np
 import pytest
 
-from nndl_ext import Dataset, mnist_loader
+from nndl_ext import Dataset, load, mnist_loader, network, network2
+from nndl_ext.__main__ import main
 from nndl_ext._files.classes import classed
 from nndl_ext._files.contents import Announced
 
@@ -81,3 +85,98 @@ def test_if_the_labels_are_sorted_each_part_has_all_classes(tmp_path, small):
     assert [len(y) for _, y in loaded] == [44, 8, 8]
     np.testing.assert_array_equal(loaded[2][1], digits[order][6::7])
     assert all(len(set(y.tolist())) >= 7 for _, y in loaded)
+
+
+# ----- Names -----
+
+NAMES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+
+
+@pytest.fixture
+def clothes(tmp_path, small):
+    """A file whose labels are names."""
+    (images, labels), (test_images, test_labels) = small
+    arrays = {"x_train": images, "y_train": np.array(NAMES)[labels], "x_test": test_images}
+    np.savez(tmp_path / "clothes.npz", **arrays, y_test=np.array(NAMES)[test_labels])
+    return tmp_path / "clothes.npz"
+
+
+def test_a_data_set_keeps_its_names(clothes):
+    training_data, _, test_data = mnist_loader.load_data_wrapper(clothes)
+    data = Dataset.from_pairs(test_data)
+    assert data.class_names == tuple(sorted(NAMES))
+    assert Dataset.from_pairs(training_data[3:9]).class_names == data[:5].class_names == tuple(sorted(NAMES))
+    assert pickle.loads(pickle.dumps(data)).class_names == tuple(sorted(NAMES))
+    assert Dataset.from_pairs(mnist_loader.load_data_wrapper()[2]).class_names == ()
+
+
+@pytest.mark.parametrize("kind", [network.Network, network2.Network])
+@pytest.mark.parametrize("suffix", ["npz", "json"])
+def test_a_network_knows_and_saves_the_names(tmp_path, clothes, kind, suffix):
+    training_data, _, test_data = mnist_loader.load_data_wrapper(clothes)
+    net = kind([784, 8, 10], seed=0)
+    net.save(tmp_path / f"before.{suffix}")
+    assert load(tmp_path / f"before.{suffix}").classes == net.classes == ()
+    net.SGD(training_data, 1, 10, 0.5)
+    assert net.classes == tuple(sorted(NAMES))
+    path = tmp_path / f"net.{suffix}"
+    net.save(path)
+    loaded = load(path)
+    assert loaded.classes == net.classes
+    assert loaded.classes[loaded.predict(test_data[0][0])] == net.classes[net.predict(test_data[0][0])]
+    net.SGD(mnist_loader.load_data_wrapper()[0][:10], 1, 10, 0.5)
+    assert net.classes == loaded.classes
+
+
+def test_a_network_with_other_outputs_does_not_take_the_names(tmp_path, clothes):
+    net = network.Network([784, 12], seed=0)
+    net.SGD(Dataset.from_pairs(mnist_loader.load_data_wrapper(clothes)[2]), 1, 10, 0.5)
+    assert net.classes == ()
+    net.classes = ["one"]
+    with pytest.raises(ValueError, match=r"its classes must be 12 texts, one for each, not \['one'\]"):
+        net.save(tmp_path / "net.npz")
+    assert not (tmp_path / "net.npz").exists()
+
+
+def test_false_names_in_a_file_are_refused(tmp_path):
+    net = network.Network([2, 3], seed=0)
+    net.classes = ["a", "b", "c"]
+    net.save(tmp_path / "net.json")
+    content = json.loads((tmp_path / "net.json").read_text())
+    for classes in (5, ["a"], ["a", "b", 3], {"a": 1}, [[], [], []]):
+        (tmp_path / "net.json").write_text(json.dumps(content | {"classes": classes}))
+        with pytest.raises(ValueError, match=r"net\.json is not a saved network: "):
+            load(tmp_path / "net.json")
+
+
+def test_the_command_line_prints_names(tmp_path, clothes, capsys):
+    run = tmp_path / "run.npz"
+    assert main(["train", "--data", str(clothes), "--epochs", "1", "--seed", "0", "--save", str(run)]) == 0
+    assert main(["show", str(run)]) == 0
+    output = capsys.readouterr().out
+    assert "784-30-10, " in output
+    assert f"classes  {', '.join(sorted(NAMES))}" in output
+
+
+def test_the_command_line_s_network_fits_the_data(tmp_path, small, capsys):
+    (images, labels), (test_images, test_labels) = small
+    np.savez(
+        tmp_path / "a.npz",
+        x_train=images[:, 9:19, 9:19],
+        y_train=labels % 3 + 1,
+        x_test=test_images[:, 9:19, 9:19],
+        y_test=test_labels % 3 + 1,
+    )
+    assert main(["train", "--data", str(tmp_path / "a.npz"), "--epochs", "1"]) == 0
+    assert "Training 100-30-3 on" in capsys.readouterr().err
+
+
+def test_pictures_have_names(clothes):
+    plot = pytest.importorskip("nndl_ext.plot")
+    training_data, _, test_data = mnist_loader.load_data_wrapper(clothes)
+    net = network.Network([784, 8, 10], seed=0)
+    net.SGD(training_data, 1, 10, 0.5)
+    matrix = plot.confusion_matrix(net, test_data)
+    assert [label.get_text() for label in matrix.get_yticklabels()] == sorted(NAMES)
+    wrong = plot.misclassified(net, test_data)
+    assert any(" → " in text.get_text() and text.get_text().split(" → ")[0] in NAMES for text in wrong.texts)

@@ -43,6 +43,7 @@ class BookNetwork:
     _neuron: ClassVar[str]
     _methods: ClassVar[dict[str, Callable[..., Any]]]  # the original methods that a user may override
     _own_generator: generators.Twister | None = None
+    classes: tuple[str, ...] = ()
     _model: Model = _NO_MODEL
 
     def _begin(self, model: Model, seed: int | None, threads: int | None) -> None:
@@ -261,6 +262,7 @@ class BookNetwork:
     def _saved(self, **notes: np.ndarray) -> saving.Saved:
         """The content of this network's file, with a program's notes."""
         arrays = self._model.parameters.layout.views(self._model.parameters.flat())
+        notes |= saving.classes_note(self.classes)
         generator = None if self._own_generator is None else self._own_generator.getstate()[1]
         return saving.Saved(self.sizes, *arrays, self._neuron, generator, notes)
 
@@ -273,6 +275,7 @@ class BookNetwork:
         net = cls.__new__(cls)
         net._model = model
         model.parameters.adopt(model.parameters.layout.filled(saved.biases, saved.weights))
+        net.classes = saving.noted_classes(saved.notes, saved.sizes[-1])
         if saved.generator is not None:
             net._own_generator = generators.Twister((3, saved.generator, None))
         return net
@@ -315,6 +318,15 @@ class BookNetwork:
             raise ValueError(f"{name} must hold at least one pair (x, y){hint}")
         data.require(self._model.sizes[0], self._model.sizes[-1], self.dtype, name)
         return data
+
+    def _name_classes(self, training_data: Dataset) -> None:
+        """Take the names of the classes from the training data: one for each output, or two for a single output."""
+        if len(training_data.class_names) == max(2, self._model.sizes[-1]):
+            self.classes = training_data.class_names
+
+    def _class_name(self, number: Any) -> str:
+        """The name of a class, or its number."""
+        return self.classes[number] if self.classes else str(int(number))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -95,7 +95,7 @@ def _add_train(commands: Any, _description: str | None) -> argparse.ArgumentPars
         f"one. {STATUS}",
     )
     add = train.add_argument
-    add("--sizes", type=_sizes, metavar="N,N,...", help="number of neurons in each layer (784,30,10)")
+    add("--sizes", type=_sizes, metavar="N,N,...", help="number of neurons in each layer (30 hidden ones: 784,30,10 for MNIST)")
     add("--epochs", type=_at_least(0), metavar="N", help="total number of epochs (30)")
     add("--batch", type=_at_least(1), metavar="N", help="images in a mini-batch (10)")
     add("--eta", type=float, metavar="ETA", help="learning rate (3.0; 0.5 with an option of chapter 3)")

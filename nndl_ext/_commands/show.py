@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from nndl_ext import mnist_loader, network, network2, perceptron, runs
 from nndl_ext._book.base import BookNetwork
+from nndl_ext._commands.options import tell
 from nndl_ext._commands.pictures import write
 from nndl_ext._files import saving
 
@@ -75,6 +77,8 @@ def _describe(path: str, net: BookNetwork, run: runs.Run | None, blocks: bool) -
         "neurons": _neurons(net),
         "digest": digest(net),
     }
+    if net.classes:
+        lines["classes"] = ", ".join(net.classes)
     if run:
         options = run.options
         seed = "no seed" if options["seed"] is None else f"seed {options['seed']}"
@@ -82,7 +86,7 @@ def _describe(path: str, net: BookNetwork, run: runs.Run | None, blocks: bool) -
         lines["run"] = f"{epochs}, mini-batches of {options['batch']}, eta {_text(options['eta'])}, {seed}"
     print(path)
     for name, text in lines.items():
-        print(f"  {name:9}{text}")
+        tell(sys.stdout, f"  {name:9}{text}")
     if run and run.curve:
         print()
         for line in curve(run.accuracies, blocks):

@@ -44,6 +44,8 @@ class Dataset(Sequence[Sample]):
     palette : array_like, optional
         1 to 256 real numbers. ``x`` then holds positions in the palette, of type uint8, such as grey levels, and the inputs are
         ``palette[x]``. This takes an eighth of the memory, and training reads the positions directly.
+    class_names : iterable of str, optional
+        The names of the classes: that of label 0 first.
 
     Attributes
     ----------
@@ -53,6 +55,8 @@ class Dataset(Sequence[Sample]):
         The desired outputs or the labels (int64), read-only.
     inputs : int
         The number of inputs of a sample.
+    class_names : tuple of str
+        The names of the classes, or none. Parts of the data set have them, too.
 
     Raises
     ------
@@ -77,13 +81,14 @@ class Dataset(Sequence[Sample]):
     ((2, 1), 1)
     """
 
-    def __init__(self, x: Any, y: ArrayLike, *, palette: ArrayLike | None = None) -> None:
+    def __init__(self, x: Any, y: ArrayLike, *, palette: ArrayLike | None = None, class_names: Iterable[str] = ()) -> None:
         self._inputs = inputs_of(x) if palette is None else levels_of(x, palette)
         self._y = _checked_y(y)
         if len(self) != len(self._y):
             raise ValueError(f"x and y must have the same length, not {len(self)} and {len(self._y)}")
         self._made: dict[Any, np.ndarray] = {}
         self._rows: Any = None
+        self._class_names = tuple(map(str, class_names))
 
     @property
     def x(self) -> np.ndarray:
@@ -99,6 +104,11 @@ class Dataset(Sequence[Sample]):
     def inputs(self) -> int:
         """The number of inputs of a sample."""
         return self._inputs.shape[1]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, or none."""
+        return self._class_names
 
     @property
     def rows(self) -> Any:
@@ -188,7 +198,7 @@ class Dataset(Sequence[Sample]):
         return display.of_data(len(self), self.inputs, self._y, rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (*self._inputs.given, self._y)
+        return _restored, (*self._inputs.given, self._y, self._class_names)
 
     def __copy__(self) -> Dataset:
         return self
@@ -214,13 +224,13 @@ class Dataset(Sequence[Sample]):
         return self._part(positions)
 
     def _part(self, places: Any) -> Dataset:
-        return Dataset.of(self._inputs.take(places), locked(self._y[places]))
+        return Dataset.of(self._inputs.take(places), locked(self._y[places]), self._class_names)
 
     @classmethod
-    def of(cls, inputs: Inputs, y: np.ndarray) -> Dataset:
+    def of(cls, inputs: Inputs, y: np.ndarray, class_names: tuple[str, ...] = ()) -> Dataset:
         """The data set of checked inputs, with desired outputs or labels that nobody else can change."""
         data = object.__new__(cls)
-        data._inputs, data._y, data._made, data._rows = inputs, y, {}, None
+        data._inputs, data._y, data._made, data._rows, data._class_names = inputs, y, {}, None, class_names
         return data
 
     def require(self, inputs: int, outputs: int, dtype: np.dtype, name: str) -> None:
@@ -370,9 +380,9 @@ _OWN = {name for name, value in vars(Dataset).items() if isinstance(value, Funct
 _OWN -= {"__init__", "__repr__", "_repr_html_"}
 
 
-def _restored(x: Any, palette: np.ndarray | None, y: np.ndarray) -> Dataset:
+def _restored(x: Any, palette: np.ndarray | None, y: np.ndarray, class_names: tuple[str, ...]) -> Dataset:
     """A data set from a pickle."""
-    return Dataset(x, y, palette=palette)
+    return Dataset(x, y, palette=palette, class_names=class_names)
 
 
 def _checked_y(y: ArrayLike) -> np.ndarray:

@@ -9,18 +9,21 @@ A file whose name ends in ``.npz`` is a NumPy archive without pickles. Its array
 - ``generator``: the state of the network's own generator, if it has one, from ``random.Random.getstate``;
 - ``settings``, with ``chosen`` only: JSON with the ``activations`` of the layers after the first, ``cost``, the ``dropout`` of
   each hidden layer, ``regularization``, ``optimizer`` with its hyper-parameters, and its ``powers``;
+- ``classes``, for a network that knows them: JSON with the names of its classes;
 - ``moments``, with ``chosen`` only: for each moment a row with a number for each parameter of the network.
 
 Further arrays are a program's notes. `nndl_ext.load` ignores them.
 
 Any other file has the format of the book's ``network2.py``, JSON: an object with ``sizes``, ``weights``, ``biases`` and
-``cost``. It stores neither a generator's state nor a dtype. Its numbers have enough digits to restore every bit of a float64.
+``cost``, and ``classes`` if the network knows the names of its classes. It stores neither a generator's state nor a dtype. Its
+numbers have enough digits to restore every bit of a float64.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from os import PathLike
 from types import MappingProxyType
@@ -74,13 +77,15 @@ def write(path: str | PathLike[str], saved: Saved) -> None:
     OSError
         If it can't be written. An existing file is then unchanged.
     ValueError
-        If a number is infinite or NaN, or the JSON format can't hold the content.
+        If a number is infinite or NaN, the classes are not one for each output, or the JSON format can't hold the content.
     """
     for name in ("biases", "weights"):
         for layer, array in enumerate(getattr(saved, name)):
             finite(array, f"{name}[{layer}]")
+    noted_classes(saved.notes, saved.sizes[-1])
     path = file_path(path, "filename")
-    disk.replace(path, _archive(saved) if saved.notes or path.lower().endswith(".npz") else _json(path, saved))
+    archived = path.lower().endswith(".npz") or saved.notes.keys() - {"classes"}
+    disk.replace(path, _archive(saved) if archived else _json(path, saved))
 
 
 def _archive(saved: Saved) -> bytes:
@@ -109,12 +114,13 @@ def _json(path: str, saved: Saved) -> bytes:
             f"{path} would be a file of the book, which can only hold sigmoid neurons: end the name of one of {others} neurons "
             "in .npz"
         )
+    classes = {"classes": json.loads(str(saved.notes["classes"]))} if saved.notes else {}
     content = {
         "sizes": saved.sizes,
         "weights": [array.tolist() for array in saved.weights],
         "biases": [array.tolist() for array in saved.biases],
         "cost": saved.settings.get("cost", "QuadraticCost"),
-    }
+    } | classes
     return json.dumps(content).encode()
 
 
@@ -166,6 +172,7 @@ def _from_archive(arrays: dict[str, np.ndarray]) -> Saved:
         raise ValueError(f"it has {', '.join(unused)} besides the arrays of {len(sizes)} layers")
     if len({real_dtype(array.dtype.newbyteorder("=")) for array in given[0] + given[1]}) != 1:
         raise ValueError("its arrays have different dtypes")
+    noted_classes(arrays, sizes[-1])
     state = None if generator is None else tuple(generator.tolist())
     return Saved(sizes, *_checked(sizes, *given), neuron, state, arrays, settings, moments)
 
@@ -179,7 +186,36 @@ def _from_json(data: bytes) -> Saved:
     sizes = layer_sizes(content["sizes"])
     biases, weights = ([np.array(rows) for rows in content[name]] for name in ("biases", "weights"))
     settings = {"cost": content["cost"]} if "cost" in content else {}
-    return Saved(sizes, *_checked(sizes, biases, weights), "sigmoid", None, {}, settings)
+    notes = classes_note(content.get("classes", ()))
+    noted_classes(notes, sizes[-1])
+    return Saved(sizes, *_checked(sizes, biases, weights), "sigmoid", None, notes, settings)
+
+
+def classes_note(classes: Iterable[str]) -> dict[str, np.ndarray]:
+    """The note that holds the names of classes, if there are any."""
+    import json
+
+    return {"classes": np.array(json.dumps([*classes]))} if classes else {}
+
+
+def noted_classes(notes: Mapping[str, np.ndarray], outputs: int) -> tuple[str, ...]:
+    """The names of classes in a note, or none.
+
+    Raises
+    ------
+    ValueError
+        If they are not texts, one for each output, or two for a single output.
+    """
+    import json
+
+    classes = json.loads(str(notes["classes"])) if "classes" in notes else []
+    if (
+        not isinstance(classes, list)
+        or not all(isinstance(name, str) for name in classes)
+        or len(classes) not in (0, max(2, outputs))
+    ):
+        raise ValueError(f"its classes must be {max(2, outputs)} texts, one for each, not {reprlib.repr(classes)}")
+    return tuple(classes)
 
 
 def _checked(sizes: list[int], biases: list[Any], weights: list[Any]) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -105,7 +105,7 @@ def misclassified(net: BookNetwork, data: Data, *, most: int = 30, ax: Axes | No
     pairs, outputs, classes, guesses = answers(net, data)
     (wrong,) = np.nonzero(guesses != classes)
     surest = wrong[np.argsort(-outputs.max(axis=1)[wrong], kind="stable")][: integer(most, "most", least=1)]
-    names = [f"{classes[i]} → {guesses[i]}" for i in surest]
+    names = [f"{net._class_name(classes[i])} → {net._class_name(guesses[i])}" for i in surest]
     images = _images(pairs)[surest] if len(surest) else np.empty((0, 1, 1))
     ax = _mosaic(images, ax, names, np.zeros(len(surest), bool))
     shown = "" if len(surest) == len(wrong) else f"; the {len(surest)} with the surest answers"

@@ -57,8 +57,9 @@ def confusion_matrix(net: BookNetwork, data: Data, *, ax: Axes | None = None) ->
             if count:
                 colour = "white" if shares[row, column] > 0.25 else "black"
                 ax.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=8 if number <= 12 else 5)
-        ax.set_xticks(range(number))
-        ax.set_yticks(range(number))
+        names = [net._class_name(each) for each in range(number)]
+        ax.set_xticks(range(number), names, rotation=0 if max(map(len, names)) < 4 else 90)
+        ax.set_yticks(range(number), names)
     ax.set(xlabel="class found by the network", ylabel="label")
     right = int(np.count_nonzero(classes == guesses))
     ax.set_title(f"{right:,} of {len(classes):,} right ({right / len(classes):.2%})", fontsize=10)
