@@ -1,5 +1,6 @@
 """What several test files need. Importing this needs neither scikit-learn nor SciPy nor Pillow."""
 
+import bz2
 import gzip
 import hashlib
 import io
@@ -231,6 +232,7 @@ READERS = {  # the file's name and its reader
     "image.zip": ("digits.zip", mnist_loader.load_images),
     "csv": ("train.csv", mnist_loader.load_data_wrapper),
     "csv.gz": ("train.csv.gz", mnist_loader.load_data_wrapper),
+    "csv.bz2": ("train.csv.bz2", mnist_loader.load_data_wrapper),
     "arff": ("mnist_784.arff", mnist_loader.load_data_wrapper),
     "svmlight": ("mnist.t", mnist_loader.load_data_wrapper),
     "matlab": ("mnist.mat", mnist_loader.load_data_wrapper),
@@ -261,6 +263,7 @@ def good_file(reader, folder):
         "image.zip": lambda: archive({"7.png": png()}),
         "csv": csv,
         "csv.gz": lambda: gzip.compress(csv()),
+        "csv.bz2": lambda: bz2.compress(csv()),
         "arff": arff,
         "svmlight": svmlight,
         "matlab": matlab,

@@ -201,12 +201,14 @@ def bombs_of_other_programs():
             "x", (7, 2, 2), np.uint8, maxshape=(None, None, None), chunks=(400, 512, 512), compression="gzip"
         )
         x[:], file["y"] = PIXELS, LABELS
+    text = b"label,a,b\n" + b"0,0,0\n" * (100 * MEGABYTE // 6)
     far = b"1 1:1\n2 2000000000:1\n"
     dimensions = bytearray(matlab())
     dimensions[160:164] = struct.pack("<i", 2**30)
     columns = b"label" + b",a" * 100_000 + b"\n"
     return [
-        ("csv.gz", gzip.compress(b"label,a,b\n" + b"0,0,0\n" * (100 * MEGABYTE // 6)), "decompresses to more than"),
+        ("csv.gz", gzip.compress(text), "decompresses to more than"),
+        ("csv", bz2.compress(text), "decompresses to more than"),
         ("csv.gz", gzip.compress(b"label,a,b\n0,0," + b"0" * len(zeros)), "a line of more than 4194304 characters"),
         ("csv", columns, "it has no rows"),
         ("csv", columns + b"1,2\n" * 1000, "rows have 2 columns, but the first line has 100001"),

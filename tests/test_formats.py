@@ -1,5 +1,6 @@
 """Data sets in the formats of other programs, each written by the program that writes it in real life."""
 
+import bz2
 import gzip
 import io
 import json
@@ -8,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import assert_is_small
+from helpers import assert_is_small, good_file
 
 from nndl_ext import Dataset, mnist_loader
 
@@ -197,15 +198,15 @@ def test_openml_s_mnist_784(tmp_path, small, compress):
 
 
 @pytest.mark.parametrize("zero_based", [True, False])
-@pytest.mark.parametrize("names", [("mnist", "mnist.t"), ("mnist.tr.gz", "mnist.t")])
+@pytest.mark.parametrize("names", [("mnist", "mnist.t"), ("mnist.bz2", "mnist.t.bz2")])
 def test_libsvm_s_files_of_different_widths(tmp_path, small, names, zero_based):
     datasets = pytest.importorskip("sklearn.datasets")
     widest = []
     for name, (images, labels) in zip(names, small, strict=True):
         datasets.dump_svmlight_file(images.reshape(len(images), 784) * 1.0, labels, str(tmp_path / name), zero_based=zero_based)
         widest.append(1 + np.flatnonzero(images.any(axis=0)).max())
-        if name.endswith(".gz"):
-            (tmp_path / name).write_bytes(gzip.compress((tmp_path / name).read_bytes()))
+        if name.endswith(".bz2"):
+            (tmp_path / name).write_bytes(bz2.compress((tmp_path / name).read_bytes()))
     assert widest[0] != widest[1]
     files = [str(tmp_path / name) for name in names]
     x, y, test_x, test_y = datasets.load_svmlight_files(files)
@@ -344,3 +345,17 @@ def test_folders_of_images_need_pillow(tmp_path, small):
     code = "import sys; sys.modules['PIL'] = None; from nndl_ext import mnist_loader; mnist_loader.load_data(sys.argv[1])"
     result = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
     assert "is a folder of images by class; to load images, install Pillow: pip install 'nndl-ext[images]'" in result.stderr
+
+
+@pytest.mark.parametrize("reader", ["csv", "arff", "svmlight", "matlab", "hdf5", "parquet", "npz", "pickle"])
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress])
+def test_any_file_may_be_compressed(tmp_path, reader, compress):
+    for library in ("sklearn", "scipy", "h5py", "pyarrow"):
+        pytest.importorskip(library)
+    path = tmp_path / "any"
+    path.write_bytes(good_file(reader, tmp_path))
+    expected = mnist_loader.load_data(path)
+    path.write_bytes(compress(path.read_bytes()))
+    for part, of_expected in zip(mnist_loader.load_data(path), expected, strict=True):
+        for given, wanted in zip(part, of_expected, strict=True):
+            np.testing.assert_array_equal(given, wanted)

@@ -1,5 +1,6 @@
 """The loader, with the shipped MNIST and with files made from it."""
 
+import bz2
 import gzip
 import hashlib
 import zipfile
@@ -180,9 +181,12 @@ def test_bytes_after_compressed_data_are_ignored(tmp_path, small, trailing):
     assert_is_small(mnist_loader.load_data(tmp_path), small)
 
 
-def test_gzip_files_in_many_parts(tmp_path, small):
+@pytest.mark.parametrize("method", [gzip, bz2])
+def test_compressed_files_in_many_parts(tmp_path, small, method):
+    zeros = 2 if method is gzip else 0
+
     def compress(content):
-        return b"".join(gzip.compress(content[i : i + 3]) + bytes(i % 3) for i in range(0, len(content), 3))
+        return b"".join(method.compress(content[i : i + 100]) + bytes(i % (1 + zeros)) for i in range(0, len(content), 100))
 
     assert_is_small(mnist_loader.load_data(write_folder(tmp_path, small, ".gz", compress)), small)
 

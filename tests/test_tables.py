@@ -1,5 +1,6 @@
 """Tables of pixels in CSV, as Kaggle and others distribute them, made from MNIST."""
 
+import bz2
 import csv
 import gzip
 
@@ -31,7 +32,7 @@ def assert_is_one_part(loaded, images, labels, tests):
     assert [len(x) for x, _ in loaded] == [len(images) - tests - held, held, tests]
 
 
-@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, bz2.compress])
 @pytest.mark.parametrize("header", [HEADER, None, ["label", *range(784)]], ids=["header", "no header", "numbers as header"])
 @pytest.mark.parametrize("last", [False, True], ids=["label first", "label last"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])

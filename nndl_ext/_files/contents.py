@@ -21,7 +21,7 @@ import numpy as np
 _USUAL_GROWTH, _MOST_GROWTH = 64, 256
 LARGEST_PART = 2**20
 
-_GZIP = b"\x1f\x8b"
+_GZIP, _BZIP2 = b"\x1f\x8b", b"BZh"
 _ZEROS = re.compile(rb"\0*")
 _PIECE = 2**16
 _LONGEST_HEADER = 2**11
@@ -55,7 +55,7 @@ class Announced(NamedTuple):
 
 
 class Content:
-    """The bytes of a file, decompressed if it is a gzip file. Like ``gzip``, it ignores what follows the compressed data.
+    """The bytes of a file, decompressed if gzip or bzip2 made it. Like ``gzip``, it ignores what follows the compressed data.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class Content:
     def __init__(self, data: bytes, name: str) -> None:
         self.name = name
         self._data = data
-        self.compressed = data[:2] == _GZIP
+        self.compressed = data.startswith((_GZIP, _BZIP2))
         self.beginning = b""
         try:
             for part in self._parts():
@@ -128,7 +128,9 @@ class Content:
         return io.TextIOWrapper(self.stream(), "utf-8-sig")
 
     def _parts(self) -> Iterator[bytes]:
-        return _decompressed(self._data) if self.compressed else iter([self._data])
+        if not self.compressed:
+            return iter([self._data])
+        return _gunzipped(self._data) if self._data.startswith(_GZIP) else _bunzipped(self._data)
 
 
 class _Stream(io.RawIOBase):
@@ -220,7 +222,7 @@ def joined(parts: Callable[[], Iterator[bytes]], begin: int, size: int, compress
     return array
 
 
-def _decompressed(data: bytes) -> Iterator[bytes]:
+def _gunzipped(data: bytes) -> Iterator[bytes]:
     """The data of a gzip file, in parts of at most 1 MiB."""
     place = 0
     while data.startswith(_GZIP, place):
@@ -240,6 +242,25 @@ def _decompressed(data: bytes) -> Iterator[bytes]:
                 raise ValueError("is a broken gzip file: it ends too early")
         zeros = _ZEROS.match(data, place - len(member.unused_data))  # tapes are padded with zeros
         place = zeros.end() if zeros else len(data)
+
+
+def _bunzipped(data: bytes) -> Iterator[bytes]:
+    """The data of a bzip2 file, in parts of at most 1 MiB."""
+    import bz2  # here, because few files need it
+
+    place = 0
+    while data.startswith(_BZIP2, place):
+        member = bz2.BZ2Decompressor()
+        while not member.eof:
+            piece = data[place : place + _PIECE] if member.needs_input else b""
+            if member.needs_input and not piece:
+                raise ValueError("is a broken bzip2 file: it ends too early")
+            place += len(piece)
+            try:
+                yield member.decompress(piece, LARGEST_PART)
+            except OSError as error:
+                raise ValueError(f"is a broken bzip2 file: {error}") from error
+        place -= len(member.unused_data)
 
 
 def _wrong_size(announced: int, held: int) -> ValueError:

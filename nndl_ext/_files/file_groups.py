@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 _SHARD = re.compile(r"\d{5}-of-\d{5}")
-_BEGINNING = 2**16  # enough to recognize a format
-_COMPRESSED = re.compile(r"\.gz$")
+_BEGINNING = 2**20  # enough to recognize a format; bzip2 compresses blocks of 900,000 bytes
+_COMPRESSED = re.compile(r"\.(gz|bz2)$")
 _NO_DATA = re.compile(r"\..*|readme.*|licen[cs]e.*|.*\.(md|rst|json|ya?ml|py|ipynb|html?|names|pdf)")
 
 # The shards of each part, by their number.

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from nndl_ext._files import arff, hdf5, matlab, parquet, svmlight, tables
-from nndl_ext._files.contents import Announced, Content
+from nndl_ext._files.contents import Announced, Content, reading
 from nndl_ext._files.disk import npz_announced
 from nndl_ext._files.named import by_names
 
@@ -72,7 +72,9 @@ def _begins(*signatures: bytes) -> Callable[[bytes], bool]:
 
 
 def _npz(content: Content) -> Pairs:
-    return by_names(npz_announced(content.whole(), content.name), content.name)
+    with reading(content.name, "a NumPy archive"):
+        data = content.whole()
+    return by_names(npz_announced(data, content.name), content.name)
 
 
 # The first that recognizes a file reads it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -69,6 +68,8 @@ def _read(content: Content) -> tuple[np.ndarray, np.ndarray | None, tuple[str, .
 
 def _columns(schema: Any) -> tuple[str, str | None, tuple[str, ...]]:
     """The names of the columns of images and of labels, and those of the classes."""
+    import json  # here, to keep the package quick to import
+
     types = {name: str(schema.field(name).type) for name in schema.names}
     images = [name for name, kind in types.items() if kind in ("binary", "large_binary") or kind.startswith("struct<bytes: ")]
     if not images:
