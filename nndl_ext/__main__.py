@@ -51,13 +51,13 @@ def _train(arguments: argparse.Namespace) -> None:
     from nndl_ext._files import disk
 
     path, curve_path = arguments.resume or arguments.save, arguments.curve
-    if arguments.save and os.path.exists(path):
-        raise FileExistsError(f"{path} already exists: use --resume to continue its run, or remove it")
     if arguments.plot:
         from nndl_ext import plot  # reports a missing matplotlib before the training
         from nndl_ext._commands import pictures
     for file in filter(None, (path, curve_path, arguments.plot)):
         disk.require_writable(file)
+    if arguments.save and os.path.exists(os.path.realpath(path)):  # the file that would be replaced
+        raise FileExistsError(f"{path} already exists: use --resume to continue its run, or remove it")
     training_data, test_data = runs.load_data(arguments.data)
     images, tests = len(training_data), len(test_data)
     checksum = runs.checksum(training_data, test_data) if path else 0

@@ -187,6 +187,31 @@ def test_data_without_images_are_named(tmp_path, capsys):
         assert capsys.readouterr().err == f"nndl-ext: {data} {message}\n"
 
 
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("run.npz/", "The path names a folder, not a file: 'run.npz/'"),
+        ("run.npz/.", "The path names a folder, not a file: 'run.npz/.'"),
+        ("nowhere/", "The path names a folder, not a file: 'nowhere/'"),
+        ("nowhere/../run.npz", "nowhere/../run.npz already exists: use --resume to continue its run, or remove it"),
+        ("folder", "folder exists and is not a file"),
+        (os.devnull, "null exists and is not a file"),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="paths mean something else there")
+def test_save_replaces_nothing(path, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    data = str(small_data(tmp_path / "data"))
+    (tmp_path / "folder").mkdir()
+    Path("run.npz").write_text("older")
+    assert main(["train", "--sizes", "784,2,10", "--epochs", "1", "--data", data, "--save", path]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert Path("run.npz").read_text() == "older"
+    assert sorted(os.listdir()) == ["data", "folder", "run.npz"]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([10**400, -1, 1e308, "784"]),
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),

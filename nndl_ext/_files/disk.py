@@ -141,7 +141,9 @@ def require_writable(path: str | os.PathLike[str]) -> None:
 
 def _place(path: str | os.PathLike[str]) -> tuple[str, int | None]:
     """The path with links resolved, and the mode of an existing file, checked to be replaceable."""
-    target = os.path.realpath(path)
+    target = os.path.realpath(path)  # drops a separator at the end
+    if os.path.basename(os.fspath(path)) in ("", ".", ".."):
+        raise IsADirectoryError(errno.EISDIR, "The path names a folder, not a file", os.fspath(path))
     try:
         mode = os.stat(target).st_mode
     except FileNotFoundError:
