@@ -15,14 +15,20 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import nndl_ext
-from nndl_ext._commands.options import parser, tell
+from nndl_ext._commands.options import escaped, parser, tell
 
 if TYPE_CHECKING:
     from nndl_ext.runs import Run
 
 
 class _Output:
-    """Standard output, with errors that name it. After an error it leads nowhere, since the interpreter flushes it at exit."""
+    """Standard output for any characters, with errors that name it.
+
+    After an error it leads nowhere, since the interpreter flushes it at exit, and each further use raises that error again,
+    since argparse suppresses it.
+    """
+
+    _error: OSError | None = None
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -31,17 +37,23 @@ class _Output:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> Any:
-        return self._try(self._stream.write, text)
+        try:
+            return self._try(self._stream.write, text)
+        except UnicodeEncodeError:
+            return self._try(self._stream.write, escaped(self._stream, text))
 
     def flush(self) -> None:
         self._try(self._stream.flush)
 
     def _try(self, call: Callable[..., Any], *arguments: str) -> Any:
+        if self._error:
+            raise self._error
         try:
             return call(*arguments)
         except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
-            raise OSError(error.errno, error.strerror, "standard output") from error
+            self._error = OSError(error.errno, error.strerror, "standard output")
+            raise self._error from error
 
 
 def _train(arguments: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +44,24 @@ def test_an_output_without_block_characters_gets_ascii(run, monkeypatch, capsys)
     assert main(["show", str(run)]) == 0
     sys.stdout.seek(0)
     assert "###" in sys.stdout.read()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize("name", ["blüte", "花", "\udcff"])
+def test_an_output_without_a_path_s_characters_gets_escapes(encoding, name, run, monkeypatch, tmp_path, capsys):
+    paths = [str(tmp_path / f"{name}{suffix}") for suffix in (".npz", ".html")]
+    try:
+        Path(paths[0]).write_bytes(run.read_bytes())
+    except OSError:
+        pytest.skip("no such names here")
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+    assert main(["show", paths[0]]) == 0
+    assert main(["draw", paths[0], "--out", paths[1], "--no-open"]) == 0
+    sys.stdout.seek(0)
+    output = sys.stdout.read()
+    for path in paths:
+        assert path.encode(encoding, "backslashreplace").decode(encoding) in output
     assert capsys.readouterr().err == ""
 
 

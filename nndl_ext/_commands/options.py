@@ -210,6 +210,11 @@ _ADD = {"train": _add_train, "show": _add_show, "draw": _add_draw, "bench": _add
 def tell(stream: TextIO, text: str) -> None:
     """Print a line with any characters. The program goes on if the stream can't be written."""
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    encoding = stream.encoding or "utf-8"
     with suppress(OSError):
-        print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+        print(escaped(stream, line), file=stream, flush=True)
+
+
+def escaped(stream: TextIO, text: str) -> str:
+    """The text, with backslash escapes for the characters that the stream's encoding lacks."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
