@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
 import nndl_ext
 from nndl_ext._commands.options import escaped, parser, tell
@@ -208,6 +209,8 @@ def _info(_arguments: argparse.Namespace) -> None:
     print(f"MNIST: {len(training_data[0])} training, {len(validation_data[0])} validation, {len(test_data[0])} test images")
 
 
+INTERRUPTED = 128 + signal.SIGINT  # a shell's status for it
+
 _COMMANDS = {"train": _train, "show": _show, "draw": _draw, "bench": _bench, "info": _info}
 
 
@@ -243,13 +246,37 @@ def main(argv: Sequence[str] | None = None) -> int:
                 sys.stdout.flush()
     except BrokenPipeError:
         return 1
-    except (ArithmeticError, ImportError, MemoryError, OSError, TypeError, ValueError) as error:
+    except (ArithmeticError, ImportError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+        if isinstance(error, ImportError | RuntimeError) and _by_ctrl_c(error):
+            return INTERRUPTED
+        if isinstance(error, RuntimeError):
+            raise
         tell(sys.stderr, f"nndl-ext: {str(error) or 'not enough memory'}")
         return 1
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     return 0
 
 
+def _by_ctrl_c(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is the reason for an error: an import that it interrupts may raise another one."""
+    while error and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def program() -> NoReturn:
+    """Run the command line as a program of its own. Ctrl-C ends it by its signal, so it ends a loop in a shell too."""
+    try:
+        status = main()
+    except KeyboardInterrupt:  # pressed again
+        status = INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the interpreter's end is not worth a message
+    if status == INTERRUPTED and os.name != "nt":
+        signal.raise_signal(signal.SIGINT)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

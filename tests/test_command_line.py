@@ -17,6 +17,7 @@ from helpers import QUICK, small_data
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import nndl_ext
 from nndl_ext import Network, _kernels, load, mnist_loader, runs
 from nndl_ext.__main__ import main
 from nndl_ext._files import saving
@@ -291,9 +292,55 @@ def test_ctrl_c_leaves_the_curve_so_far(tmp_path):
             process.stdout.readline()
         process.send_signal(signal.SIGINT)
         output, error = process.communicate()
-    assert process.returncode == 130
+    assert process.returncode == -signal.SIGINT
     assert len(error.splitlines()) == 1
     assert len(json.loads(path.read_text())) - 3 in (output.count("Epoch"), output.count("Epoch") - 1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such shell there")
+def test_ctrl_c_ends_a_shell_s_loop():
+    command = f"'{sys.executable}' -m nndl_ext train --sizes 784,8,10 --epochs 1000"
+    loop = f"for seed in 0 1; do echo seed $seed; {command} --seed $seed; done; echo done"
+    arguments = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    with subprocess.Popen(["bash", "-c", loop], **arguments) as process:
+        for _ in range(2):
+            process.stdout.readline()
+        os.killpg(process.pid, signal.SIGINT)
+        output, error = process.communicate()
+    assert process.returncode == -signal.SIGINT
+    assert "seed 1" not in output
+    assert "done" not in output
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("error", [ImportError, RuntimeError])
+@pytest.mark.parametrize("chained", ["cause", "context"])
+def test_ctrl_c_in_an_import_that_raises_another_error(error, chained, monkeypatch, capsys):
+    def interrupted():
+        raised = error("numpy can't be imported")
+        setattr(raised, f"__{chained}__", KeyboardInterrupt())
+        raise raised
+
+    monkeypatch.setattr(nndl_ext, "show_config", interrupted, raising=False)
+    assert main(["info"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process can't send itself Ctrl-C there")
+def test_ctrl_c_pressed_again_is_silent():
+    script = """
+import signal
+from nndl_ext import __main__
+def main():
+    try:
+        raise KeyboardInterrupt
+    finally:
+        signal.raise_signal(signal.SIGINT)
+__main__.main = main
+__main__.program()
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (-signal.SIGINT, "", "")
 
 
 def test_the_plan_goes_to_a_terminal_s_output_or_to_stderr(capsys, monkeypatch):
