@@ -126,6 +126,17 @@ def test_pictures_of_a_run(run, tmp_path, capsys):
     assert sorted(capsys.readouterr().out.splitlines()[-4:]) == [f"wrote {tmp_path / 'out' / name}" for name in names]
 
 
+def test_pictures_do_not_replace_what_is_shown(run, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    saved = tmp_path / "weights.png"
+    saved.write_bytes(run.read_bytes())
+    assert main(["show", str(saved), "--out", str(tmp_path)]) == 1
+    message = f"{saved} is to be shown, so no picture can replace it: name another folder with --out"
+    assert capsys.readouterr().err == f"nndl-ext: {message}\n"
+    assert list(tmp_path.iterdir()) == [saved]
+    assert saved.read_bytes() == run.read_bytes()
+
+
 def test_several_files_are_compared(run, tmp_path, capsys):
     other, net = tmp_path / "other.npz", tmp_path / "net.npz"
     assert main([*QUICK, "--epochs", "2", "--eta", "0.5", "--save", str(other)]) == 0

@@ -6,6 +6,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 from nndl_ext import mnist_loader, network, network2, perceptron, runs
@@ -45,7 +46,7 @@ def main(paths: Sequence[str], out: str | None, data: str | None, encoding: str)
     if len(saved) > 1:
         _compare(saved)
     if out:
-        _draw(curves if len(saved) > 1 else next(iter(curves.values()), []), saved[paths[0]][0], out, data)
+        _draw(curves if len(saved) > 1 else next(iter(curves.values()), []), saved[paths[0]][0], out, data, paths)
 
 
 def _read(path: str) -> _Saved:
@@ -162,8 +163,9 @@ def _printable(text: str, encoding: str) -> bool:
     return True
 
 
-def _draw(curves: Any, net: BookNetwork, out: str, data: str | None) -> None:
-    """Write pictures into a folder: all learning curves of several runs, or those pictures that suit one network."""
+def _draw(curves: Any, net: BookNetwork, out: str, data: str | None, shown: Sequence[str]) -> None:
+    """Write pictures into a folder: all learning curves of several runs, or those pictures that suit one network. A file that
+    is shown is not replaced."""
     from nndl_ext import plot
 
     pictures: dict[str, tuple[Any, ...]] = {}
@@ -175,8 +177,12 @@ def _draw(curves: Any, net: BookNetwork, out: str, data: str | None) -> None:
             test_data = mnist_loader.load_data_wrapper(data)[2]
             pictures["confusion"] = plot.confusion_matrix, net, test_data
             pictures["misclassified"] = plot.misclassified, net, test_data
+    places = {name: os.path.join(out, f"{name}.png") for name in pictures}
+    for path, file in product(places.values(), shown):
+        if os.path.exists(path) and os.path.samefile(path, file):
+            raise FileExistsError(f"{path} is to be shown, so no picture can replace it: name another folder with --out")
     os.makedirs(out, exist_ok=True)
     for name, (draw, *arguments) in pictures.items():
-        path = os.path.join(out, f"{name}.png")
+        path = places[name]
         write(path, draw, *arguments)
         print(f"wrote {path}")
