@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
@@ -84,6 +84,10 @@ def _train(arguments: argparse.Namespace) -> None:
         if curve_path and run.curve:
             runs.write_curve(curve_path, run.accuracies)
 
+    def draw_curve() -> None:
+        if arguments.plot and run.curve:
+            pictures.write(arguments.plot, plot.learning_curves, run.accuracies)
+
     loaded = time.perf_counter()
     epochs, training = run.epochs, run.train(training_data, test_data)
     if path:
@@ -99,9 +103,11 @@ def _train(arguments: argparse.Namespace) -> None:
                     run.save(path, checksum)
                 keep_curve()
                 report()
-    finally:
-        if arguments.plot and run.curve:
-            pictures.write(arguments.plot, plot.learning_curves, run.accuracies)
+    except BaseException:
+        with suppress(OSError):  # what ended the training is the error to report
+            draw_curve()
+        raise
+    draw_curve()
     seconds = time.perf_counter() - loaded
     if run.curve:
         last, best = run.curve[-1], max(run.curve)

@@ -1,5 +1,6 @@
 """The command ``show``: its description of a saved network, and its pictures."""
 
+import errno
 import io
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from helpers import QUICK, digest, small_data
 
 from nndl_ext import Network, load, network, network2, perceptron
 from nndl_ext.__main__ import main
-from nndl_ext._commands import show
+from nndl_ext._commands import pictures, show
 from nndl_ext._files import saving
 
 
@@ -243,9 +244,10 @@ def test_pictures_of_what_fits(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("PDF", b"%PDF")])
-def test_train_draws_its_curve(ending, start, tmp_path):
+@pytest.mark.parametrize("name", ["curve", ""])
+def test_train_draws_its_curve(ending, start, name, tmp_path):
     pytest.importorskip("matplotlib")
-    path = tmp_path / f"curve.{ending}"
+    path = tmp_path / f"{name}.{ending}"
     assert main([*QUICK, "--epochs", "1", "--plot", str(path)]) == 0
     assert path.read_bytes().startswith(start)
 
@@ -263,6 +265,21 @@ def test_a_training_that_ends_early_draws_what_there_is(tmp_path, monkeypatch):
     path.unlink()
     assert main(["train", "--sizes", "5", "--plot", str(path)]) == 1
     assert not path.exists()
+
+
+def test_a_picture_that_fails_too_does_not_hide_what_ended_the_training(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+
+    def full(path, *_):
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    monkeypatch.setattr(show.runs.Run, "save", lambda self, path, _: full(path) if self.curve else None)
+    monkeypatch.setattr(pictures, "write", full)
+    run, picture = str(tmp_path / "run.npz"), str(tmp_path / "curve.png")
+    assert main([*QUICK, "--save", run, "--plot", picture]) == 1
+    assert capsys.readouterr().err.endswith(f"No space left on device: {run!r}\n")
+    assert main([*QUICK, "--plot", picture]) == 1
+    assert capsys.readouterr().err.endswith(f"No space left on device: {picture!r}\n")
 
 
 def test_a_missing_matplotlib_is_said_before_the_training(tmp_path, monkeypatch, capsys):

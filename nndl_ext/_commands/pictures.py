@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,6 @@ def write(path: str, draw: Callable[..., Axes], *arguments: Any) -> None:
     matplotlib.use("agg")  # needs no window system
     picture, figure = io.BytesIO(), draw(*arguments).get_figure(root=True)
     assert figure is not None
-    figure.savefig(picture, format=os.path.splitext(path)[1].removeprefix(".").lower(), dpi=150)
+    figure.savefig(picture, format=path.rpartition(".")[2].lower(), dpi=150)
     pyplot.close(figure)
     disk.replace(path, picture.getvalue())
