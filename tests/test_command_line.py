@@ -213,6 +213,38 @@ def test_save_replaces_nothing(path, message, tmp_path, monkeypatch, capsys):
     assert sorted(os.listdir()) == ["data", "folder", "run.npz"]
 
 
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(5, "Input/output error"), "[Errno 5] Input/output error: {!r}"),
+        (MemoryError(), "{} is too large for the memory"),
+    ],
+)
+def test_a_file_that_can_not_be_read_is_named(error, message, tmp_path, monkeypatch, capsys):
+    def read_bytes(_path):
+        raise error
+
+    path = tmp_path / "file.npz"
+    path.write_bytes(b"PK")
+    monkeypatch.setattr(type(path), "read_bytes", read_bytes)
+    for arguments in (["show"], ["draw"], ["train", "--data"], ["train", "--data", str(tmp_path), "--resume"]):
+        if "--resume" in arguments:
+            monkeypatch.setattr(runs, "load_data", lambda _: ([], []))
+        assert main([*arguments, str(path)]) == 1
+        assert capsys.readouterr().err == f"nndl-ext: {message.format(str(path))}\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"root:x:0:0\n", b"\xff\xfe", b'{"sizes": [2, '])
+def test_files_of_other_programs_are_no_networks(content, tmp_path, capsys):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    assert main(["show", str(path)]) == 1
+    error = capsys.readouterr().err
+    expected = "it is neither a NumPy archive nor JSON with sizes, biases and weights: "
+    assert error.startswith(f"nndl-ext: {path} is not a saved network: {expected}")
+    assert len(error.splitlines()) == 1
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([10**400, -1, 1e308, "784"]),
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),

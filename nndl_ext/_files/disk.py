@@ -34,10 +34,17 @@ def raw(file: Traversable) -> bytes:
         If there is no such file.
     ValueError
         If the path is not a regular file: a device, for example, may never end.
+    OSError, MemoryError
+        If it can't be read, or not at once. The message names it.
     """
     if not file.is_file() and os.path.exists(str(file)):
         raise ValueError(f"{file} is not a file")
-    return file.read_bytes()
+    try:
+        return file.read_bytes()
+    except MemoryError as error:
+        raise MemoryError(f"{file} is too large for the memory") from error
+    except OSError as error:  # an error of reading, other than one of opening, does not name the file
+        raise type(error)(error.errno, error.strerror, str(file)) from error
 
 
 def npz_arrays(data: bytes, name: str) -> dict[str, np.ndarray]:

@@ -180,9 +180,13 @@ def _from_archive(arrays: dict[str, np.ndarray]) -> Saved:
 def _from_json(data: bytes) -> Saved:
     import json
 
-    content = json.loads(data.decode())
+    expected = "it is neither a NumPy archive nor JSON with sizes, biases and weights"
+    try:
+        content = json.loads(data.decode())
+    except ValueError as error:
+        raise ValueError(f"{expected}: {error}") from error
     if not isinstance(content, dict) or not content.keys() >= {"sizes", "biases", "weights"}:
-        raise ValueError("it is neither a NumPy archive nor JSON with sizes, biases and weights")
+        raise ValueError(expected)
     sizes = layer_sizes(content["sizes"])
     biases, weights = ([np.array(rows) for rows in content[name]] for name in ("biases", "weights"))
     settings = {"cost": content["cost"]} if "cost" in content else {}
