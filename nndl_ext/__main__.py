@@ -274,12 +274,14 @@ def _by_ctrl_c(error: BaseException | None) -> bool:
 def program() -> NoReturn:
     """Run the command line as a program of its own. Ctrl-C ends it by its signal, so it ends a loop in a shell too."""
     try:
-        status = main()
+        try:
+            status = main()
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # the interpreter's end is not worth a message
     except KeyboardInterrupt:  # pressed again
         status = INTERRUPTED
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the interpreter's end is not worth a message
     if status == INTERRUPTED and os.name != "nt":
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.raise_signal(signal.SIGINT)
     sys.exit(status)
 

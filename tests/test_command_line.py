@@ -359,10 +359,17 @@ def test_ctrl_c_in_an_import_that_raises_another_error(error, chained, monkeypat
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a process can't send itself Ctrl-C there")
-def test_ctrl_c_pressed_again_is_silent():
-    script = """
+@pytest.mark.parametrize("late", [False, True])
+def test_ctrl_c_pressed_again_is_silent(late):
+    script = f"""
 import signal
 from nndl_ext import __main__
+set_handler, late = signal.signal, [KeyboardInterrupt] * {late}
+def set_late(*arguments):
+    if late:
+        raise late.pop()
+    set_handler(*arguments)
+signal.signal = set_late
 def main():
     try:
         raise KeyboardInterrupt
