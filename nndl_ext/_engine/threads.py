@@ -109,7 +109,7 @@ def _quota(folder: str = "/sys/fs/cgroup") -> int:
 
 
 def _content(path: str) -> str:
-    with open(path) as file:
+    with open(path, encoding="ascii") as file:
         return file.read()
 
 
