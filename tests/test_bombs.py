@@ -188,6 +188,8 @@ def bombs(folder):
 def bombs_of_other_programs():
     """The same in the formats of other programs."""
     import h5py
+    import pyarrow
+    from pyarrow.parquet import write_table
 
     zeros, large = bytes(100 * MEGABYTE), np.zeros((100, 1024, 1024), np.uint8)
     black = png(np.zeros((3000, 3000)))
@@ -202,6 +204,16 @@ def bombs_of_other_programs():
         )
         x[:], file["y"] = PIXELS, LABELS
     text = b"label,a,b\n" + b"0,0,0\n" * (100 * MEGABYTE // 6)
+    many_labels = io.BytesIO()  # refer to one long text
+    with h5py.File(many_labels, "w") as file:
+        file["x"], texts = np.zeros((1000, 4), np.uint8), file.create_dataset("y", (1000,), h5py.string_dtype())
+        texts[0] = "a" * 60_000
+        file.flush()
+        begin = texts.id.get_offset()
+    content = many_labels.getvalue()
+    many_labels = content[:begin] + content[begin : begin + 16] * 1000 + content[begin + 16_000 :]
+    one_label = io.BytesIO()
+    write_table(pyarrow.table({"image": [png(np.zeros((1, 1)))] * 100, "label": ["a" * MEGABYTE] * 100}), one_label)
     far = b"1 1:1\n2 2000000000:1\n"
     dimensions = bytearray(matlab())
     dimensions[160:164] = struct.pack("<i", 2**30)
@@ -223,6 +235,8 @@ def bombs_of_other_programs():
         ("hdf5", one_chunk.getvalue(), "announces 104857600 bytes of data, too many"),
         ("parquet", parquet([zeros], compression="zstd"), "announces .* bytes of data, too many"),
         ("parquet", parquet([zeros], compression="zstd", use_dictionary=False), "announces .* bytes of data, too many"),
+        ("hdf5", many_labels, "announces .* bytes of data, too many"),
+        ("parquet", one_label.getvalue(), "announces .* bytes of data, too many"),
         ("parquet", parquet([black] * 1000), "3000 x 3000 pixels, too many for files of their size"),
         ("parquet", parquet([zeros[:MEGABYTE]] * 60, compression="zstd"), "not an image that can be read"),
         ("class", png(np.zeros((12_000, 12_000))), "is not an image that can be read"),

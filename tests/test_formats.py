@@ -177,6 +177,33 @@ def test_parquet_without_images_or_labels(tmp_path, small):
         mnist_loader.load_data(path)
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([None, "a", "b"], "lacks some labels"),
+        (["", "1", "2"], "lacks some labels"),
+        ([None, 1, 2], "neither numbers nor texts, or lacks some"),
+        ([0.5, 1.5, 2.5], "must have labels from 0 to"),
+    ],
+)
+def test_wrong_labels_in_parquet(tmp_path, small, labels, message):
+    pyarrow, parquet = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
+    parquet.write_table(pyarrow.table({"image": encoded(small[0][0][:3]), "label": labels}), tmp_path / "wrong.parquet")
+    with pytest.raises(ValueError, match=rf"wrong\.parquet.*{message}"):
+        mnist_loader.load_data(tmp_path / "wrong.parquet")
+
+
+def test_parquet_s_column_of_labels(tmp_path, small):
+    pyarrow, parquet = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
+    images, labels = small[0]
+    columns = {"id": range(60), "image": encoded(images), "Label": labels}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+    np.testing.assert_array_equal(all_of(mnist_loader.load_data(tmp_path / "a.parquet"))[1], labels)
+    parquet.write_table(pyarrow.table(columns).rename_columns(["id", "image", "number"]), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="several columns of whole numbers, and none is called label: id, number"):
+        mnist_loader.load_data(tmp_path / "a.parquet")
+
+
 # ----- ARFF -----
 
 
@@ -295,6 +322,23 @@ def test_names_as_labels_in_hdf5(tmp_path, small):
     training_data = mnist_loader.load_data_wrapper(tmp_path / "clothes.h5")[0]
     desired = Dataset.from_pairs(training_data).y.argmax(axis=1)
     np.testing.assert_array_equal(desired, np.argsort(np.argsort(CLOTHES))[labels[:44]])
+
+
+def test_an_empty_name_is_no_class(tmp_path, small):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["images"], file["labels"] = small[0][0], ["" if label == 3 else str(label) for label in small[0][1]]
+    with pytest.raises(ValueError, match=r"a\.h5: labels lacks some labels"):
+        mnist_loader.load_data(tmp_path / "a.h5")
+
+
+def test_groups_that_hold_each_other(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "cycle.h5", "w") as file:
+        for place in range(1000):
+            file[str(place)] = file
+    with pytest.raises(ValueError, match=r"cycle\.h5 lacks"):
+        mnist_loader.load_data(tmp_path / "cycle.h5")
 
 
 def test_hdf5_refers_to_no_other_file(tmp_path, small):

@@ -49,7 +49,7 @@ def classed(announced: Sequence[Announced], pixels: int) -> tuple[list[np.ndarra
         if len({y.shape[1] for y in arrays}) > 1:
             raise ValueError(f"{announced[0].name} has vectors of {arrays[0].shape[1]} classes, but another part has others")
         return [y.astype(np.float64) for y in arrays], names
-    columns = _numbers(columns)
+    columns = _numbers(columns, announced[0].name)
     if names or columns[0].dtype.kind == "O":
         return _named(columns, announced, most)
     found = np.unique(np.concatenate(columns))
@@ -74,11 +74,13 @@ def _column(y: np.ndarray, name: str, most: int) -> np.ndarray:
     return y.argmax(axis=1) if (y.sum(axis=1) == 1).all() else y
 
 
-def _numbers(columns: list[np.ndarray]) -> list[np.ndarray]:
-    """Texts as numbers if they are all numbers."""
+def _numbers(columns: list[np.ndarray], name: str) -> list[np.ndarray]:
+    """Texts as numbers if they are all numbers. None may be missing."""
     if not any(y.dtype.kind in "OU" for y in columns):
         return columns
     texts = [y.astype(object) for y in columns]
+    if any(text is None or not str(text).strip() for y in texts for text in y.tolist()):
+        raise ValueError(f"{name} lacks some labels: they are empty")
     try:
         return [np.array([float(text) for text in y], np.float64) for y in texts]
     except (TypeError, ValueError):

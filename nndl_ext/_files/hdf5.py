@@ -14,6 +14,7 @@ from nndl_ext._files.named import by_names
 
 _WHAT = "an HDF5 file"
 _DEEPEST = 3  # levels of groups that are searched
+_TEXTS = 64  # texts read at once
 
 # deflate, shuffle, Fletcher's checksum, and h5py's own LZF. Others would make HDF5 look for a library to load.
 _FILTERS = (1, 2, 3, 32000)
@@ -32,23 +33,24 @@ def announced(content: Content) -> list[Announced]:
     matlab = content.beginning.startswith(b"MATLAB")
     with reading(content.name, _WHAT):
         file = h5py.File(io.BytesIO(content.whole()), "r")
-        arrays = {name: _announced(node, name, content, matlab) for name, node in _datasets(file, "")}
+        arrays = {name: _announced(node, name, content, matlab) for name, node in _datasets(file, "", set())}
     found = by_names(arrays, content.name)
     return samples_first(found) if matlab else found
 
 
-def _datasets(group: Any, path: str) -> list[tuple[str, Any]]:
-    """All data sets with their paths. Links to other files are not followed, nor links at all but those to one object."""
+def _datasets(group: Any, path: str, seen: set[Any]) -> list[tuple[str, Any]]:
+    """All data sets with their paths, each group once. No links to other places or files are followed."""
     import h5py
 
     found = []
+    seen.add(group.id)
     for name in group:
         if type(group.get(name, getlink=True)) is h5py.HardLink:
             node = group[name]
             if isinstance(node, h5py.Dataset):
                 found.append((path + name, node))
-            elif isinstance(node, h5py.Group) and path.count("/") < _DEEPEST - 1:
-                found += _datasets(node, f"{path}{name}/")
+            elif isinstance(node, h5py.Group) and node.id not in seen and path.count("/") < _DEEPEST - 1:
+                found += _datasets(node, f"{path}{name}/", seen)
     return found
 
 
@@ -60,10 +62,22 @@ def _announced(dataset: Any, name: str, content: Content, matlab: bool) -> Annou
     def read() -> np.ndarray:
         with reading(where, "an array"):
             _require_plain(dataset, len(content))
-            values = dataset.asstr()[()] if text else dataset[()]
+            values = _texts(dataset, len(content)) if text else dataset[()]
             return values.T if matlab else values
 
     return Announced(where, shape[::-1] if matlab else shape, np.dtype(object) if text else dtype, read)
+
+
+def _texts(dataset: Any, file_size: int) -> np.ndarray:
+    """The texts in a data set. Many elements may refer to one long text, so a few are read at once."""
+    if math.prod(dataset.shape[1:]) != 1:
+        raise ValueError("it has several texts for an image")
+    rows, blocks, size = dataset.asstr(), [], 0
+    for begin in range(0, len(dataset), _TEXTS):
+        blocks.append(rows[begin : begin + _TEXTS])
+        size += sum(map(len, blocks[-1].ravel()))
+        require_room(size, file_size)
+    return np.concatenate(blocks)
 
 
 def _require_plain(dataset: Any, file_size: int) -> None:

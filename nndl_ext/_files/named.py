@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from nndl_ext._files.contents import Announced
 
@@ -25,6 +25,12 @@ _LAYOUTS: tuple[tuple[tuple[str, str], ...], ...] = (
     (("data", "target"),),
     (("images", "labels"),),
 )
+
+
+def labels_among(names: Iterable[str]) -> list[str]:
+    """The names of columns that stand for labels, in any case, the best first."""
+    names = list(names)
+    return [name for label in LABELS for name in names if name.strip().lower() == label]
 
 
 def by_names(arrays: Mapping[str, Announced], path: str) -> list[Announced]:

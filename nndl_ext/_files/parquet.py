@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nndl_ext._files.contents import Announced, Content, reading, require_room
-from nndl_ext._files.named import LABELS
+from nndl_ext._files.named import labels_among
 
 # Rows read at once. A file may repeat one large image many times, so these are few.
 _ROWS = 4
@@ -49,10 +49,14 @@ def _read(content: Content) -> tuple[np.ndarray, np.ndarray | None, tuple[str, .
         require_room(sum(group.total_byte_size for group in groups), len(content))
         image, label, names = _columns(file.schema_arrow)
         labels: list[Any] = []
+        size = 0
 
         def rows() -> Iterator[tuple[str, bytes]]:
+            nonlocal size
             for batch in file.iter_batches(_ROWS, columns=[image, label] if label else [image], use_threads=False):
                 labels.extend(batch.column(label).to_pylist() if label else ())
+                size += sum(len(each) if isinstance(each, (str, list)) else 1 for each in labels[-len(batch) :])
+                require_room(8 * size, len(content))
                 for cell in batch.column(image).to_pylist():
                     encoded = cell["bytes"] if isinstance(cell, dict) else cell
                     if not encoded:
@@ -62,8 +66,10 @@ def _read(content: Content) -> tuple[np.ndarray, np.ndarray | None, tuple[str, .
         images = decoded(rows(), file.metadata.num_rows, len(content))
         if not label:
             return images, None, ()
-        texts = any(isinstance(each, str) for each in labels)
-        return images, np.array(labels, object if texts else np.int64), names
+        array = np.array(labels, object if any(isinstance(each, str) for each in labels) else None)
+        if array.dtype.kind == "O" and not {*map(type, labels)} <= {str, type(None)}:
+            raise ValueError("it has labels that are neither numbers nor texts, or lacks some")
+        return images, array, names
 
 
 def _columns(schema: Any) -> tuple[str, str | None, tuple[str, ...]]:
@@ -76,8 +82,9 @@ def _columns(schema: Any) -> tuple[str, str | None, tuple[str, ...]]:
         raise ValueError(f"it has no column of encoded images, but {', '.join(schema.names[:10])}")
     features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
     named = [name for name in schema.names if features.get(name, {}).get("_type") == "ClassLabel"]
-    labels = [name for name in (*LABELS, *named) if name in types] or [
-        name for name, kind in types.items() if kind[:3] == "int"
-    ]
+    whole = [name for name, kind in types.items() if kind[:3] == "int"]
+    labels = labels_among(types) or named or whole
     label = labels[0] if labels else None
+    if labels is whole and len(whole) > 1:
+        raise ValueError(f"it has several columns of whole numbers, and none is called label: {', '.join(whole[:10])}")
     return images[0], label, tuple(map(str, features.get(label, {}).get("names", ())))
