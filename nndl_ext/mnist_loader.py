@@ -5,9 +5,9 @@ A path may name one of these:
 - a folder with the four files of MNIST, or of a set distributed in the same way, such as Fashion-MNIST, EMNIST, KMNIST and
   Kuzushiji-49: IDX files under any of their usual names, with or without gzip, or KMNIST's ``.npz`` files. A folder made by
   torchvision works too. If it holds several sets, add the beginning of one set's file names: ``"gzip/emnist-letters"``;
-- a table in CSV, such as Kaggle's ``train.csv``, or a folder of such tables;
+- a table in CSV, such as Kaggle's ``train.csv``, or in ARFF, or a folder of such tables;
 - a folder of images with a folder for each class (the extra ``images``);
-- parquet from Hugging Face, ARFF, svmlight's or LIBSVM's text, MATLAB's files, or HDF5 (the extra ``formats``);
+- parquet from Hugging Face, svmlight's or LIBSVM's text, MATLAB's files, or HDF5 (the extra ``formats``);
 - a ``.npz`` file with arrays named as Keras names them (``x_train`` and so on) or MedMNIST (``train_images`` and so on);
 - the book's ``mnist.pkl.gz``, or the ``mnist_expanded.pkl.gz`` that its ``expand_mnist.py`` writes.
 

@@ -180,8 +180,8 @@ def test_parquet_without_images_or_labels(tmp_path, small):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([None, "a", "b"], "lacks some labels"),
-        (["", "1", "2"], "lacks some labels"),
+        ([None, "a", "b"], "must have a label for each image"),
+        (["", "1", "2"], "must have a label for each image"),
         ([None, 1, 2], "neither numbers nor texts, or lacks some"),
         ([0.5, 1.5, 2.5], "must have labels from 0 to"),
     ],
@@ -219,6 +219,55 @@ def test_openml_s_mnist_784(tmp_path, small, compress):
     np.testing.assert_array_equal(all_of(loaded)[0], images.reshape(60, 784) / 256)
     np.testing.assert_array_equal(all_of(loaded)[1], labels)
     assert [len(x) for x, _ in loaded] == [44, 8, 8]
+
+
+def write_arff(path, types, rows):
+    lines = ["@relation a", *(f"@attribute {each}" for each in types), "@data", *rows]
+    path.write_text("\n".join(lines), encoding="utf-8-sig")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("{%s}", "{}"), ("{%s}", "'no. {}'"), ("{ %s } % digits", '"no. {}, written"'), ("string", "é{}"), ("Integer", "{}")],
+)
+def test_labels_of_arff(tmp_path, kind, value):
+    values = [value.format(label) for label in range(8)]
+    types = ["'pixel 1' real [0,255]", "y numeric", "class " + kind.replace("%s", ",".join(values))]
+    rows = [f"{place},{10 * place},{values[place % 8]}" for place in range(24)]
+    x, y = all_of(mnist_loader.load_data(write_arff(tmp_path / "a.arff", types, ["% first", *rows[:9], "", *rows[9:]])))
+    np.testing.assert_array_equal(x * 256, [[place, 10 * place] for place in range(24)])
+    np.testing.assert_array_equal(y, np.arange(24) % 8)
+
+
+@pytest.mark.parametrize(
+    ("types", "row", "message"),
+    [
+        (["a real", "b real", "class {0,1}"], "1,2,?", "has the label ., which it does not declare"),
+        (["a real", "b real", "class {0,1}"], "1,2,3", "has the label 3, which it does not declare"),
+        (["a real", "b real", "class real"], "1,2,?", "has the label ., which it does not declare"),
+        (["a real", "b real", "class {0,1}"], "1,2,1,5", "number of columns changed from 3 to 4"),
+        (["a real", "b real", "class {0,1}"], "?,2,1", "could not convert string"),
+        (["a real", "b date 'yyyy'", "class {0,1}"], "1,2003,1", "attribute b is of the type date"),
+        (["a real", "a real", "class {0,1}"], "1,2,1", "has several attributes called a"),
+        (
+            ["a real", "label {0,1}", "class {0,1}"],
+            "1,0,1",
+            "has several columns of labels, of which one must stay: label, class",
+        ),
+    ],
+)
+def test_what_is_wrong_with_arff_is_named(tmp_path, types, row, message):
+    path = write_arff(tmp_path / "wrong.arff", types, ["1,2,0", row])
+    with pytest.raises(ValueError, match=rf"wrong\.arff is not an ARFF file that can be read.*{message}"):
+        mnist_loader.load_data(path)
+
+
+@pytest.mark.parametrize("values", ["'a " * 30_000, "a," * 30_000, "a" * 10**6])
+def test_arff_that_takes_others_long(tmp_path, values):
+    path = write_arff(tmp_path / "slow.arff", ["a real", f"class {{{values},b}}"], [values, *["1,b"] * 100_000])
+    with pytest.raises(ValueError, match=r"slow\.arff is not an ARFF file that can be read"):
+        mnist_loader.load_data(path)
 
 
 # ----- svmlight -----
@@ -328,7 +377,7 @@ def test_an_empty_name_is_no_class(tmp_path, small):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["images"], file["labels"] = small[0][0], ["" if label == 3 else str(label) for label in small[0][1]]
-    with pytest.raises(ValueError, match=r"a\.h5: labels lacks some labels"):
+    with pytest.raises(ValueError, match=r"a\.h5: labels must have a label for each image"):
         mnist_loader.load_data(tmp_path / "a.h5")
 
 
@@ -373,7 +422,6 @@ def test_hdf5_refers_to_no_other_file(tmp_path, small):
         (b"\x89HDF\r\n\x1a\n", "h5py", "is an HDF5 file; to read it, install h5py"),
         (b"MATLAB 5.0 MAT-file", "scipy", "is a MATLAB file; to read it, install scipy"),
         (b"MATLAB 7.3 MAT-file", "h5py", "is an HDF5 file; to read it, install h5py"),
-        (b"@relation x\n", "scipy", "is an ARFF file; to read it, install scipy"),
         (b"1 2:3\n", "sklearn", "is svmlight text; to read it, install scikit-learn"),
     ],
 )

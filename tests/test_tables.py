@@ -101,6 +101,14 @@ def test_real_numbers(tmp_path, small):
     np.testing.assert_array_equal(np.vstack([x for x, _ in loaded]), (2 * shades - 1).reshape(60, 784).astype(np.float32))
 
 
+def test_a_table_after_empty_lines_with_names_of_images(tmp_path, small):
+    images, labels = small[0]
+    rows = [[place, *row] for place, row in enumerate(rows_of(images, labels))]
+    path = write_csv(tmp_path / "digits.csv", ["Image_ID", *HEADER], rows)
+    path.write_bytes(b"\n \n" + path.read_bytes())
+    assert_is_one_part(mnist_loader.load_data(path), images, labels, tests=8)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -110,6 +118,12 @@ def test_real_numbers(tmp_path, small):
         ("label,a,b\n", "it has no rows"),
         ("label,a,b\n1,2,\n", "could not convert string '' to float"),
         ("label,a,b\n0,300,0\n1,0,0\n", "must have pixels from 0 to 1 or from 0 to 255, not from 0.0 to 300.0"),
+        ("label,a,b\n0,1,2\n,1,2\n", "must have a label for each image"),
+        ("label,a,target\n0,1,0\n1,1,1\n", "several columns of labels, of which one must stay: label, target"),
+        ("7,2,9\n8,3,7\n9,4,8\n", "labels may be in the first or in the last column"),
+        ("3,0,0\n3,2,0\n3,0,0\n", "labels may be in the first or in the last column"),
+        ("0,1,2\n7,0,0\n8,0,0\n", "no labels: its header must call a column label"),
+        (",0,1,2\n0,7,0,0\n1,8,0,0\n", "no labels: its header must call a column label"),
         ("label,a,b\n0.5,0,0\n1,0,0\n", "labels must have labels from 0 to 9 for 2 pixels, not from 0.5 to 1.0"),
     ],
 )

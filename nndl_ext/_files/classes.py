@@ -80,7 +80,7 @@ def _numbers(columns: list[np.ndarray], name: str) -> list[np.ndarray]:
         return columns
     texts = [y.astype(object) for y in columns]
     if any(text is None or not str(text).strip() for y in texts for text in y.tolist()):
-        raise ValueError(f"{name} lacks some labels: they are empty")
+        raise ValueError(f"{name} must have a label for each image, not empty ones")
     try:
         return [np.array([float(text) for text in y], np.float64) for y in texts]
     except (TypeError, ValueError):

@@ -83,7 +83,7 @@ _FORMATS = (
     Format("a parquet file", _begins(b"PAR1"), parquet.announced, ("pyarrow", "PIL")),
     Format("an HDF5 file", _begins(b"\x89HDF", b"MATLAB 7.3"), _each(hdf5.announced), ("h5py",)),
     Format("a MATLAB file", _begins(b"MATLAB 5.0"), _each(matlab.announced), ("scipy",)),
-    Format("an ARFF file", arff.is_arff, _each(arff.announced), ("scipy",)),
+    Format("an ARFF file", arff.is_arff, _each(arff.announced)),
     Format("svmlight text", svmlight.is_svmlight, svmlight.announced, ("sklearn",)),
     Format("a table in CSV", tables.is_table, _each(tables.announced)),
 )

@@ -33,6 +33,20 @@ def labels_among(names: Iterable[str]) -> list[str]:
     return [name for label in LABELS for name in names if name.strip().lower() == label]
 
 
+def label_among(names: Iterable[str]) -> str | None:
+    """The name of the column of labels, if there is one. ``y`` may be a coordinate beside a better name.
+
+    Raises
+    ------
+    ValueError
+        If there are several. The others would count as pixels.
+    """
+    found = labels_among(names)
+    if len([name for name in found if len(name.strip()) > 1]) > 1:
+        raise ValueError(f"it has several columns of labels, of which one must stay: {', '.join(found)}")
+    return found[0] if found else None
+
+
 def by_names(arrays: Mapping[str, Announced], path: str) -> list[Announced]:
     """The images and labels of each part, from all arrays of a file.
 
