@@ -90,6 +90,56 @@ def test_images_of_16_bits(tmp_path, small):
     assert_has(mnist_loader.load_data(tmp_path), images, labels)
 
 
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_what_is_transparent_in_images_is_white(tmp_path, small, mode):
+    image = pytest.importorskip("PIL.Image")
+    images, labels = small[0]
+    for place, (pixels, label) in enumerate(zip(images, labels, strict=True)):
+        black = image.new("L", (28, 28), 0).convert(mode)
+        black.putalpha(image.fromarray(pixels))
+        path = tmp_path / str(label) / f"{place}.png"
+        path.parent.mkdir(exist_ok=True)
+        black.save(path)
+    assert_has(mnist_loader.load_data(tmp_path), 255 - images, labels)
+
+
+def test_photographs_in_folders_are_turned(tmp_path, small):
+    image = pytest.importorskip("PIL.Image")
+    images, labels = small[0]
+    turned = image.Exif()
+    turned[274] = 6
+    for place, (pixels, label) in enumerate(zip(images, labels, strict=True)):
+        path = tmp_path / str(label) / f"{place}.tif"
+        path.parent.mkdir(exist_ok=True)
+        image.fromarray(np.rot90(pixels)).save(path, exif=turned)
+    assert_has(mnist_loader.load_data(tmp_path), images, labels)
+
+
+def test_hidden_folders_are_no_classes(tmp_path, small):
+    write_images(tmp_path, *small[0])
+    write_images(tmp_path, *small[0], names=[".ipynb_checkpoints"] * 10)
+    assert_has(mnist_loader.load_data(tmp_path), *small[0])
+
+
+def test_validation_data_without_test_data(tmp_path, small):
+    write_images(tmp_path / "train", *small[0])
+    write_images(tmp_path / "val", *small[1])
+    training, validation, test = mnist_loader.load_data(tmp_path)
+    assert_has([training, test], *small[0])
+    assert_has([validation], *small[1])
+    assert len(test[0]) == 8
+
+
+@pytest.mark.parametrize(("name", "tests"), [("3", 20), ("unknown", 8)])
+def test_a_part_with_one_folder(tmp_path, small, name, tests):
+    """The folder of a class is one; another folder holds images without labels."""
+    write_images(tmp_path / "train", *small[0])
+    write_images(tmp_path / "test", small[1][0], np.full(20, 3), names=[name] * 10)
+    test = mnist_loader.load_data(tmp_path)[2]
+    assert len(test[0]) == tests
+    assert tests == 8 or (test[1] == 3).all()
+
+
 def test_wrong_images_are_named(tmp_path, small):
     images, labels = small[0]
     write_images(tmp_path, images, labels)

@@ -76,6 +76,14 @@ def test_a_table_for_each_part(tmp_path, small, names):
     assert_is_small(mnist_loader.load_data(tmp_path), small)
 
 
+def test_a_table_for_validation_but_none_for_test(tmp_path, small):
+    for name, (images, labels) in zip(("train.csv", "valid.csv"), small, strict=True):
+        write_csv(tmp_path / name, HEADER, rows_of(images, labels))
+    training, validation, test = mnist_loader.load_data(tmp_path)
+    np.testing.assert_array_equal(np.concatenate([training[1], test[1]]), small[0][1])
+    np.testing.assert_array_equal(validation[1], small[1][1])
+
+
 def test_several_tables_in_a_folder_are_named(tmp_path, small):
     for name in ("digits-train.csv", "letters-train.csv"):
         write_csv(tmp_path / name, HEADER, rows_of(*small[0]))

@@ -40,30 +40,33 @@ def announced(folder: Traversable) -> list[Announced] | None:
     """
     below = {part_of(entry.name): entry for entry in folder.iterdir() if entry.is_dir()}
     parts = {part: _classes(below[part, ""]) for part in PARTS if (part, "") in below}
-    if not parts.get("training"):
+    if len(parts.get("training", {})) < 2:
         parts = {"training": _classes(folder)}
-    if not parts["training"]:
+    if len(parts["training"]) < 2:
         return None
+    # One folder that is no class of the training data holds images without labels.
+    parts = {
+        part: classes for part, classes in parts.items() if len(classes) > 1 or not classes.keys().isdisjoint(parts["training"])
+    }
     try:
         from nndl_ext._files import decoding
     except ImportError as error:
         raise ImportError(f"{folder} is a folder of images by class; {error}") from error
     images, names = [], []
-    for classes in filter(None, parts.values()):
+    for classes in parts.values():
         files = [file for files in classes.values() for file in files]
         size = sum(os.path.getsize(str(file)) for file in files)
         images.append(decoding.decoded(((str(file), raw(file)) for file in files), len(files), size))
         names.append(np.array([name for name, files in classes.items() for _ in files], object))
-    pairs = zip(decoding.same_channels(images), names, strict=True)
-    return [Announced.of(array, str(folder)) for pair in pairs for array in pair]
+    by_part = zip(parts, decoding.same_channels(images), names, strict=True)
+    return [Announced.of(array, str(folder))._replace(part=part) for part, *pair in by_part for array in pair]
 
 
 def _classes(folder: Traversable) -> dict[str, list[Traversable]]:
-    """The images of each class in a folder of folders, or nothing if there are fewer than two classes."""
-    entries = sorted((entry for entry in folder.iterdir() if entry.is_dir()), key=lambda entry: entry.name)
+    """The images of each class in a folder of folders. Hidden folders are left out, such as those of Jupyter."""
+    entries = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
     images = {
         entry.name: sorted((file for file in entry.iterdir() if is_image(file.name)), key=lambda file: file.name)
-        for entry in entries
+        for entry in sorted(entries, key=lambda entry: entry.name)
     }
-    found = {name: files for name, files in images.items() if files}
-    return found if len(found) > 1 else {}
+    return {name: files for name, files in images.items() if files}

@@ -40,6 +40,8 @@ class Announced(NamedTuple):
         Returns the array, read-only, or raises ValueError if the file holds another number of bytes.
     classes : tuple of str
         The names of labels 0, 1 and so on, if the file states them.
+    part : str
+        The part of the data set, if the file or folder states it: ``"training"``, ``"validation"`` or ``"test"``.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Announced(NamedTuple):
     dtype: np.dtype
     read: Callable[[], np.ndarray]
     classes: tuple[str, ...] = ()
+    part: str = ""
 
     @classmethod
     def of(cls, array: np.ndarray, name: str, classes: tuple[str, ...] = ()) -> Announced:

@@ -16,7 +16,7 @@ try:
 except ImportError as error:
     raise ImportError("to load images, install Pillow: pip install 'nndl-ext[images]'") from error
 
-__all__ = ["FORMATS", "Image", "ImageOps", "coloured", "decoded", "opening", "same_channels"]
+__all__ = ["FORMATS", "Image", "ImageOps", "coloured", "decoded", "opening", "same_channels", "upright"]
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")  # Pillow's other readers run programs or are little tested
 
@@ -81,16 +81,26 @@ def same_channels(parts: list[np.ndarray]) -> list[np.ndarray]:
     return parts if len({x.ndim for x in parts}) == 1 else [x if x.ndim == 4 else coloured(x) for x in parts]
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """An image of grey levels or colours, turned as its camera recorded, and on white where it is transparent."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode in ("LA", "PA", "RGBA") or ("transparency" in image.info and not image.mode.startswith(("I", "F"))):
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image
+
+
 def _pixels(data: bytes, room: int) -> np.ndarray:
     """An image: uint8 of shape (height, width), or (height, width, 3) if it shows colours."""
     image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     if image.width * image.height > room:
         raise ValueError(f"it has {image.width} x {image.height} pixels, too many for files of their size")
+    image = upright(image)
     if image.mode.startswith("I;16"):
         return (np.asarray(image) >> 8).astype(np.uint8)
     if image.mode in ("I", "F"):
         raise ValueError(f"its pixels are numbers of mode {image.mode}, not grey levels or colours")
-    if image.mode in ("1", "L", "LA"):
+    if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))
     pixels = np.asarray(image.convert("RGB"))
     return pixels[:, :, 0] if (pixels == pixels[:, :, :1]).all() else pixels

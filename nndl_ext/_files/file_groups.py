@@ -87,7 +87,7 @@ def _read(parts: _Parts) -> list[Announced]:
         if any(len(pair) > 2 for pair in pairs):
             raise ValueError(f"{files[part][0]} holds several parts of a data set, beside {contents[-1].name}: give its path")
         if all(len(pair) == 2 for pair in pairs):
-            arrays += [_joined(list(of_shards)) for of_shards in zip(*pairs, strict=True)]
+            arrays += [_joined(list(of_shards))._replace(part=part) for of_shards in zip(*pairs, strict=True)]
         elif part == "training":
             raise ValueError(f"{files[part][0]} has no labels")
     return arrays

@@ -12,7 +12,7 @@ from typing import IO
 import numpy as np
 
 from nndl_ext._files.class_folders import is_image
-from nndl_ext._files.decoding import FORMATS, Image, ImageOps, opening
+from nndl_ext._files.decoding import FORMATS, Image, opening, upright
 from nndl_ext._files.disk import AnyPath, raw
 
 _SIDE, _BOX = 28, 20
@@ -93,7 +93,7 @@ def _grey(file: IO[bytes]) -> np.ndarray:
     """The grey levels of an image, upright and on white: float32 of shape (rows, columns), from 0 to 255."""
     image: Image.Image = Image.open(file, formats=FORMATS)
     image.draft("L", (_LARGE_ENOUGH, _LARGE_ENOUGH))
-    image = ImageOps.exif_transpose(image)
+    image = upright(image)
     if image.mode.startswith(("I", "F")):  # Pillow would clip these modes at 255
         levels = np.asarray(image, np.float32)
         low, high = levels.min(), levels.max()
@@ -101,9 +101,6 @@ def _grey(file: IO[bytes]) -> np.ndarray:
             raise ValueError(f"it has pixels from {low} to {high}")
         image = Image.fromarray((levels - low) * np.float32(255 / max(high - low, 1e-9)))
     else:
-        if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         image = image.convert("L")
     image.thumbnail((_LARGE_ENOUGH, _LARGE_ENOUGH), reducing_gap=2.0)
     return np.asarray(image, np.float32)

@@ -73,9 +73,9 @@ def samples(announced: Sequence[Announced]) -> Samples:
     numbers, classes = classed(labels, pixels)  # first, because labels are small
     inputs = _inputs([x.name for x in images], [x.read().reshape(x.shape[0], pixels) for x in images])
     training, *others = zip(inputs, numbers, strict=True)
-    if not others:
+    if not others or images[-1].part == "validation":
         training, test = _cut(training, _TEST_PART)
-        others = [test]
+        others.append(test)
     if len(others) == 1:
         training, validation = _cut(training, _VALIDATION_PART)
         others.insert(0, validation)
