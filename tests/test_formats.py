@@ -352,6 +352,14 @@ def test_svmlight_with_comments_and_labels_from_1(tmp_path, digits):
     np.testing.assert_array_equal(all_of(loaded)[1], y)
 
 
+def test_svmlight_whose_first_images_have_no_pixels(tmp_path):
+    path = tmp_path / "a.svm"
+    path.write_text("3\n# none again\n4 \n" + "".join(f"{label} 1:{label}\n" for label in range(9)))
+    x, y = all_of(mnist_loader.load_data(path))
+    np.testing.assert_array_equal(x[:, 0] * 256, [0, 0, *range(9)])
+    np.testing.assert_array_equal(y, [3, 4, *range(9)])
+
+
 # ----- MATLAB -----
 
 
@@ -384,6 +392,14 @@ def test_matlab_s_parts(tmp_path, small):
     scipy_io.savemat(tmp_path / "mnist.mat", {"digits": names["trainX"], "about": {"a": 1}})
     with pytest.raises(ValueError, match=r"mnist\.mat lacks .*; it has digits$"):
         mnist_loader.load_data(tmp_path / "mnist.mat")
+
+
+def test_names_in_capital_and_in_small_letters(tmp_path, digits):
+    scipy_io = pytest.importorskip("scipy.io")
+    x, y = digits
+    scipy_io.savemat(tmp_path / "a.mat", {"X": x, "x": x[:, :9], "y": y})
+    with pytest.raises(ValueError, match=r"a\.mat has several arrays called x in capital or small letters"):
+        mnist_loader.load_data(tmp_path / "a.mat")
 
 
 def test_matlab_7_3(tmp_path, digits):

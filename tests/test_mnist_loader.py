@@ -273,6 +273,47 @@ def test_a_wrong_checksum_is_noticed(tmp_path):
         mnist_loader.load_data(path)
 
 
+def test_unit_vectors_of_eight_classes_are_no_labels_of_qmnist(tmp_path, small):
+    for name, (images, labels) in zip(("train", "t10k"), small, strict=True):
+        (tmp_path / f"{name}-images-idx3-ubyte").write_bytes(idx(images))
+        (tmp_path / f"{name}-labels-idx2-int").write_bytes(idx(np.eye(8)[labels % 8], code=12))
+    np.testing.assert_array_equal(mnist_loader.load_data(tmp_path)[2][1], small[1][1] % 8)
+
+
+def test_more_dimensions_than_numpy_has(tmp_path, small):
+    for name, (images, labels) in zip(("train", "t10k"), small, strict=True):
+        (tmp_path / f"{name}-images-idx3-ubyte").write_bytes(idx(images, (*images.shape, *[1] * 80)))
+        (tmp_path / f"{name}-labels-idx1-ubyte").write_bytes(idx(labels))
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte .* more than 32 dimensions"):
+        mnist_loader.load_data(tmp_path)
+
+
+def test_parts_of_different_scales(tmp_path, small):
+    (images, labels), (test_images, test_labels) = small
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=test_images / 255, y_test=test_labels)
+    with pytest.raises(ValueError, match=r"a\.npz: x_test has pixels from 0 to 1, but another part .* up to 255"):
+        mnist_loader.load_data(tmp_path / "a.npz")
+
+
+def test_folders_in_each_other_without_end(tmp_path):
+    path = tmp_path
+    for _ in range(100):
+        path /= "a"
+    path.mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path.name} has neither"):
+        mnist_loader.load_data(tmp_path)
+
+
+def test_a_file_larger_than_the_memory(tmp_path, monkeypatch):
+    def no_memory(_):
+        raise MemoryError
+
+    (tmp_path / "large.csv").write_bytes(b"label,a,b\n")
+    monkeypatch.setattr(type(tmp_path), "read_bytes", no_memory)
+    with pytest.raises(ValueError, match=r"large\.csv is too large"):
+        mnist_loader.load_data(tmp_path / "large.csv")
+
+
 def test_test_images_of_another_shape_are_refused(tmp_path, small):
     (images, labels), (test_images, test_labels) = small
     write_folder(tmp_path, ((images, labels), (test_images[:, 1:], test_labels)))

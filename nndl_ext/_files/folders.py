@@ -104,7 +104,7 @@ def _array(file: Traversable, what: str) -> Announced:
     data = raw(file)
     if not file.name.endswith(".npz"):
         array = idx.announced(Content(data, str(file)))
-        if what == "labels" and array.dtype == ">i4" and array.shape[1:] == (8,):  # QMNIST's
+        if what == "labels" and file.name.startswith("qmnist-") and array.shape[1:] == (8,):
             return _changed(array, lambda y: y[:, 0])._replace(shape=array.shape[:1])
         return array
     arrays = npz_announced(data, str(file))

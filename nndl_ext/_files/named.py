@@ -65,6 +65,9 @@ def by_names(arrays: Mapping[str, Announced], path: str) -> list[Announced]:
     found = {name.lower(): array for name, array in arrays.items()}
     layout = max(_LAYOUTS, key=lambda names: sum(name in found for pair in names for name in pair))
     wanted = [pair for place, pair in enumerate(layout) if len(layout) < 3 or place != 1 or pair[0] in found]
+    names = [name.lower() for name in arrays]
+    if twice := [name for pair in wanted for name in pair if names.count(name) > 1]:
+        raise ValueError(f"{path} has several arrays called {', '.join(twice)} in capital or small letters")
     missing = sorted(name for pair in wanted for name in pair if name not in found)
     if missing:
         raise ValueError(f"{path} lacks {', '.join(missing)}; it has {', '.join(sorted(arrays)[:10]) or 'no arrays'}")

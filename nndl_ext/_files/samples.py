@@ -36,6 +36,7 @@ class Samples(NamedTuple):
 _VALIDATION_PART, _TEST_PART = 6, 7
 
 _TOO_MANY_PIXELS = 2**31
+_MOST_DIMENSIONS = 32  # NumPy 1 has no more
 
 # Rows processed at once.
 _BLOCK = 4096
@@ -59,6 +60,8 @@ def samples(announced: Sequence[Announced]) -> Samples:
     """
     images, labels = announced[::2], announced[1::2]
     for x, y in zip(images, labels, strict=True):
+        if max(len(x.shape), len(y.shape)) > _MOST_DIMENSIONS:
+            raise ValueError(f"{x.name} and {y.name} have more than {_MOST_DIMENSIONS} dimensions")
         if len(x.shape) < 2 or x.dtype.kind not in "fiub":
             raise ValueError(f"{x.name} must hold images, of shape (n, ...), not {x.dtype} of shape {x.shape}")
         if not y.shape or y.dtype.kind not in "fiubOU":
@@ -99,6 +102,9 @@ def _inputs(names: list[str], arrays: list[np.ndarray]) -> list[np.ndarray]:
         if not (0 <= least <= most <= 255 or -1 <= least <= most <= 1):  # NaN fails this too
             raise ValueError(f"{name} must have pixels from 0 to 1 or from 0 to 255, not from {least} to {most}")
     least, most = min(least for least, _ in ranges), max(most for _, most in ranges)
+    for name, x, (_, own_most) in zip(names, arrays, ranges, strict=True):
+        if own_most <= 1 < most and x.dtype.kind == "f" and (x != np.floor(x)).any():
+            raise ValueError(f"{name} has pixels from 0 to 1, but another part of the data set has pixels up to {most}")
     if least < 0:
         if most > 1:
             raise ValueError(f"{names[0]} must have pixels from -1 to 1 or from 0 to 255, not from {least} to {most}")

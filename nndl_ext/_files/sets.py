@@ -14,6 +14,8 @@ from nndl_ext._files.kinds import kind
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+_DEEPEST = 20  # folders in each other, which may be a circle of links
+
 
 def announced(path: Traversable) -> list[Announced]:
     """The images and labels of each part of a data set: for training, perhaps for validation, perhaps for test.
@@ -35,12 +37,15 @@ def announced(path: Traversable) -> list[Announced]:
     """
     if not path.is_dir():
         return _in_file(path) if os.path.exists(str(path)) else folders.named(path)
-    for household in (folders.announced, class_folders.announced, file_groups.announced):
-        if found := household(path):
-            return found
-    below = [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
-    if len(below) == 1:
-        return announced(below[0])
+    folder = path
+    for _ in range(_DEEPEST):
+        for household in (folders.announced, class_folders.announced, file_groups.announced):
+            if found := household(folder):
+                return found
+        below = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+        if len(below) != 1:
+            break
+        folder = below[0]
     raise FileNotFoundError(
         f"{path} has neither train-images-idx3-ubyte nor train-images-idx3-ubyte.gz, nor another data set in a known format"
     )

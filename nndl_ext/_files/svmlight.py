@@ -9,7 +9,8 @@ import numpy as np
 
 from nndl_ext._files.contents import Announced, Content, reading, require_room
 
-_FIRST_LINES = re.compile(rb"(\s*#.*\n)*\s*[-+\w.]+\s+(qid:\d+\s+)?\d+:[-+\d.]")
+# Lines of comments, or of images without any pixel, may come first.
+_FIRST_LINES = re.compile(rb"(\s*#.*\n|\s*[-+\d.]+(?=\s*\n))*\s*[-+\w.]+[ \t]+(qid:\d+[ \t]+)?\d+:[-+\d.]")
 
 
 def is_svmlight(beginning: bytes) -> bool:
