@@ -112,6 +112,24 @@ def test_a_function_that_is_nan_beyond_a_wall():
     assert ours.end == "converged" if theirs.success else "abnormal"
 
 
+@pytest.mark.parametrize(
+    ("value", "slope"), [(1e301, 1e158), (math.inf, 1e158), (0.0, 1e-170)], ids=["steep", "infinite", "flat"]
+)
+def test_what_floats_cannot_measure_is_no_fall(value, slope):
+    x = np.zeros(4)
+
+    def function(x):
+        return value - slope * float(x.sum()), np.full(4, -slope)
+
+    seen = []
+    ours = lbfgs.minimize(
+        function, x, tolerance=0.0, most_iterations=5, most_calls=100, after_step=lambda *step: bool(seen.append(step))
+    )
+    theirs = optimize.minimize(function, x, jac=True, method="L-BFGS-B", options={"gtol": 0.0, "maxiter": 5})
+    assert (ours.iterations, ours.end, seen, theirs.nit, theirs.success) == (0, "abnormal", [], 0, False)
+    assert ours.x.tolist() == x.tolist()
+
+
 @given(st.floats(-1e3, -1e-3), st.floats(1e-3, 1e3))
 def test_a_line_search_keeps_what_it_demands(slope, curvature):
     """On a parabola, the end has fallen enough and is flat enough."""

@@ -77,6 +77,20 @@ def test_the_same_end_and_warning_as_scikit_learn(limit):
     assert bool(seen[0][1]) == ("tol" not in limit)
 
 
+def test_the_status_after_too_many_calls_is_scikit_learns():
+    """Also if the last search has found nothing."""
+    x, y = np.zeros((20, 2)), np.random.RandomState(0).randn(20) * 1e26
+    seen = []
+    for module in (nndl_ext.sklearn, neural_network):
+        with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+            warnings.simplefilter("always")
+            fitted = module.MLPRegressor(
+                hidden_layer_sizes=3, activation="identity", solver="lbfgs", alpha=0, max_fun=2, random_state=0
+            ).fit(x, y)
+        seen.append((fitted.n_iter_, [str(warning.message) for warning in caught]))
+    assert seen[0] == seen[1]
+
+
 def test_a_line_for_each_iteration(capsys):
     fitted = MLPClassifier((5,), solver="lbfgs", max_iter=3, verbose=True, random_state=0).fit(X, Y)
     lines = capsys.readouterr().out.splitlines()

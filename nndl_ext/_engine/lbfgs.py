@@ -36,8 +36,8 @@ class Minimum(NamedTuple):
         The arguments: float64, shape (n,).
     value : float
         The function's value there.
-    iterations : int
-        The number of steps taken.
+    iterations, calls : int
+        The numbers of steps taken, and of calls of the function.
     end : str
         "converged"; "iterations" or "calls" after as many as allowed; "stopped" by the caller; or "abnormal" if no step from
         here makes the value less.
@@ -46,6 +46,7 @@ class Minimum(NamedTuple):
     x: np.ndarray
     value: float
     iterations: int
+    calls: int
     end: str
 
 
@@ -58,9 +59,10 @@ class _Curvature:
 
     def add(self, step: np.ndarray, change: np.ndarray, product: float, expected: float) -> None:
         """Add a step and the gradient's change, unless their product is nothing beside that of the step and the gradient."""
-        if product > 2.0**-52 * expected:
+        length = dot(change, change)
+        if product > 2.0**-52 * expected and length > 0:
             self.steps.append((step, change, product))
-            self._scale = product / dot(change, change)
+            self._scale = product / length
 
     def direction(self, gradient: np.ndarray) -> np.ndarray:
         """The product of the matrix and the negative gradient (J. Nocedal, Mathematics of Computation 35, 1980)."""
@@ -112,8 +114,7 @@ def minimize(
     while not end:
         direction = curvature.direction(gradient)
         start = Point(0.0, value, dot(gradient, direction))
-        first = min(1 / math.sqrt(dot(direction, direction)), LONGEST_STEP) if iterations == 0 else 1.0
-        found, tried = _along(function, x, direction, start, first)
+        found, tried = _along(function, x, direction, start, is_first=iterations == 0)
         calls += tried
         if found is None and not curvature.steps:
             end = "abnormal"
@@ -132,7 +133,7 @@ def minimize(
             elif _largest(gradient) <= tolerance or fall <= LEAST_FALL * max(abs(value + fall), abs(value), 1.0):
                 end = "converged"
             curvature.add(found.step * direction, change, found.step * (found.slope - start.slope), -found.step * start.slope)
-    return Minimum(x, value, iterations, end)
+    return Minimum(x, value, iterations, calls, end)
 
 
 class _Found(NamedTuple):
@@ -145,18 +146,19 @@ class _Found(NamedTuple):
     slope: float
 
 
-def _along(function: Function, x: np.ndarray, direction: np.ndarray, start: Point, first: float) -> tuple[_Found | None, int]:
-    """Search along a line, and count the calls of the function. Nothing is found if the function does not fall there."""
-    if not start.slope < 0:
+def _along(function: Function, x: np.ndarray, direction: np.ndarray, start: Point, is_first: bool) -> tuple[_Found | None, int]:
+    """Search along a line, and count the calls of the function. Nothing is found if the function does not fall there, or if its
+    slope or value is not finite. The first line has the direction of the gradient, whose length says nothing about the step."""
+    if not -math.inf < start.slope < 0:
         return None, 0
-    search = LineSearch(start, first)
+    search = LineSearch(start, min(1 / math.sqrt(-start.slope), LONGEST_STEP) if is_first else 1.0)
     for calls in range(1, MOST_CALLS_ON_A_LINE + 1):
         step = search.step
         there = x + step * direction
         value, gradient = function(there)
         slope = dot(gradient, direction)
         if search.accepts(value, slope):
-            return _Found(there, value, gradient, step, slope), calls
+            return (_Found(there, value, gradient, step, slope) if math.isfinite(value) else None), calls
     return None, MOST_CALLS_ON_A_LINE
 
 

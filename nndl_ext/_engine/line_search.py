@@ -139,7 +139,8 @@ def _cubic(start: Point, end: Point, otherwise: float | None = None) -> float:
 def _quadratic(start: Point, end: Point) -> float:
     """The minimizer of the parabola with the value and slope of ``start`` and the value of ``end``."""
     mean = (start.value - end.value) / (end.step - start.step)
-    return start.step + start.slope / (mean + start.slope) / 2 * (end.step - start.step)
+    below = mean + start.slope
+    return start.step + (start.slope / below / 2 if below else math.inf) * (end.step - start.step)
 
 
 def _secant(start: Point, end: Point) -> float:
