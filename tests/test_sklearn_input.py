@@ -12,6 +12,7 @@ from helpers import digits_and_diabetes
 from scipy.sparse import coo_matrix, csc_matrix, csr_array, csr_matrix
 from sklearn import datasets, neural_network
 
+import nndl_ext.sklearn
 from nndl_ext import Dataset
 from nndl_ext.sklearn import MLPClassifier, MLPRegressor
 
@@ -91,6 +92,50 @@ def test_weights_without_a_finite_sum():
         ValueError, match=r"the weights in validation_data must have a finite sum other than 0, not 0|at least one non-zero"
     ):
         MLPRegressor(early_stopping=True).fit(x, y, validation_data=(x, y, np.zeros(40)))
+
+
+def test_sums_too_large_for_a_float():
+    """The sum over mini-batches is infinite, as scikit-learn's."""
+    y = np.full(40, 6e153)
+    for options in ({}, {"early_stopping": True}):
+        with np.errstate(over="ignore"):
+            ours, theirs = (
+                module.MLPRegressor(batch_size=4, max_iter=2, random_state=0, **options).fit(DIABETES[:40], y)
+                for module in (nndl_ext.sklearn, neural_network)
+            )
+        assert ours.loss_curve_ == theirs.loss_curve_ == [np.inf, np.inf]
+    with np.errstate(over="ignore"):
+        ours.fit(DIABETES[:40], PROGRESS[:40], validation_data=(DIABETES[:40], y))
+    assert ours.validation_loss_curve_ == [np.inf, np.inf]
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_weights_whose_sum_only_rounding_hides(solver):
+    x, y, weights = DIABETES[:4], PROGRESS[:4], [1e16, 3.0, -1e16, -3.0]
+    estimator = MLPRegressor(solver=solver, max_iter=2)
+    with pytest.raises(ValueError, match=r"the samples' weights must have a finite sum other than 0, not 0\.0"):
+        estimator.fit(x, y, weights)
+    with pytest.raises(ValueError, match=r"the weights in validation_data must have a finite sum other than 0, not 0\.0"):
+        estimator.fit(x, y, validation_data=(x, y, weights))
+
+
+@pytest.mark.parametrize("y", [["1.5"] * 40, np.arange(40).astype("M8[D]"), np.arange(40).astype("m8[D]")])
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+def test_targets_that_are_no_numbers(y, loss):
+    with pytest.raises((TypeError, ValueError)):
+        neural_network.MLPRegressor(loss, max_iter=2).fit(DIABETES[:40], y)
+    with pytest.raises(TypeError, match="y must hold real numbers, not "):
+        MLPRegressor(loss, max_iter=2).fit(DIABETES[:40], y)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_sparse_targets(solver):
+    y = csr_array(np.eye(40, 2))
+    ours, theirs = (
+        module.MLPRegressor(solver=solver, max_iter=2, random_state=0).fit(DIABETES[:40], y).predict(DIABETES)
+        for module in (nndl_ext.sklearn, neural_network)
+    )
+    np.testing.assert_allclose(ours, theirs, rtol=1e-8)
 
 
 def test_a_learning_rate_that_falls_to_zero():

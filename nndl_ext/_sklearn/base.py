@@ -25,7 +25,7 @@ from nndl_ext._engine import generators
 from nndl_ext._engine.model import Model
 from nndl_ext._sklearn import lbfgs, private, solvers
 from nndl_ext._sklearn.epochs import NOT_FINITE, Epochs
-from nndl_ext._sklearn.fit_data import FitData
+from nndl_ext._sklearn.fit_data import FitData, exact_sum
 from nndl_ext._sklearn.hooks import Hooks
 from nndl_ext._sklearn.networks import HIDDEN, Networked, representable
 from nndl_ext._sklearn.solvers import Solver
@@ -341,8 +341,7 @@ class Perceptron(CallbackSupportMixin, Networked):
 def _with_sum(weights: np.ndarray | None, name: str) -> np.ndarray | None:
     """The weights, checked to have a sum by which others can be divided."""
     if weights is not None:
-        with np.errstate(over="ignore"):
-            total = float(np.sum(weights))
+        total = exact_sum(weights)
         if not math.isfinite(total) or total == 0:
             raise ValueError(f"{name} must have a finite sum other than 0, not {total}")
     return weights

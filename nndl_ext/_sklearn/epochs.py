@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from nndl_ext._engine.model import DivergenceError, Model
 from nndl_ext._engine.training import Training
-from nndl_ext._sklearn.fit_data import FitData
+from nndl_ext._sklearn.fit_data import FitData, exact_sum
 from nndl_ext._sklearn.hooks import Hooks
 from nndl_ext._sklearn.progress import progress
 from nndl_ext._sklearn.solvers import Solver
@@ -145,7 +145,7 @@ class Epochs:
         loss = self.estimator._share * training.costs
         if len(training.squares):
             loss += 0.5 * self.estimator.alpha * training.squares
-        return np.float64(math.fsum(loss / np.where(totals != 0, totals, 1) * self.counts) / self.n)
+        return np.float64(exact_sum(loss / np.where(totals != 0, totals, 1) * self.counts) / self.n)
 
     def _ends(self, training: Training | None) -> bool:
         """Record an epoch, and return whether it is the last. ``training`` is None for epochs after divergence."""

@@ -45,7 +45,7 @@ class FitData:
     @property
     def weight(self) -> float:
         """The sum of the samples' weights."""
-        return math.fsum(self.weights) if len(self.weights) else float(len(self))
+        return exact_sum(self.weights) if len(self.weights) else float(len(self))
 
     def desired_outputs(self, outputs: int, dtype: np.dtype) -> np.ndarray:
         """The desired outputs, which already have this shape and dtype."""
@@ -55,3 +55,12 @@ class FitData:
 
     def __len__(self) -> int:
         return int(self._length)
+
+
+def exact_sum(values: np.ndarray) -> float:
+    """The sum, rounded once; infinite or NaN if a part of it is too large for a float."""
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(np.sum(values, dtype=np.float64))

@@ -103,6 +103,5 @@ def fit(estimator: Any, objective: Objective, validation: Validation | None, hoo
     estimator.loss_ = np.float64(found.value)
     if found.end in _WARNED:
         status, message = _WARNED[found.end]
-        status = 1 if found.calls > estimator.max_fun else status
-        result = SimpleNamespace(nit=found.iterations, status=status, message=message)
+        result = SimpleNamespace(nit=found.iterations, status=1 if found.calls > estimator.max_fun else status, message=message)
         _check_optimize_result("lbfgs", result, estimator.max_iter)

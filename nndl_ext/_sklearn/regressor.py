@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import RegressorMixin, _fit_context  # no public name checks parameters
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 
+from nndl_ext._checks import real_array
 from nndl_ext._sklearn.base import Perceptron
 
 # The engine's names for the losses.
@@ -251,6 +253,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         return self._transformed(y)
 
     def _transformed(self, y: np.ndarray) -> np.ndarray:
+        y = real_array(y.toarray() if issparse(y) else y, "y")
         return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _decoded(self, outputs: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nndl_ext._engine.model import Model
-from nndl_ext._sklearn.fit_data import FitData
+from nndl_ext._sklearn.fit_data import FitData, exact_sum
 
 
 class Validation(NamedTuple):
@@ -38,7 +38,7 @@ class Validation(NamedTuple):
             score = estimator._score_of(outputs, y, weights)
             if has_losses:
                 costs = model.costs(outputs, data.desired_outputs(outputs.shape[1], outputs.dtype))
-                loss = estimator._share * math.fsum(costs if weights is None else costs * weights) / data.weight
+                loss = estimator._share * exact_sum(costs if weights is None else costs * weights) / data.weight
         estimator.validation_scores_.append(score)
         if has_losses:
             estimator.validation_loss_curve_.append(np.float64(loss))
