@@ -141,6 +141,30 @@ def test_names_that_this_package_uses_itself(kind, name):
         own(max_iter=2).fit(x, y)
 
 
+@pytest.mark.parametrize("options", [{}, {"solver": "sgd", "early_stopping": True}, {"solver": "lbfgs"}])
+def test_own_attributes(options):
+    """Those that a class has before the fit, and those that a method stores."""
+
+    def changed(parent):
+        class Own(parent):
+            loss_curve_, validation_scores_, validation_loss_curve_ = [], [], []
+
+            def fit(self, X, y, **more):
+                self._held, self._solver, self._rate = "held", "solver", "rate"
+                return super().fit(X, y, **more)
+
+        return Own
+
+    for ours, theirs, x, y in pairs(changed, **options):
+        for _ in range(2):
+            assert_same(ours.fit(x, y), theirs.fit(x, y))
+            assert ours.loss_curve_ == pytest.approx(theirs.loss_curve_)
+        assert (ours._held, ours._solver, ours._rate) == ("held", "solver", "rate")
+        ours.fit(x, y, validation_data=(x, y))
+        assert len(ours.validation_loss_curve_) == ours.n_iter_
+        assert type(ours).loss_curve_ == type(ours).validation_scores_ == type(ours).validation_loss_curve_ == []
+
+
 def test_public_methods_may_be_overridden():
     class Own(nndl_ext.sklearn.MLPClassifier):
         def fit(self, X, y):

@@ -206,12 +206,12 @@ class Perceptron(CallbackSupportMixin, Networked):
         """A new solver; or, for a part, that of the part before, with what a program has changed in it since."""
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer = solvers.made_for(self)
-        elif self.learning_rate_init != self.__dict__.get("_rate", self.learning_rate_init):
+        elif self.learning_rate_init != self.__dict__.get("_nndl_rate", self.learning_rate_init):
             solvers.set_rate(self._optimizer, float(self.learning_rate_init), self.t_)
-        self._rate = self.learning_rate_init
-        solver: Solver | None = self.__dict__.get("_solver")
+        self._nndl_rate = self.learning_rate_init
+        solver: Solver | None = self.__dict__.get("_nndl_solver")
         if solver is None or solver.theirs is not self._optimizer or solver.layout is not model.parameters.layout:
-            solver = self._solver = Solver(self._optimizer, model.parameters.layout)
+            solver = self._nndl_solver = Solver(self._optimizer, model.parameters.layout)
         solver.take(float(self.alpha))
         return solver
 
@@ -291,7 +291,7 @@ class Perceptron(CallbackSupportMixin, Networked):
             )
             weights.T[:] = shaped(coefs, weights.T.shape, f"the coefficients that _init_coef returns for layer {layer}")
             biases[:, 0] = shaped(intercepts, biases.shape[:1], f"the intercepts that _init_coef returns for layer {layer}")
-        for name in ("loss_curve_", "validation_scores_", "validation_loss_curve_"):
+        for name in ("_no_improvement_count", "loss_curve_", "validation_scores_", "validation_loss_curve_"):
             self.__dict__.pop(name, None)
         return model
 

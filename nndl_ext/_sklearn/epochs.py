@@ -109,7 +109,7 @@ class Epochs:
     def _start_records(self) -> None:
         """Create the records to which the epochs add, as far as a previous fit has not created them."""
         estimator = self.estimator
-        if not hasattr(estimator, "loss_curve_"):
+        if "_no_improvement_count" not in vars(estimator):
             estimator.loss_curve_, estimator._no_improvement_count = [], 0
             estimator.validation_scores_ = None
             estimator.best_loss_, estimator.best_validation_score_ = (None if estimator.early_stopping else np.inf), None

@@ -169,7 +169,7 @@ class Networked(BaseEstimator):
     def _network(self, given: np.dtype) -> Model:
         """The network with the estimator's current coefficients, which a user may have edited or replaced. It computes in
         float32 if they and the data, of the dtype ``given``, need no more."""
-        held: _Held | None = self.__dict__.get("_held")
+        held: _Held | None = self.__dict__.get("_nndl_held")
         if held is not None and self._has_replaced(held):
             held = None
         coefs, intercepts = self._coefficients() if held is None else (held.coefs, held.intercepts)
@@ -241,19 +241,21 @@ class Networked(BaseEstimator):
         biases, weights = model.parameters.given()
         self.coefs_ = [w.T for w in weights]
         self.intercepts_ = [b[:, 0] for b in biases]
-        self._held = _Held(model, self._options(), self.coefs_.copy(), self.intercepts_.copy())
+        self._nndl_held = _Held(model, self._options(), self.coefs_.copy(), self.intercepts_.copy())
 
     def _take_replaced(self, model: Model) -> None:
         """Copy coefficients that a callback has replaced to the network in training."""
-        if self._has_replaced(self._held):
+        if self._nndl_held.model is not model:
+            raise ValueError("a callback can't fit the estimator that is being fitted: fit a clone of it")
+        if self._has_replaced(self._nndl_held):
             _copy(*self._coefficients(), model)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in super().__getstate__().items() if name not in ("_held", "_solver")}
+        state = {name: value for name, value in super().__getstate__().items() if name not in ("_nndl_held", "_nndl_solver")}
         for name in ("coefs_", "intercepts_"):
             if name in state:
                 state[name] = _plain(state[name])
-        if "_optimizer" in state:
+        if hasattr(state.get("_optimizer"), "__dict__"):
             state["_optimizer"] = optimizer = copy(state["_optimizer"])
             vars(optimizer).update((name, _plain(value)) for name, value in vars(optimizer).items())
         return state

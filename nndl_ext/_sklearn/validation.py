@@ -24,9 +24,10 @@ class Validation(NamedTuple):
 
     def begin(self, estimator: Any) -> None:
         """Create the records, as far as a previous fit has not created them."""
-        estimator.validation_scores_ = getattr(estimator, "validation_scores_", None) or []
+        own = vars(estimator)  # a list of the class would be shared
+        estimator.validation_scores_ = own.get("validation_scores_") or []
         if self.has_losses:
-            estimator.validation_loss_curve_ = getattr(estimator, "validation_loss_curve_", [])
+            estimator.validation_loss_curve_ = own.get("validation_loss_curve_", [])
 
     def record(self, estimator: Any, model: Model | None) -> None:
         """Add score and loss to the estimator's records: NaN if there is no model after a divergence."""
