@@ -341,6 +341,33 @@ def test_weights_that_cancel(solver):
         ours.fit(DIABETES, PROGRESS, weights)
 
 
+@pytest.mark.parametrize("y", [Y, Y % 2, np.array(["a", "b"])[Y % 2]], ids=["ten", "two", "words"])
+def test_predictions_ignore_what_a_program_puts_into_the_classes(y):
+    ours, theirs = (module.MLPClassifier(6, max_iter=3, random_state=0).fit(X, y) for module in MODULES)
+    for classes in (ours.classes_.tolist(), np.arange(len(ours.classes_)) + 5, None):
+        ours.classes_ = theirs.classes_ = classes
+        np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_a_callback_that_fits_the_same_estimator(solver):
+    def again(estimator):
+        estimator.callback = None
+        estimator.fit(X, Y)
+
+    ours = MLPClassifier(6, solver=solver, max_iter=3, random_state=0, callback=again)
+    with pytest.raises(ValueError, match="a callback can't fit the estimator that is being fitted"):
+        ours.fit(X, Y)
+    expected = MLPClassifier(6, solver=solver, max_iter=3, random_state=0).fit(X, Y)
+    assert ours.fit(X, Y).coefs_[0].tobytes() == expected.coefs_[0].tobytes()
+
+
+def test_an_optimizer_that_a_program_has_removed():
+    ours = MLPClassifier(6, max_iter=3, random_state=0).fit(X, Y)
+    expected, ours._optimizer = ours.predict_proba(X), None
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(ours)).predict_proba(X), expected)
+
+
 @pytest.mark.parametrize("kind", ["MLPClassifier", "MLPRegressor"])
 @pytest.mark.parametrize("activation", ["identity", "tanh", "logistic", "relu", "softmax", "exp"])
 def test_another_output_activation(kind, activation):

@@ -347,10 +347,11 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         return desired
 
     def _decoded(self, outputs: np.ndarray) -> np.ndarray:
+        classes = self._label_binarizer.classes_  # like scikit-learn's, whatever a program has put into classes_
         if self.out_activation_ == "softmax":
-            return self.classes_.take(outputs.argmax(axis=1))
-        if self.n_outputs_ == 1 and len(self.classes_) == 2:
-            return self.classes_.take(outputs[:, 0] > 0.5)
+            return classes.take(outputs.argmax(axis=1))
+        if self.n_outputs_ == 1 and len(classes) == 2:
+            return classes.take(outputs[:, 0] > 0.5)
         return self._label_binarizer.inverse_transform(outputs[:, 0] if self.n_outputs_ == 1 else outputs)
 
     def _labels(self, desired: np.ndarray) -> np.ndarray:
