@@ -310,7 +310,7 @@ def test_a_file_larger_than_the_memory(tmp_path, monkeypatch):
 
     (tmp_path / "large.csv").write_bytes(b"label,a,b\n")
     monkeypatch.setattr(type(tmp_path), "read_bytes", no_memory)
-    with pytest.raises(ValueError, match=r"large\.csv is too large"):
+    with pytest.raises(MemoryError, match=r"large\.csv is too large"):
         mnist_loader.load_data(tmp_path / "large.csv")
 
 
