@@ -252,7 +252,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
     def _encoded(self, y: np.ndarray, _incremental: bool) -> np.ndarray:
         return self._transformed(y)
 
-    def _transformed(self, y: np.ndarray) -> np.ndarray:
+    def _transformed(self, y: Any) -> np.ndarray:
         y = real_array(y.toarray() if issparse(y) else y, "y")
         return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
