@@ -246,10 +246,12 @@ def test_wrong_labels_in_parquet(tmp_path, small, labels, message):
 def test_parquet_s_column_of_labels(tmp_path, small):
     pyarrow, parquet = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
     images, labels = small[0]
-    columns = {"id": range(60), "image": encoded(images), "Label": labels}
+    columns = {"id": range(60), "mask": encoded(255 - images), "image": encoded(images), "Label": labels}
     parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
-    np.testing.assert_array_equal(all_of(mnist_loader.load_data(tmp_path / "a.parquet"))[1], labels)
-    parquet.write_table(pyarrow.table(columns).rename_columns(["id", "image", "number"]), tmp_path / "a.parquet")
+    loaded = mnist_loader.load_data(tmp_path / "a.parquet")
+    assert_has(loaded, images, labels)
+    np.testing.assert_array_equal(all_of(loaded)[1], labels)
+    parquet.write_table(pyarrow.table(columns).rename_columns(["id", "mask", "image", "number"]), tmp_path / "a.parquet")
     with pytest.raises(ValueError, match="several columns of whole numbers, and none is called label: id, number"):
         mnist_loader.load_data(tmp_path / "a.parquet")
 

@@ -193,6 +193,10 @@ def test_compressed_files_in_many_parts(tmp_path, small, method):
 
 NOT_DATA = {
     b"": "an empty file",
+    b"\xef\xbb\xbf\r\n": "an empty file",
+    "label,a,b\n0,1,2\n".encode("utf-16"): "text in UTF-16",
+    b"label|a|b\n0|1|2\n": "text whose columns neither commas nor semicolons nor tabs separate",
+    b"5 0 0 255\n7 0 255 0\n": "text whose columns neither commas",
     b"\n<!DOCTYPE html>\n<html><title>404</title></html>": "a web page",
     b"<?xml version='1.0'?><Error>Access denied</Error>": "XML or a web page",
     b"\x89PNG\r\n\x1a\n": "a PNG image",

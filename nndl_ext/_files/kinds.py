@@ -15,13 +15,16 @@ _SIGNATURES = {
     b"BZh": "a file compressed by bzip2",
     b"\xfd7zXZ": "a file compressed by xz",
     b"\x1f\x8b": "a gzip file within a gzip file",
+    b"\x28\xb5\x2f\xfd": "a file compressed by Zstandard",
+    b"\xff\xfe": "text in UTF-16 instead of UTF-8",
+    b"\xfe\xff": "text in UTF-16 instead of UTF-8",
     b"version https://git-lfs": "a Git LFS pointer instead of the file itself",
 }
 
 
 def kind(beginning: bytes) -> str | None:
     """The kind of a file by its first bytes, or None if it is unknown."""
-    if not beginning:
+    if not beginning.lstrip(b"\xef\xbb\xbf \t\r\n"):
         return "an empty file"
     for signature, name in _SIGNATURES.items():
         if beginning.startswith(signature):
@@ -36,4 +39,6 @@ def kind(beginning: bytes) -> str | None:
     first_line = text.partition(b"\n")[0]
     if first_line.count(b",") >= 2 and text.isascii() and b"\0" not in text:
         return "a table in CSV"
+    if max(first_line.count(b" "), first_line.count(b"|")) >= 2 and text.isascii() and b"\0" not in text:
+        return "text whose columns neither commas nor semicolons nor tabs separate"
     return None

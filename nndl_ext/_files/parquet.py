@@ -87,4 +87,8 @@ def _columns(schema: Any) -> tuple[str, str | None, tuple[str, ...]]:
     label = labels[0] if labels else None
     if labels is whole and len(whole) > 1:
         raise ValueError(f"it has several columns of whole numbers, and none is called label: {', '.join(whole[:10])}")
-    return images[0], label, tuple(map(str, features.get(label, {}).get("names", ())))
+    return (
+        next((name for name in images if name in ("image", "img")), images[0]),
+        label,
+        tuple(map(str, features.get(label, {}).get("names", ()))),
+    )
