@@ -13,7 +13,7 @@ import numpy as np
 from nndl_ext import _kernels
 from nndl_ext._checks import contiguous, finite, real_array
 from nndl_ext._data.inputs import Inputs, another, inputs_of, levels_of, locked, numbers_of, owned
-from nndl_ext._data.lists import arrays_of, whole
+from nndl_ext._data.lists import arrays_of, numbers_in_text, whole
 from nndl_ext._kernels.pairs import Pair, common_source
 
 if TYPE_CHECKING:
@@ -387,7 +387,7 @@ def _restored(x: Any, palette: np.ndarray | None, y: np.ndarray, class_names: tu
 
 def _checked_y(y: ArrayLike) -> np.ndarray:
     """Labels, int64 of shape (n,), or desired outputs, of shape (n, outputs)."""
-    array = finite(owned(real_array(_numbers_in_text(y), "y"), y), "y")
+    array = finite(owned(real_array(numbers_in_text(y), "y"), y), "y")
     if array.ndim == 1:
         array = whole(array)
     if array.ndim != 2 and array.dtype != np.int64:
@@ -395,16 +395,6 @@ def _checked_y(y: ArrayLike) -> np.ndarray:
             f"y must have shape (n, outputs), or (n,) for whole numbers as labels, not {array.shape} of {array.dtype}"
         )
     return locked(array)
-
-
-def _numbers_in_text(y: Any) -> Any:
-    """y itself, or its numbers if it is an array of text such as "7", in which form many programs have labels."""
-    if isinstance(y, np.ndarray) and y.dtype.kind in "OSU":
-        try:
-            return y.astype(np.str_).astype(np.float64)
-        except ValueError:
-            return y
-    return y
 
 
 def _of_any_pairs(samples: list[Any], name: str) -> Dataset:

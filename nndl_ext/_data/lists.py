@@ -43,6 +43,16 @@ def whole(numbers: np.ndarray) -> np.ndarray:
     return integers if np.array_equal(integers, numbers) else numbers
 
 
+def numbers_in_text(y: Any) -> Any:
+    """y itself, or its numbers if it is an array of text such as "7", in which form many programs have labels."""
+    if isinstance(y, np.ndarray) and y.dtype.kind in "OSU":
+        try:
+            return y.astype(np.str_).astype(np.float64)
+        except ValueError:
+            return y
+    return y
+
+
 def _labels_as_unit_vectors(targets: list[Any]) -> list[Any]:
     """Replace labels among columns by their unit vectors. Anything else is left for a later error."""
     shape = next((y.shape for y in targets if isinstance(y, np.ndarray)), ())
