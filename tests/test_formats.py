@@ -130,6 +130,13 @@ def test_validation_data_without_test_data(tmp_path, small):
     assert len(test[0]) == 8
 
 
+def test_two_names_for_one_part_are_refused(tmp_path, small):
+    write_images(tmp_path / "train", *small[0])
+    write_images(tmp_path / "training", *small[1])
+    with pytest.raises(ValueError, match=r"train and .*training have names for the same part of a data set"):
+        mnist_loader.load_data(tmp_path)
+
+
 @pytest.mark.parametrize(("name", "tests"), [("3", 20), ("unknown", 8)])
 def test_a_part_with_one_folder(tmp_path, small, name, tests):
     """The folder of a class is one; another folder holds images without labels."""

@@ -20,6 +20,18 @@ def test_keras_npz(tmp_path, small):
         mnist_loader.load_data(path)
 
 
+@pytest.mark.parametrize("name", ["val", "valid"])
+def test_keras_names_with_validation_data(tmp_path, small, name):
+    (images, labels), (test_images, test_labels) = small
+    parts = {"train": (images[:45], labels[:45]), name: (images[45:], labels[45:]), "test": (test_images, test_labels)}
+    np.savez(
+        tmp_path / "mnist.npz",
+        **{f"{key}_{part}": a for part, pair in parts.items() for key, a in zip("xy", pair, strict=True)},
+    )
+    loaded = mnist_loader.load_data(tmp_path / "mnist.npz")
+    assert [y.tolist() for _, y in loaded] == [y.tolist() for _, y in parts.values()]
+
+
 @pytest.mark.parametrize("prefix", ["kmnist", "k49"])
 def test_kmnist_npz(tmp_path, small, prefix):
     for part, (images, labels) in zip(("train", "test"), small, strict=True):

@@ -53,6 +53,16 @@ def test_a_seventh_of_mnist_s_rows_is_mnist_s_test_data(tmp_path):
     assert [len(y) for _, y in loaded] == [50_000, 10_000, 10_000]
 
 
+def test_two_names_for_one_part_are_refused(tmp_path, small):
+    for name in ("train.csv", "val.csv", "valid.csv"):
+        write_csv(tmp_path / name, HEADER, rows_of(*small[0]))
+    with pytest.raises(ValueError, match=r"val(id)?\.csv and .*val(id)?\.csv have names for the same part of a data set"):
+        mnist_loader.load_data(tmp_path)
+    (tmp_path / "valid.csv").unlink()
+    (tmp_path / "val.csv.gz").write_bytes(gzip.compress((tmp_path / "val.csv").read_bytes()))  # the same file twice
+    assert len(mnist_loader.load_data(tmp_path)[1][0]) == 60
+
+
 def test_a_folder_of_kaggle_s_files(tmp_path, small):
     """Kaggle's ``test.csv`` has no labels."""
     write_csv(tmp_path / "train.csv", HEADER, rows_of(*small[0]))

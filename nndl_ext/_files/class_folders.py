@@ -13,7 +13,7 @@ import numpy as np
 
 from nndl_ext._files.contents import Announced
 from nndl_ext._files.disk import raw
-from nndl_ext._files.parts import PARTS, part_of
+from nndl_ext._files.parts import PARTS, part_of, refuse_both
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -36,12 +36,19 @@ def announced(folder: Traversable) -> list[Announced] | None:
     ImportError
         If Pillow is missing.
     ValueError
-        If an image is damaged, or has another size than the first.
+        If an image is damaged, or has another size than the first, or two folders hold the same part.
     """
-    below = {part_of(entry.name): entry for entry in folder.iterdir() if entry.is_dir()}
-    parts = {part: _classes(below[part, ""]) for part in PARTS if (part, "") in below}
+    below: dict[tuple[str, str], list[Traversable]] = {}
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            below.setdefault(part_of(entry.name), []).append(entry)
+    parts = {part: _classes(below[part, ""][0]) for part in PARTS if (part, "") in below}
     if len(parts.get("training", {})) < 2:
         parts = {"training": _classes(folder)}
+    else:
+        for part in parts:
+            if len(below[part, ""]) > 1:
+                refuse_both(*below[part, ""][:2])
     if len(parts["training"]) < 2:
         return None
     # One folder that is no class of the training data holds images without labels.

@@ -14,7 +14,7 @@ import numpy as np
 from nndl_ext._files.contents import Announced, Content
 from nndl_ext._files.disk import raw
 from nndl_ext._files.formats import Format, format_of
-from nndl_ext._files.parts import PARTS, part_of
+from nndl_ext._files.parts import PARTS, part_of, refuse_both
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -52,7 +52,11 @@ def _sets(folder: Traversable) -> list[_Parts]:
         if file.is_file() and not _NO_DATA.fullmatch(file.name.lower()) and _format(file):
             part, name = part_of(_COMPRESSED.sub("", file.name))
             shard, of_set = _SHARD.search(name), _SHARD.sub("", name).strip("-_. ")
-            sets.setdefault(of_set, {}).setdefault(part, {})[shard[0] if shard else ""] = file
+            shards, number = sets.setdefault(of_set, {}).setdefault(part, {}), shard[0] if shard else ""
+            other = shards.get(number, file)
+            if part and _COMPRESSED.sub("", other.name) != _COMPRESSED.sub("", file.name):
+                refuse_both(other, file)
+            shards[number] = file
     marked = [parts for parts in sets.values() if "training" in parts]
     return marked or [{"training": parts.pop(""), **parts} for parts in sets.values() if "" in parts]
 

@@ -13,6 +13,7 @@ LABELS = ("label", "labels", "class", "target", "digit", "letter", "y")
 # with one pair of names holds a whole set, or one part of a set.
 _LAYOUTS: tuple[tuple[tuple[str, str], ...], ...] = (
     (("x_train", "y_train"), ("x_val", "y_val"), ("x_test", "y_test")),  # Keras
+    (("x_train", "y_train"), ("x_valid", "y_valid"), ("x_test", "y_test")),
     (("train_images", "train_labels"), ("val_images", "val_labels"), ("test_images", "test_labels")),  # MedMNIST
     (("training_images", "training_labels"), ("validation_images", "validation_labels"), ("test_images", "test_labels")),
     (("train/data", "train/target"), ("val/data", "val/target"), ("test/data", "test/target")),  # USPS

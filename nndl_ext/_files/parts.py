@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 PARTS = {
     "training": ("train", "training", "tr"),
@@ -11,6 +12,17 @@ PARTS = {
 }
 _PART_OF = {word: part for part, words in PARTS.items() for word in words}
 _WORD = re.compile(rf"(?<![a-z])({'|'.join(_PART_OF)})(?![a-z])")
+
+
+def refuse_both(one: object, other: object) -> NoReturn:
+    """Refuse two files or folders that hold the same part of a set.
+
+    Raises
+    ------
+    ValueError
+        Always.
+    """
+    raise ValueError(f"{one} and {other} have names for the same part of a data set")
 
 
 def part_of(name: str) -> tuple[str, str]:
