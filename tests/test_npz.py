@@ -16,7 +16,7 @@ def test_keras_npz(tmp_path, small):
     with pytest.raises(ValueError, match="lacks x_test, y_test, y_train; it has x_train"):
         mnist_loader.load_data(path)
     path.write_bytes(b"not an archive")
-    with pytest.raises(ValueError, match=r"mnist\.npz is not the book's pickle"):
+    with pytest.raises(ValueError, match=r"mnist\.npz is text whose columns neither commas"):
         mnist_loader.load_data(path)
 
 
