@@ -172,7 +172,9 @@ def test_the_command_line_s_network_fits_the_data(tmp_path, small, capsys):
 
 
 def test_pictures_have_names(clothes):
-    plot = pytest.importorskip("nndl_ext.plot")
+    pytest.importorskip("matplotlib")
+    from nndl_ext import plot
+
     training_data, _, test_data = mnist_loader.load_data_wrapper(clothes)
     net = network.Network([784, 8, 10], seed=0)
     net.SGD(training_data, 1, 10, 0.5)
