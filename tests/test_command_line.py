@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -329,7 +330,7 @@ def test_ctrl_c_leaves_the_curve_so_far(tmp_path):
     assert len(json.loads(path.read_text())) - 3 in (output.count("Epoch"), output.count("Epoch") - 1)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no such shell there")
+@pytest.mark.skipif(os.name == "nt" or not shutil.which("bash"), reason="needs bash")
 def test_ctrl_c_ends_a_shell_s_loop():
     command = f"'{sys.executable}' -m nndl_ext train --sizes 784,8,10 --epochs 1000"
     loop = f"for seed in 0 1; do echo seed $seed; {command} --seed $seed; done; echo done"

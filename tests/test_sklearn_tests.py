@@ -15,6 +15,7 @@ from nndl_ext.sklearn import MLPClassifier, MLPRegressor
 
 def test_of_their_perceptrons():
     """In a separate process, where our estimators replace scikit-learn's before the tests are collected."""
+    pytest.importorskip("pandas")  # without it, some of them are skipped
     command = [sys.executable, "-m", "pytest", "-q", "-p", "sklearn_plugin", "-p", "no:cacheprovider", "-c", os.devnull]
     done = subprocess.run(
         [*command, "--pyargs", "sklearn.neural_network.tests.test_mlp"],
