@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 import numpy as np
 
 from nndl_ext._book import overrides
-from nndl_ext._checks import integer, layer_sizes
+from nndl_ext._checks import contiguous, integer, layer_sizes
 from nndl_ext._data.dataset import Dataset, Sample
 from nndl_ext._engine import generators
 from nndl_ext._engine.functions import CostDerivative
@@ -142,7 +142,7 @@ class BookNetwork:
         """
         if self._overrides("feedforward"):
             raise TypeError("layer_outputs can't see the layers of an overridden feedforward: override layer_outputs, too")
-        rows = np.ascontiguousarray(self._model.columns(a).T, self.dtype)
+        rows = contiguous(self._model.columns(a).T, self.dtype)
         return [activations.T for activations in self._current.layer_outputs(rows)]
 
     def cost_gradient(self, data: Data) -> Gradient:
