@@ -17,13 +17,14 @@ FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 # No option may change a result: no part of -ffast-math that does so, and no contraction except the written-out fma. GCC gets
 # -O2 with chosen options, because -O3 unrolls loops before it vectorizes them. Without -fno-tree-loop-distribute-patterns, GCC
 # copies small arrays by memcpy instead of in registers; without -fgcse-las and -fgcse-sm, the sums of a product go through the
-# stack. A badly placed function costs a small network up to a tenth of its time, so functions are aligned. Clang keeps sums in
-# registers only if it unrolls the loops over them (before version 16, it does this badly).
+# stack. With -fno-inline-functions-called-once, GCC inlines only what says so: in the function around them, the loops of a
+# sparse product lack registers. A badly placed function costs a small network up to a tenth of its time, so functions are
+# aligned. Clang keeps sums in registers only if it unrolls the loops over them (before version 16, it does this badly).
 GCC_AND_CLANG = ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 INLINE = "inline __attribute__((always_inline))"
 CLANG = ["-O3", "-mllvm", "-unroll-threshold=1000", *GCC_AND_CLANG]
 VECTORIZE = ["-O2", "-ftree-vectorize", "-ftree-slp-vectorize", "-funroll-loops", "-fno-tree-loop-distribute-patterns"]
-VECTORIZE += ["-fgcse-las", "-fgcse-sm", "-falign-functions=64"]
+VECTORIZE += ["-fgcse-las", "-fgcse-sm", "-falign-functions=64", "-fno-inline-functions-called-once"]
 X86_64 = {
     "x86_64_v3": ["-mavx2", "-mfma"],
     "x86_64_v4": ["-mavx2", "-mfma", "-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mprefer-vector-width=512"],

@@ -4,7 +4,7 @@ A row of its activations or errors holds one element per sample, and a row of it
 sample, as in other layers, most of these matrices would be padding.
 """
 
-cdef void across_weighted_inputs(
+cdef inline void across_weighted_inputs(
     const Job *job, Py_ssize_t i, const real *parameters, const real *inputs, Py_ssize_t stride, real *z,
 ) noexcept nogil:
     """z = w a + b for this thread's share of the samples."""
@@ -42,7 +42,7 @@ cdef inline void errors_before(
             previous[s * stride + j] = total
 
 
-cdef Share across_errors_before(
+cdef inline Share across_errors_before(
     const Job *job, Py_ssize_t i, const real *parameters, const real *deltas, real *previous,
 ) noexcept nogil:
     """w^T delta (BP2) for this thread's share, which it returns, of the neurons of the layer before."""
@@ -58,7 +58,7 @@ cdef Share across_errors_before(
     return share_of(job, job.layers[i - 1].stride, VECTOR // sizeof(real))
 
 
-cdef void across_gradient(
+cdef inline void across_gradient(
     const Job *job, Py_ssize_t i, real *target, const real *inputs, Py_ssize_t stride, const real *deltas,
 ) noexcept nogil:
     """target += the gradient (BP3, BP4) for this thread's share of the inputs. Thread 0 adds to the biases."""

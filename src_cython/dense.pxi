@@ -91,7 +91,7 @@ cdef void add_to_biases(const Job *job, Py_ssize_t i, real *target, const real *
         add_rows(biases + j, deltas + j, stride, job.samples, 1)
 
 
-cdef int dense_gradient(
+cdef inline int dense_gradient(
     const Job *job, Py_ssize_t i, real *target, const real *inputs, Py_ssize_t stride, real *deltas,
 ) except -1 nogil:
     """target += the gradient (BP3, BP4): for this thread's share of the neurons in the biases, and of the inputs in the

@@ -183,7 +183,7 @@ cdef inline Progress begun(Work work, const Job *job, Py_ssize_t itemsize) noexc
     return own
 
 
-cdef int begin_batch(Work work, Job *job, Progress *own, real *parameters, Py_ssize_t size) except -1 nogil:
+cdef inline int begin_batch(Work work, Job *job, Progress *own, real *parameters, Py_ssize_t size) except -1 nogil:
     """Prepare a mini-batch of ``size`` samples."""
     cdef const double *weights = &work.weights[0] if work.weights.shape[0] else NULL
     cdef Py_ssize_t all = work.parameters.len // sizeof(real)
@@ -205,7 +205,7 @@ cdef int begin_batch(Work work, Job *job, Progress *own, real *parameters, Py_ss
     return 0
 
 
-cdef int go_through_block(
+cdef inline int go_through_block(
     Work work, Job *job, Progress *own, real *parameters, real *target, Py_ssize_t samples,
 ) except -1 nogil:
     """Add the gradient of the next samples' costs to the target."""
@@ -240,7 +240,7 @@ cdef int go_through_block(
     return 0
 
 
-cdef int end_batch(Work work, Job *job, Progress *own, real *parameters, real *target, real *moments) except -1 nogil:
+cdef inline int end_batch(Work work, Job *job, Progress *own, real *parameters, real *target, real *moments) except -1 nogil:
     """Take the step, unless the blocks have taken it."""
     cdef Step step
     own.whole = False

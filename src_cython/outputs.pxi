@@ -10,7 +10,7 @@ cdef inline Share share_of_samples(const Job *job, Py_ssize_t lanes) noexcept no
     return share_of(job, job.samples, 1)
 
 
-cdef int softmax(const Job *job, real *z) except -1 nogil:
+cdef inline int softmax(const Job *job, real *z) except -1 nogil:
     """Softmax of the output layer, in place. It needs all weighted inputs of a sample, so the threads synchronize first."""
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef Py_ssize_t lanes = VECTOR // sizeof(real), s
@@ -40,7 +40,7 @@ cdef void copy_outputs(const Job *job, real *outputs) noexcept nogil:
         outputs[k] = outputs[k] + 0
 
 
-cdef void take_desired_outputs(const Job *job, real *deltas, const real *a, const real *y) noexcept nogil:
+cdef inline void take_desired_outputs(const Job *job, real *deltas, const real *a, const real *y) noexcept nogil:
     """Copy the samples' desired outputs to where their errors will be. Padding copies the activations, so its error is 0."""
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef Py_ssize_t s, k, at
@@ -59,7 +59,7 @@ cdef void take_desired_outputs(const Job *job, real *deltas, const real *a, cons
                 deltas[s * last.stride + k] = a[s * last.stride + k]
 
 
-cdef void costs_of_samples(const Job *job, Cost cost, const real *a, const real *y) noexcept nogil:
+cdef inline void costs_of_samples(const Job *job, Cost cost, const real *a, const real *y) noexcept nogil:
     """Each sample's cost: the sum over its outputs, in their order. ``y`` has the memory layout of ``a``."""
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef Py_ssize_t lanes = VECTOR // sizeof(real), s, k, i
@@ -86,7 +86,7 @@ cdef void costs_of_samples(const Job *job, Cost cost, const real *a, const real 
                 k += lanes
 
 
-cdef void times_factors(const Job *job, real *deltas) noexcept nogil:
+cdef inline void times_factors(const Job *job, real *deltas) noexcept nogil:
     """Multiply each sample's output errors by its factor."""
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef const real *factors = <const real *> job.factors
@@ -102,7 +102,7 @@ cdef void times_factors(const Job *job, real *deltas) noexcept nogil:
                 deltas[s * last.stride + k] = normal_or_zero(factors[s] * deltas[s * last.stride + k])
 
 
-cdef void times_output_slopes(const Job *job, real *deltas, const real *a, const real *slopes, Part part) noexcept nogil:
+cdef inline void times_output_slopes(const Job *job, real *deltas, const real *a, const real *slopes, Part part) noexcept nogil:
     """Multiply this thread's part of the output errors by the derivative of the activation."""
     cdef const Layer *last = &job.layers[job.depth - 1]
     cdef Activation activation = <Activation> last.activation

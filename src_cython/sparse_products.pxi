@@ -119,6 +119,32 @@ cdef inline void scatter_narrow(
                 row[q] = fma(factor, terms[q], row[q])
 
 
+cdef void gather_rest(
+    real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values, const real *levels,
+    const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+) noexcept nogil:
+    """``sparse_product`` for fewer than 4 vectors, in a function of its own: only there do the loops get all registers."""
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
+    if vectors >= 2:
+        gather_narrow(c, c_stride, x, indices, values, levels, r, r_stride, 2)
+        c, r = c + 2 * lanes, r + 2 * lanes
+    if vectors % 2:
+        gather_narrow(c, c_stride, x, indices, values, levels, r, r_stride, 1)
+
+
+cdef void scatter_rest(
+    real *c, Py_ssize_t c_stride, const Sparse *x, const index *indices, const number *values, const real *levels,
+    const real *r, Py_ssize_t r_stride, Py_ssize_t vectors,
+) noexcept nogil:
+    """``sparse_outer_product`` for fewer than 4 vectors, in a function of its own like ``gather_rest``."""
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real)
+    if vectors >= 2:
+        scatter_narrow(c, c_stride, x, indices, values, levels, r, r_stride, 2)
+        c, r = c + 2 * lanes, r + 2 * lanes
+    if vectors % 2:
+        scatter_narrow(c, c_stride, x, indices, values, levels, r, r_stride, 1)
+
+
 cdef inline Py_ssize_t height_of_tile(const Sparse *x, Py_ssize_t vectors) noexcept nogil:
     """How many rows of r or c to use for a group of rows of x before the next ones: as many as stay in the first-level cache,
     or all if tiles would not pay. No sum changes its order, because indices ascend."""
@@ -215,11 +241,8 @@ cdef void sparse_product(
     if vectors >= 4:
         gather_wide(c, c_stride, x, indices, values, levels, r, r_stride, 4)
         c, r, vectors = c + 4 * lanes, r + 4 * lanes, vectors - 4
-    if vectors >= 2:
-        gather_narrow(c, c_stride, x, indices, values, levels, r, r_stride, 2)
-        c, r, vectors = c + 2 * lanes, r + 2 * lanes, vectors - 2
     if vectors:
-        gather_narrow(c, c_stride, x, indices, values, levels, r, r_stride, 1)
+        gather_rest(c, c_stride, x, indices, values, levels, r, r_stride, vectors)
 
 
 cdef void sparse_outer_product(
@@ -234,8 +257,5 @@ cdef void sparse_outer_product(
     if vectors >= 4:
         scatter_wide(c, c_stride, x, indices, values, levels, r, r_stride, 4)
         c, r, vectors = c + 4 * lanes, r + 4 * lanes, vectors - 4
-    if vectors >= 2:
-        scatter_narrow(c, c_stride, x, indices, values, levels, r, r_stride, 2)
-        c, r, vectors = c + 2 * lanes, r + 2 * lanes, vectors - 2
     if vectors:
-        scatter_narrow(c, c_stride, x, indices, values, levels, r, r_stride, 1)
+        scatter_rest(c, c_stride, x, indices, values, levels, r, r_stride, vectors)
