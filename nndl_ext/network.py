@@ -48,10 +48,10 @@ class Network(FirstNetwork):
         The seed, at least 0, of the network's private generator, which gives the first weights and all shuffles: the same bits
         on every platform. Without a seed, ``numpy.random`` and ``random`` give them, draw for draw as in the book.
     threads : int, optional
-        The number of threads for large jobs, from 1 to 1024; no more are used than there are processors. It changes no result.
-        By default the size of the job decides, up to a limit: the environment variable ``NNDL_EXT_NUM_THREADS`` if it is set;
-        else 1 in a thread that the program started itself; else the least of the number of processors, ``OMP_NUM_THREADS`` and
-        threadpoolctl's limits.
+        The most threads that large jobs may use, from 1 to 1024: no more than there are processors, and no more than make a job
+        faster. Their number changes no result. By default the size of the job decides, up to a limit: the environment variable
+        ``NNDL_EXT_NUM_THREADS`` if it is set; else 1 in a thread that the program started itself; else the least of the number
+        of processors, ``OMP_NUM_THREADS`` and threadpoolctl's limits.
 
     Attributes
     ----------

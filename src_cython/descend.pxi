@@ -4,106 +4,9 @@ A mini-batch goes through the network in blocks of samples. Most have a single o
 """
 
 cdef enum:
-    SHORT_BLOCK = 72            # samples in a block of a larger mini-batch in a small network: they stay in a near cache
-    SMALL = 65_536              # bytes of parameters that a small network has at most
     AHEAD = 16                  # samples from the current one to the prefetched one
     NEAR = 524_288              # bytes of inputs that stay in a cache: up to this size nothing is prefetched
     BETWEEN_LOOKS = 50_000_000  # multiply-adds between two checks for signals: a few hundredths of a second at most
-
-
-cdef class Work:
-    """The work of ``descend``, shared by all its threads.
-
-    Parameters
-    ----------
-    layout : of Layer
-        See the module's docstring.
-    rows : Rows
-        The inputs of all samples.
-    order : of int64
-        The indices of the samples, mini-batch after mini-batch.
-    mini_batch_size : int
-    cost : int
-        A ``Cost``.
-    memory : tuple
-        Parameters, gradient, moments and desired outputs, all of float32 or all of float64. Plain descent needs neither
-        gradient nor moments. The optimizer ``NONE`` needs no moments: it only computes the gradient and leaves the parameters
-        unchanged. Arrays that are not needed are empty. The desired outputs of all samples have shape (samples, outputs).
-    step : of Step
-        The optimizer. Each step updates its powers.
-    weights : of float64
-        The weight of each sample of the data set; empty for equal weights.
-    rates, seed, epoch : of float64, int, int
-        Of dropout: the rate of each layer, or empty without dropout; a seed of 64 bits; and the epoch, which changes the masks.
-    costs : of float64
-        Receives each mini-batch's sum of the samples' costs times their weights, unless empty.
-    least : float
-        See ``cost_of``.
-    squares : of float64
-        Receives the sum of the squares of the network's weights before each mini-batch, unless empty.
-    functions : object or None
-        Computes the user's own activations and errors, on a single thread. ``activate(layer, z, with_slopes)`` returns
-        the activations for a layer's weighted inputs, and their derivatives if asked for. ``error(position, z, a)`` returns the
-        output errors of the samples in ``order`` from ``position`` on. They get copies.
-    """
-
-    cdef const Layer[::1] layout
-    cdef Rows rows
-    cdef const int64_t[::1] order
-    cdef const double[::1] weights
-    cdef const double[::1] rates
-    cdef double[::1] costs
-    cdef double[::1] squares
-    cdef Step[::1] step
-    cdef Py_buffer parameters
-    cdef Py_buffer gradient
-    cdef Py_buffer moments
-    cdef Py_buffer desired
-    cdef Cost cost
-    cdef Py_ssize_t mini_batch_size
-    cdef object functions
-    cdef Scratch scratch
-    cdef Job job
-
-    def __cinit__(
-        self, layout, Rows rows, order, Py_ssize_t mini_batch_size, Cost cost, memory, step, *, weights, rates, uint64_t seed,
-        uint32_t epoch, costs, double least, squares, functions,
-    ):
-        cdef Py_ssize_t block = mini_batch_size, itemsize
-        cdef int needs = FOR_DELTAS
-        parameters, gradient, moments, desired = memory
-        PyObject_GetBuffer(parameters, &self.parameters, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
-        PyObject_GetBuffer(gradient, &self.gradient, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
-        PyObject_GetBuffer(moments, &self.moments, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
-        PyObject_GetBuffer(desired, &self.desired, PyBUF_C_CONTIGUOUS)
-        itemsize = self.parameters.itemsize
-        if not itemsize == self.gradient.itemsize == self.moments.itemsize == self.desired.itemsize:
-            raise ValueError("memory must hold arrays of the same type")
-        self.layout, self.rows, self.order, self.weights, self.rates, self.costs = layout, rows, order, weights, rates, costs
-        self.squares, self.step = squares, step
-        self.cost, self.mini_batch_size, self.functions = cost, mini_batch_size, functions
-        if functions is None and block > BLOCK:
-            block = SHORT_BLOCK if self.parameters.len <= SMALL else BLOCK
-        start(&self.job, &self.layout[0], self.layout.shape[0], block)
-        self.job.x = rows.x
-        if self.rates.shape[0]:
-            self.job.masks.rates = &self.rates[0]
-        self.job.masks.seed[0], self.job.masks.seed[1] = <uint32_t> seed, <uint32_t> (seed >> 32)
-        self.job.masks.epoch = epoch
-        self.job.least = least
-        needs |= FOR_SLOPES if functions is not None or self.rates.shape[0] else 0
-        needs |= FOR_WEIGHTED if cost == DELTA_BY_PYTHON else 0
-        # The first blocks of a mini-batch change the parameters, unless the optimizer collects the gradient elsewhere.
-        needs |= FOR_SOURCE if self.step[0].optimizer == DESCENT and mini_batch_size > block else 0
-        needs |= FOR_COSTS if self.costs.shape[0] else 0
-        self.scratch = Scratch(lay_out(&self.job, NULL, itemsize, needs))
-        lay_out(&self.job, self.scratch.memory, itemsize, needs)
-
-    def __dealloc__(self):
-        PyBuffer_Release(&self.parameters)
-        PyBuffer_Release(&self.gradient)
-        PyBuffer_Release(&self.moments)
-        PyBuffer_Release(&self.desired)
 
 
 cdef struct Progress:           # how far a thread has come
@@ -111,6 +14,8 @@ cdef struct Progress:           # how far a thread has come
     bint descending             # whether the gradient is added to the parameters at once
     bint scaling                # whether the first layer's weights keep a common factor
     bint whole                  # whether the source holds all parameters, as they were before the mini-batch
+    Division division           # of the mini-batch
+    Py_ssize_t at_once          # see ``samples_at_once``
     bint far                    # whether to prefetch samples
     double factor               # of the gradient that is added to the target
     double kept_by_l2           # of each weight, in a mini-batch
@@ -190,6 +95,9 @@ cdef inline int begin_batch(Work work, Job *job, Progress *own, real *parameters
     cdef Share share
     cdef double per
     own.cost, own.weight = 0, weight_of(weights, &work.order[own.first], size)
+    # The last mini-batch may be smaller than a unit, and rounds then as in a call of its own.
+    own.division = BY_SAMPLES if work.division == BY_UNITS and size <= UNIT else work.division
+    own.at_once = samples_at_once(work, own.division, job.threads)
     if own.step.l1 != 0 or own.step.l2 != 0:
         per = own.step.per if own.step.per > 0 else (own.weight if own.weight != 0 else 1)
         own.l1, own.l2 = own.factor * own.step.l1 / per, own.factor * own.step.l2 / per
@@ -197,27 +105,26 @@ cdef inline int begin_batch(Work work, Job *job, Progress *own, real *parameters
         job.scale_after = job.scale * own.kept_by_l2
     if work.squares.shape[0] and job.thread == 0:
         work.squares[own.batch] = squares_of_weights(job, parameters)
-    if job.source != NULL:
+    if own.descending and size > own.at_once:
         share = share_of(job, all, 1)
-        memcpy(<real *> job.source + share.begin, parameters + share.begin, (share.end - share.begin) * sizeof(real))
+        memcpy(<real *> work.source.memory + share.begin, parameters + share.begin, (share.end - share.begin) * sizeof(real))
         meet(job)
         own.whole = True
     return 0
 
 
-cdef inline int go_through_block(
-    Work work, Job *job, Progress *own, real *parameters, real *target, Py_ssize_t samples,
+cdef inline int compute_errors(
+    Work work, Job *job, Progress *own, const real *source, Py_ssize_t first, Py_ssize_t samples,
 ) except -1 nogil:
-    """Add the gradient of the next samples' costs to the target."""
+    """Take the samples from the place ``first`` in the order on, and compute their activations and errors."""
     cdef const double *weights = &work.weights[0] if work.weights.shape[0] else NULL
     cdef const real *y = <const real *> work.desired.buf
-    cdef const real *source = <const real *> job.source if job.source != NULL else parameters
     cdef Py_ssize_t n = work.order.shape[0], outputs = job.layers[job.depth - 1].neurons, s, phase
     cdef Share share = share_of(job, samples * (work.parameters.len // <Py_ssize_t> sizeof(real)), 1)
     phase = share.end - share.begin
-    take_samples(job, &work.order[own.first], samples, sizeof(real))
+    take_samples(job, &work.order[first], samples, sizeof(real))
     look_for_signals(own, phase)
-    for s in range(min(samples, n - own.first - AHEAD) if own.far else 0):
+    for s in range(min(samples, n - first - AHEAD) if own.far else 0):
         prefetch_row(&job.x, job.indices[s + AHEAD])
         prefetch(y + job.indices[s + AHEAD] * outputs, outputs * sizeof(real))
     if job.thread == 0:
@@ -225,16 +132,110 @@ cdef inline int go_through_block(
                      (-own.factor if own.descending else own.factor) / own.weight if own.weight != 0 else 0, weights)
     forward(job, source, work.functions)
     look_for_signals(own, phase)
-    output_errors(job, work.cost, y, own.first, work.functions)
+    output_errors(job, work.cost, y, first, work.functions)
     backward(job, source)
     look_for_signals(own, phase)
-    meet(job)
+    return 0
+
+
+cdef inline int add_part(
+    Work work, Job *job, Progress *own, real *target, Py_ssize_t first, Py_ssize_t samples,
+) except -1 nogil:
+    """Add the gradient of samples whose errors are known to the target."""
+    take_samples(job, &work.order[first], samples, sizeof(real))
     if job.costs != NULL:
-        own.cost = with_costs(own.cost, job, weights)
+        own.cost = with_costs(own.cost, job, &work.weights[0] if work.weights.shape[0] else NULL)
     if own.descending:
         job.l1, job.l2 = own.l1, own.l2
         own.l1 = own.l2 = 0     # the weights shrink once per mini-batch
     add_gradient(job, target)
+    return 0
+
+
+cdef Job alone(Work work, const Job *job, Py_ssize_t itemsize) noexcept nogil:
+    """The job of this thread for its own part of the samples, in which it meets no other."""
+    cdef Job own = job[0]
+    own.thread, own.threads = 0, 1
+    take_memory(work, &own, job.thread, itemsize)
+    return own
+
+
+cdef int go_by_samples(
+    Work work, Job *job, Progress *own, const real *source, real *target, Py_ssize_t samples,
+) except -1 nogil:
+    """Add the gradient of the next samples' costs, of which each thread gets a part."""
+    cdef Job mine = alone(work, job, sizeof(real))
+    cdef Share share = share_of(job, samples, 1)
+    cdef Py_ssize_t part, begin, end
+    if share.end > share.begin:
+        compute_errors(work, &mine, own, source, own.first + share.begin, share.end - share.begin)
+    meet(job)
+    for part in range(job.threads):
+        begin, end = samples * part // job.threads, samples * (part + 1) // job.threads
+        if end > begin:
+            take_memory(work, job, part, sizeof(real))
+            add_part(work, job, own, target, own.first + begin, end - begin)
+    return 0
+
+
+cdef void add_unit(const Job *job, real *target) noexcept nogil:
+    """Shrink this thread's share of the weights, add the unit's gradient, and set that to 0."""
+    cdef const Layer *layer
+    cdef real *sums = <real *> job.sums
+    cdef Py_ssize_t lanes = VECTOR // sizeof(real), i, k, begin, end
+    if job.thread == 0:
+        for k in range(job.layers[0].weights):      # the biases come first
+            target[k], sums[k] = target[k] + sums[k], 0
+    for i in range(job.depth):
+        layer = &job.layers[i]
+        end = rows_of_weights(layer) * layer.weights_stride // lanes
+        begin, end = layer.weights + begin_of(job, end) * lanes, layer.weights + end_of(job, end) * lanes
+        if shrinks(job, i):
+            shrink(target + begin, end - begin, <real> job.l1, <real> job.l2)
+        for k in range(begin, end):
+            target[k], sums[k] = target[k] + sums[k], 0
+
+
+cdef int go_by_units(
+    Work work, Job *job, Progress *own, const real *source, real *target, Py_ssize_t samples,
+) except -1 nogil:
+    """Add the gradient of the next samples' costs, of which each thread gets a unit."""
+    cdef const double *weights = &work.weights[0] if work.weights.shape[0] else NULL
+    cdef Job mine = alone(work, job, sizeof(real))
+    cdef Py_ssize_t unit, done = job.thread * UNIT, end = min(samples, done + UNIT), size
+    while done < end:
+        size = min(job.block, end - done)
+        compute_errors(work, &mine, own, source, own.first + done, size)
+        add_gradient(&mine, <real *> mine.sums)
+        done += size
+        if mine.costs != NULL:
+            mine.costs += size * sizeof(double)
+    meet(job)
+    for unit in range((samples + UNIT - 1) // UNIT):
+        take_memory(work, job, unit, sizeof(real))
+        take_samples(job, &work.order[own.first + unit * UNIT], min(<Py_ssize_t> UNIT, samples - unit * UNIT), sizeof(real))
+        if job.costs != NULL:
+            own.cost = with_costs(own.cost, job, weights)
+        if own.descending:
+            job.l1, job.l2 = own.l1, own.l2
+            own.l1 = own.l2 = 0
+        add_unit(job, target)
+    return 0
+
+
+cdef inline int add_costs_gradient(
+    Work work, Job *job, Progress *own, real *parameters, real *target, Py_ssize_t samples,
+) except -1 nogil:
+    """Add the gradient of the next samples' costs to the target."""
+    cdef const real *source = <const real *> work.source.memory if own.whole else parameters
+    if own.division == BY_LAYERS:
+        compute_errors(work, job, own, source, own.first, samples)
+        meet(job)
+        add_part(work, job, own, target, own.first, samples)
+    elif own.division == BY_SAMPLES:
+        go_by_samples(work, job, own, source, target, samples)
+    else:
+        go_by_units(work, job, own, source, target, samples)
     meet(job)
     own.first += samples
     return 0
@@ -283,16 +284,18 @@ cdef int descend_on(Work work, Job *job, real *parameters) except -1:
     cdef Py_ssize_t n = work.order.shape[0], end
     try:
         with nogil:
-            if job.thread == 0:
+            if work.division != BY_LAYERS or job.thread == 0:
                 convert(<real *> job.levels, work.rows.palette)
-                if not own.descending:
-                    memset(target, 0, work.gradient.len)
+            if work.division == BY_UNITS:
+                memset(job.sums, 0, work.parameters.len)
+            if job.thread == 0 and not own.descending:
+                memset(target, 0, work.gradient.len)
             meet(job)
             while own.first < n:
                 end = own.first + min(work.mini_batch_size, n - own.first)
                 begin_batch(work, job, &own, parameters, end - own.first)
                 while own.first < end:
-                    go_through_block(work, job, &own, parameters, target, min(job.block, end - own.first))
+                    add_costs_gradient(work, job, &own, parameters, target, min(own.at_once, end - own.first))
                 end_batch(work, job, &own, parameters, target, moments)
             if own.scaling:
                 apply_scale(job, target)
@@ -301,7 +304,7 @@ cdef int descend_on(Work work, Job *job, real *parameters) except -1:
     except BaseException:
         if job.thread == 0:
             if own.whole:
-                memcpy(parameters, job.source, work.parameters.len)
+                memcpy(parameters, work.source.memory, work.parameters.len)
             job.threads = 1
             if own.scaling:
                 apply_scale(job, target)
@@ -313,12 +316,13 @@ cdef int descend_on(Work work, Job *job, real *parameters) except -1:
 def descend(Work work, Py_ssize_t thread, Py_ssize_t threads, int64_t[::1] meeting):
     """Take one step of an optimizer for each mini-batch, by the mean gradient of its samples' costs.
 
-    Each of the ``threads`` threads calls this with the same arguments except ``thread``. Their number changes no bit, because
-    no sum is split. ``meeting`` holds two zeros. If the second becomes 1, all threads raise an exception at the next meeting
+    Each of the ``threads`` threads calls this with the same arguments except ``thread``. Their number changes no bit: see
+    ``Work``. ``meeting`` holds two zeros. If the second becomes 1, all threads raise an exception at the next meeting
     that not all of them reach. After any exception, parameters and moments are as they were between two mini-batches.
     """
     cdef Job job = work.job
     job.thread, job.threads, job.meeting = thread, threads, &meeting[0]
+    take_memory(work, &job, thread if work.division != BY_LAYERS else 0, work.parameters.itemsize)
     if work.parameters.itemsize == sizeof(float):
         descend_on(work, &job, <float *> work.parameters.buf)
     else:

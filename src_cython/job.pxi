@@ -9,6 +9,7 @@ cdef struct Job:                # the work of a call, as one of its threads sees
     const Layer *layers
     Py_ssize_t depth
     Inputs x
+    const int64_t *cuts         # where each thread's share of sparse inputs begins, and the last one's end
     const int64_t *indices      # of the current samples in the data set
     Py_ssize_t samples          # their number
     Py_ssize_t padded_samples   # the same, rounded up to whole vectors: elements of a row that holds one for each sample
@@ -25,9 +26,9 @@ cdef struct Job:                # the work of a call, as one of its threads sees
     char *slopes                # the activations' derivatives, if they cannot be computed from the activations
     char *weighted              # the output layer's weighted inputs z, if the cost needs them
     char *transposed            # transposed matrices of two successive layers: one row per neuron. Or a layer's weights
-    char *source                # a copy of the parameters before the mini-batch, if its first blocks change them
     char *factors               # by which each sample's error is multiplied
     char *costs                 # of each sample: float64
+    char *sums                  # the gradient of a unit of samples
     double least                # see ``cost_of``
     double scale                # the common factor of the first layer's weights: see ``scales``
     double scale_after          # the same after the mini-batch
@@ -46,8 +47,8 @@ cdef enum:                      # purposes for which a job needs memory
     FOR_DELTAS = 1
     FOR_SLOPES = 2
     FOR_WEIGHTED = 4
-    FOR_SOURCE = 8
-    FOR_COSTS = 16
+    FOR_COSTS = 8
+    FOR_SUMS = 16
 
 
 cdef inline Py_ssize_t begin_of(const Job *job, Py_ssize_t count) noexcept nogil:
@@ -134,8 +135,8 @@ cdef Py_ssize_t lay_out(Job *job, char *memory, Py_ssize_t itemsize, int needs) 
     job.factors = <char *> take(&end, room if needs & FOR_DELTAS else 0)
     job.slopes = <char *> take(&end, size) if needs & FOR_SLOPES else NULL
     job.weighted = <char *> take(&end, size) if needs & FOR_WEIGHTED else NULL
-    job.source = <char *> take(&end, number_of_parameters(last) * itemsize) if needs & FOR_SOURCE else NULL
-    job.costs = <char *> take(&end, job.block * sizeof(double)) if needs & FOR_COSTS else NULL
+    job.costs = <char *> take(&end, max(job.block, <Py_ssize_t> UNIT) * sizeof(double)) if needs & FOR_COSTS else NULL
+    job.sums = <char *> take(&end, number_of_parameters(last) * itemsize) if needs & FOR_SUMS else NULL
     return end - memory + VECTOR
 
 

@@ -4,6 +4,7 @@ cdef enum:
     VECTOR = 64     # bytes: 16 float32 or 8 float64
     LANES_AT_MOST = 16      # elements of a vector
     BLOCK = 136             # the largest number of samples that go through the network together
+    UNIT = 256              # samples whose gradients are summed by themselves: see ``Work``
     VECTORS_AT_ONCE = 7     # of a row, which stay in registers while a loop runs over other rows
     APART = 320     # bytes between two pieces, whose sizes are often multiples of 4,096. If they began such a multiple apart, a
     #                 processor would take a load from one for a load of what it has just stored in the other, and wait.

@@ -101,51 +101,87 @@ cdef inline Sparse sparse_rows(const Inputs *x, const int64_t *rows, Py_ssize_t 
 
 
 cdef inline void product_of_values(
-    real *z, const Inputs *x, const number *values, const real *levels, const int64_t *rows, Py_ssize_t samples,
-    const real *weights, Py_ssize_t stride, Py_ssize_t vectors,
+    real *z, const Inputs *x, const Sparse *rows, const number *values, const real *levels, const real *weights,
+    Py_ssize_t stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    cdef Sparse sparse = sparse_rows(x, rows, samples)
     if x.wide:
-        sparse_product(z, stride, &sparse, <const uint32_t *> x.indices, values, levels, weights, stride, vectors)
+        sparse_product(z, stride, rows, <const uint32_t *> x.indices, values, levels, weights, stride, vectors)
     else:
-        sparse_product(z, stride, &sparse, <const uint16_t *> x.indices, values, levels, weights, stride, vectors)
+        sparse_product(z, stride, rows, <const uint16_t *> x.indices, values, levels, weights, stride, vectors)
 
 
 cdef void product_of_inputs(
-    real *z, const Inputs *x, const real *levels, const int64_t *rows, Py_ssize_t samples, const real *weights,
-    Py_ssize_t stride, Py_ssize_t vectors,
+    real *z, const Inputs *x, const Sparse *rows, const real *levels, const real *weights, Py_ssize_t stride,
+    Py_ssize_t vectors,
 ) noexcept nogil:
-    """z += x w for sparse inputs."""
+    """z += x w for sparse rows of inputs."""
     if x.kind == FLOATS:
-        product_of_values(z, x, <const float *> x.values, levels, rows, samples, weights, stride, vectors)
+        product_of_values(z, x, rows, <const float *> x.values, levels, weights, stride, vectors)
     elif x.kind == DOUBLES:
-        product_of_values(z, x, <const double *> x.values, levels, rows, samples, weights, stride, vectors)
+        product_of_values(z, x, rows, <const double *> x.values, levels, weights, stride, vectors)
     else:
-        product_of_values(z, x, <const uint8_t *> x.values, levels, rows, samples, weights, stride, vectors)
+        product_of_values(z, x, rows, <const uint8_t *> x.values, levels, weights, stride, vectors)
 
 
 cdef inline void outer_product_of_values(
-    real *w, const Inputs *x, const number *values, const real *levels, const int64_t *rows, Py_ssize_t samples,
-    const real *deltas, Py_ssize_t stride, Py_ssize_t vectors,
+    real *w, const Inputs *x, const Sparse *rows, const number *values, const real *levels, const real *deltas,
+    Py_ssize_t stride, Py_ssize_t vectors,
 ) noexcept nogil:
-    cdef Sparse sparse = sparse_rows(x, rows, samples)
     if x.wide:
-        sparse_outer_product(w, stride, &sparse, <const uint32_t *> x.indices, values, levels, deltas, stride, vectors)
+        sparse_outer_product(w, stride, rows, <const uint32_t *> x.indices, values, levels, deltas, stride, vectors)
     else:
-        sparse_outer_product(w, stride, &sparse, <const uint16_t *> x.indices, values, levels, deltas, stride, vectors)
+        sparse_outer_product(w, stride, rows, <const uint16_t *> x.indices, values, levels, deltas, stride, vectors)
 
 
 cdef void outer_product_of_inputs(
-    real *w, const Inputs *x, const real *levels, const int64_t *rows, Py_ssize_t samples, const real *deltas,
-    Py_ssize_t stride, Py_ssize_t vectors,
+    real *w, const Inputs *x, const Sparse *rows, const real *levels, const real *deltas, Py_ssize_t stride,
+    Py_ssize_t vectors,
 ) noexcept nogil:
-    """w += x delta for sparse inputs."""
+    """w += x delta for sparse rows of inputs."""
     if x.kind == FLOATS:
-        outer_product_of_values(w, x, <const float *> x.values, levels, rows, samples, deltas, stride, vectors)
+        outer_product_of_values(w, x, rows, <const float *> x.values, levels, deltas, stride, vectors)
     elif x.kind == DOUBLES:
-        outer_product_of_values(w, x, <const double *> x.values, levels, rows, samples, deltas, stride, vectors)
+        outer_product_of_values(w, x, rows, <const double *> x.values, levels, deltas, stride, vectors)
     else:
-        outer_product_of_values(w, x, <const uint8_t *> x.values, levels, rows, samples, deltas, stride, vectors)
+        outer_product_of_values(w, x, rows, <const uint8_t *> x.values, levels, deltas, stride, vectors)
+
+
+cdef inline int64_t index_at(const Inputs *x, int64_t place) noexcept nogil:
+    """The input of a stored element."""
+    return (<const uint32_t *> x.indices)[place] if x.wide else (<const uint16_t *> x.indices)[place]
+
+
+cdef int64_t first_from(const Inputs *x, int64_t row, int64_t k) noexcept nogil:
+    """The place of a sparse row's first element that belongs to input k or a later one."""
+    cdef int64_t low = x.starts[row], high = x.starts[row + 1], middle
+    while low < high:
+        middle = (low + high) // 2
+        if index_at(x, middle) < k:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+cdef void cut_inputs(int64_t *cuts, Py_ssize_t parts, const Inputs *x, const int64_t *rows, Py_ssize_t count,
+                     int64_t *elements) noexcept nogil:
+    """Write where each of some parts of the inputs begins, and where the last ends: parts in which these rows have about as
+    many elements. ``elements`` is memory for a number for each input."""
+    cdef int64_t total = 0, sum = 0, k, i
+    cdef Py_ssize_t s, part = 0
+    memset(elements, 0, x.inputs * sizeof(int64_t))
+    for s in range(count):
+        for i in range(x.starts[rows[s]], x.starts[rows[s] + 1]):
+            elements[index_at(x, i)] += 1
+        total += x.starts[rows[s] + 1] - x.starts[rows[s]]
+    for k in range(x.inputs):
+        while part < parts and sum >= total * part // parts:
+            cuts[part] = k
+            part += 1
+        sum += elements[k]
+    for s in range(part, parts + 1):
+        cuts[s] = x.inputs
+    cuts[0] = 0
 
 
 cdef inline void prefetch(const void *p, Py_ssize_t size) noexcept nogil:

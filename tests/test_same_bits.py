@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from conftest import using
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from trainings import TRAININGS, Training, numbers
 
 from nndl_ext import Dataset, _kernels, network2
+from nndl_ext._engine import division, threads
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
 from nndl_ext._engine.optimizers import AdamDescent, Descent
@@ -33,18 +35,28 @@ def outcome(drawn, data, threads):
 
 
 @settings(deadline=None)
-@given(TRAININGS)
-def test_no_form_variant_or_number_of_threads_changes_a_bit(drawn):
+@given(TRAININGS, st.sampled_from([2, 3, 7, 16]), st.sampled_from(["layers", "samples"]))
+def test_no_form_variant_or_number_of_threads_changes_a_bit(drawn, many, kind):
+    """However the threads divide the work."""
     positions, palette, y = numbers(drawn)
     results = {}
     for variant in _kernels.available:
-        with using(variant):
+        with using(variant), divided(kind):
             x = palette[positions]
             for data in (Dataset(x, y), Dataset(csr_array(x), y), Dataset(positions, y, palette=palette)):
-                for threads in (1, 3):
-                    results[variant, data, threads] = outcome(drawn, data, threads)
+                for number in (1, many):
+                    results[variant, data, number] = outcome(drawn, data, number)
     expected = next(iter(results.values()))
     assert [key for key, found in results.items() if found != expected] == []
+
+
+@contextlib.contextmanager
+def divided(kind):
+    """Up to 16 threads that divide mini-batches by samples or layers, except those in units."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads, "processors", lambda: 16)
+        patch.setattr(division, "FEW_SAMPLES", 0 if kind == "samples" else 1_000_000)
+        yield
 
 
 @pytest.mark.parametrize("inputs", [2**16, 2**16 + 1])

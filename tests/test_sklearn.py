@@ -91,8 +91,8 @@ DIGESTS = {
     "huber": (MLPRegressor("huber", batch_size=7), "7b45fb5afd22", "208114b614f5"),
     "lbfgs": (
         MLPClassifier((30, 20), solver="lbfgs", activation="tanh", class_weight="balanced"),
-        "61db091770f8",
-        "8f817b6c02d8",
+        "7f93ff9abe96",
+        "612e46a35fe9",
     ),
     "lbfgs of a line": (MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=0.5), "be0cc9d9eb61", "fc01bff25f85"),
 }

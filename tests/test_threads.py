@@ -1,5 +1,6 @@
 """The number of threads, and that each does its part."""
 
+import _thread
 import os
 import signal
 import subprocess
@@ -16,18 +17,43 @@ from nndl_ext._engine import model, threads
 LARGE = 1e12
 
 
-def test_small_jobs_stay_on_one_core(monkeypatch):
+def large(number):
+    """The time of a job that threads share without a loss."""
+    return 1000 / number
+
+
+def meeting(number):
+    """The time of a job in which threads mostly wait for each other: 1, 0.7, 0.73, 0.85, 1, ... seconds."""
+    return 1 / number + 0.2 * (number - 1)
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """The choice between numbers of threads, which other tests switch off."""
+    monkeypatch.setattr(threads, "fastest", FASTEST)
+
+
+FASTEST = threads.fastest
+
+
+def test_by_default_each_thread_keeps_half_of_its_speed(monkeypatch):
     monkeypatch.setenv("NNDL_EXT_NUM_THREADS", "4")
-    assert threads.number_of_threads(None, LARGE, LARGE) == 4
-    assert threads.number_of_threads(None, LARGE, 1000) == 1
-    assert threads.number_of_threads(None, 1000, LARGE) == 1
-    assert threads.number_of_threads(3, 1000, 1000) == 3
+    assert threads.number_of_threads(None, large) == 4
+    assert threads.number_of_threads(None, meeting) == 2
+    assert threads.number_of_threads(None, lambda number: 1e-5 / number) == 1  # over before another thread has started
+
+
+@pytest.mark.usefixtures("free")
+def test_a_request_is_an_upper_bound():
+    assert [threads.number_of_threads(n, large) for n in (1, 2, 8)] == [1, 2, 8]
+    assert [threads.number_of_threads(n, meeting) for n in (1, 2, 3, 8)] == [1, 2, 2, 2]
+    assert threads.number_of_threads(8, lambda number: 1.0 + number) == 1
 
 
 def test_a_thread_of_the_user_s_own_is_not_joined_by_others(monkeypatch):
     monkeypatch.delenv("NNDL_EXT_NUM_THREADS", raising=False)
     numbers = []
-    worker = threading.Thread(target=lambda: numbers.append(threads.number_of_threads(None, LARGE, LARGE)))
+    worker = threading.Thread(target=lambda: numbers.append(threads.number_of_threads(None, large)))
     worker.start()
     worker.join()
     assert numbers == [1]
@@ -37,7 +63,7 @@ def test_a_thread_of_the_user_s_own_is_not_joined_by_others(monkeypatch):
 def test_a_wrong_number_in_the_environment_is_named(monkeypatch, value):
     monkeypatch.setenv("NNDL_EXT_NUM_THREADS", value)
     with pytest.raises((TypeError, ValueError), match="NNDL_EXT_NUM_THREADS must be"):
-        threads.number_of_threads(None, LARGE, LARGE)
+        threads.number_of_threads(None, large)
 
 
 def test_a_wrong_number_of_threads_is_named():
@@ -65,23 +91,28 @@ def wait_for_the_end(meeting):
 
 @pytest.mark.parametrize("can_start", [0, 1, 2])
 def test_where_not_all_threads_can_start_one_does_the_job(monkeypatch, can_start):
-    start, started, done = threading.Thread.start, [], []
+    start, started, ended, done = _thread.start_new_thread, [], [], []
 
-    def start_some_only(self):
+    def start_some_only(function, arguments):
+        def call():
+            function(*arguments)
+            ended.append(function)
+
         if len(started) == can_start:
             raise RuntimeError("can't create new thread at interpreter shutdown")
-        started.append(self)
-        start(self)
+        started.append(function)
+        start(call, ())
 
     def job(thread, threads, meeting):
         if threads > 1:
             wait_for_the_end(meeting)
         done.append((thread, threads))
 
-    monkeypatch.setattr(threading.Thread, "start", start_some_only)
+    monkeypatch.setattr(_thread, "start_new_thread", start_some_only)
     threads.run(job, 4)
     assert done == [(0, 1)]
-    assert not any(thread.is_alive() for thread in started)
+    while len(ended) < len(started):
+        time.sleep(0.001)
     done.clear()
     threads.run_in_parts(lambda begin, end: done.extend(range(begin, end)), 17, 4, LARGE)
     assert {*done} == {*range(17)}
@@ -203,20 +234,20 @@ def test_the_environment_limits_the_threads(many, environment, expected):
     for name, value in environment.items():
         many.setenv(name, value)
     many.delitem(sys.modules, "threadpoolctl", raising=False)  # scikit-learn imports it
-    assert threads.number_of_threads(None, LARGE, LARGE) == expected
+    assert threads.number_of_threads(None, large) == expected
 
 
 def test_threadpoolctl_limits_the_threads(many):  # noqa: ARG001
     threadpoolctl = pytest.importorskip("threadpoolctl")
     with threadpoolctl.threadpool_limits(limits=1):
-        assert threads.number_of_threads(None, LARGE, LARGE) == 1
+        assert threads.number_of_threads(None, large) == 1
     with threadpoolctl.threadpool_limits(limits=2):
-        assert threads.number_of_threads(None, LARGE, LARGE) == 2
+        assert threads.number_of_threads(None, large) == 2
 
 
 def test_no_more_threads_than_processors():
     """64 threads on two processors would synchronize a hundred times more slowly."""
-    assert threads.number_of_threads(64, 1000, 1000) == 8
+    assert threads.number_of_threads(64, large) == 8
 
 
 @pytest.mark.parametrize(

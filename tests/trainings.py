@@ -24,8 +24,8 @@ TRAININGS = st.fixed_dictionaries(
         "inputs": st.integers(1, 40),
         "hidden": st.lists(st.integers(1, 20), max_size=2),
         "outputs": st.integers(2, 9),
-        "samples": st.sampled_from([1, 7, 30, 150]),
-        "mini_batch": st.integers(1, 150),
+        "samples": st.sampled_from([1, 7, 30, 150, 600]),
+        "mini_batch": st.integers(1, 150) | st.integers(257, 600),  # up to a unit of samples, and more
         "fill": st.floats(0, 1),
         "activation": st.sampled_from(HIDDEN),
         "end": st.sampled_from(ENDS),

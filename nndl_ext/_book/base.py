@@ -77,7 +77,7 @@ class BookNetwork:
 
     @property
     def threads(self) -> int | None:
-        """The number of threads for large jobs, from 1 to 1024, or None to let the size of the job decide."""
+        """The most threads for large jobs, from 1 to 1024, or None to let the size of the job decide."""
         return self._model.threads
 
     @threads.setter

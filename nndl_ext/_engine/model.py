@@ -12,6 +12,7 @@ import numpy as np
 
 from nndl_ext import _kernels
 from nndl_ext._checks import contiguous, real_array
+from nndl_ext._engine.division import MULTIPLY_ADD, Division
 from nndl_ext._engine.functions import (
     CostDerivative,
     InPython,
@@ -25,7 +26,7 @@ from nndl_ext._engine.functions import (
 from nndl_ext._engine.layers import Dense, dense
 from nndl_ext._engine.optimizers import GRADIENT_ALONE, Optimizer
 from nndl_ext._engine.parameters import Layout, Parameters
-from nndl_ext._engine.threads import number_of_threads, run, run_in_parts
+from nndl_ext._engine.threads import START, number_of_threads, run, run_in_parts
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -311,7 +312,9 @@ class Model:
         if error and len(batches.costs):
             raise ValueError("the costs of mini-batches can't be recorded for a cost in Python: kernels only get its errors")
         own = InPython(self.activations, error, y[batches.order] if error else None) if error or self._own else None
-        kernels = _kernels.kernels
+        kernels, multiplications = _kernels.kernels, self._multiplications(rows, len(data))
+        division = Division(self.parameters.layout, multiplications, len(batches.order), batches.size, own is not None)
+        threads = division.threads(self.threads)
         job = kernels.Work(
             self.parameters.layout.table,
             rows,
@@ -328,14 +331,15 @@ class Model:
             least=self._least,
             squares=batches.squares,
             functions=own,
+            division=kernels.DIVISIONS[division.kind(threads)],
+            threads=threads,
         )
-        work = 3 * self._multiplications(rows, len(data))
-        threads = 1 if own else number_of_threads(self.threads, len(batches.order) * work, batches.size * work)
         run(partial(kernels.descend, job), threads)
 
     def _feed_in_parts(self, feed: Callable[[int, int], None], count: int, multiplications: float) -> None:
         work = count * multiplications
-        threads = 1 if self._own else number_of_threads(self.threads, work, math.inf)
+        alone = work * MULTIPLY_ADD * self.dtype.itemsize / 4
+        threads = 1 if self._own else number_of_threads(self.threads, lambda n: alone / n + START * (n > 1))
         run_in_parts(feed, count, threads, work)
 
     def _multiplications(self, rows: Any, count: int) -> float:

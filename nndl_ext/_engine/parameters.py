@@ -60,6 +60,8 @@ class Layout:
         The kernels' ``Layer`` for each layer: shape (layers,).
     size, count : int
         The numbers of elements of a flat array, with and without padding.
+    neurons : int
+        The number of neurons.
     in_python : bool
         Whether an activation is the user's own.
 
@@ -85,6 +87,7 @@ class Layout:
             self._weights.append((slice(end, end + rows * row), (rows, row), layer.inputs if across else None))
             biases, end = biases + stride, end + rows * row
         self.table, self.size, self._neurons = np.array(places, _LAYER), end, [layer.neurons for layer in layers]
+        self.neurons = sum(self._neurons)
         self.in_python = min(activations) < 0
 
     def zeros(self, arrays: int = 1) -> np.ndarray:

@@ -5,6 +5,7 @@ Threads pay off only for large networks or much data; a small job runs on one th
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import sys
@@ -19,10 +20,11 @@ import numpy as np
 
 from nndl_ext._checks import integer
 
-# Multiply-adds that make a thread worth its cost: that of starting it, and, for each mini-batch, that of synchronizing and of
-# reading what other threads have written.
-WORTH_A_START = 20_000_000
-WORTH_A_MINI_BATCH = 8_000_000
+# Seconds that a job on several threads takes to start and to end.
+START = 1e-4
+
+# How many times as fast more threads must make a job by themselves, unless the user asks for them.
+WORTH = 1.1
 
 # Multiply-adds between two checks for Ctrl-C in a job in parts: at most a tenth of a second.
 A_PIECE = 100_000_000
@@ -38,23 +40,30 @@ PATIENCE = 10.0
 Job = Callable[[int, int, np.ndarray], None]
 
 
-def number_of_threads(requested: int | None, work: float, work_of_a_mini_batch: float) -> int:
+def number_of_threads(requested: int | None, seconds: Callable[[int], float]) -> int:
     """The number of threads for a job.
 
     Parameters
     ----------
     requested : int or None
-        The user's request; at most the number of processors is used.
-    work, work_of_a_mini_batch : float
-        Multiply-adds of the whole job and of a mini-batch (infinite without mini-batches). Without a request, they decide how
-        many threads pay off, up to `limit`.
+        The most that the user asks for: the fastest number up to it and to the number of processors is used. Without a request,
+        it is the largest number, up to `limit`, of which each thread keeps half of its speed.
+    seconds : callable
+        Estimates the time of the job on a number of threads.
     """
     if requested == 1 or sys.platform == "emscripten":  # the latter has no threads
         return 1
     if requested is not None:
-        return min(requested, processors())
-    worth = min(work / WORTH_A_START, work_of_a_mini_batch / WORTH_A_MINI_BATCH)
-    return 1 if worth < 2 else min(int(worth), limit())
+        return fastest(min(requested, processors()), seconds)
+    alone = seconds(1)
+    if alone < START:
+        return 1
+    return max((n for n in range(2, limit() + 1) if alone >= seconds(n) * max(n / 2, WORTH)), default=1)
+
+
+def fastest(most: int, seconds: Callable[[int], float]) -> int:
+    """The number of threads, from 1 to ``most``, that takes the least time."""
+    return min(range(1, most + 1), key=seconds)
 
 
 def checked_threads(threads: int | None, name: str) -> int | None:
@@ -159,15 +168,16 @@ def run(job: Job, threads: int) -> None:
         job(0, 1, np.zeros(2, np.int64))
 
 
-class _Worker(threading.Thread):
-    """A thread for one job, with an event for its end: before Python 3.13, an interrupted ``join`` marks a thread as ended."""
+class _Worker:
+    """A thread for one job, with an event for its end. `threading.Thread` takes twice as long to start, and before Python 3.13
+    an interrupted ``join`` marks it as ended."""
 
     def __init__(self, job: Callable[[], None]) -> None:
-        super().__init__(name="nndl-ext")
         self._job = job
         self.has_left = threading.Event()
+        _thread.start_new_thread(self._run, ())
 
-    def run(self) -> None:
+    def _run(self) -> None:
         try:
             self._job()
         finally:
@@ -191,10 +201,7 @@ def _run_together(job: Job, threads: int) -> bool:
 
     try:
         try:
-            for thread in range(1, threads):
-                worker = _Worker(partial(take_part, thread))
-                worker.start()
-                workers.append(worker)
+            workers.extend(_Worker(partial(take_part, thread)) for thread in range(1, threads))  # each as soon as it runs
         except RuntimeError:
             all_here, meeting[1] = False, 1
         else:
@@ -240,4 +247,4 @@ def _end_jobs() -> None:
         meeting[1] = 1
     for _, workers in jobs:
         for worker in workers:
-            worker.join(max(0, deadline - time.monotonic()))
+            worker.has_left.wait(max(0, deadline - time.monotonic()))

@@ -8,6 +8,9 @@ _Real = NDArray[Any]
 ACTIVATIONS: dict[str, int]
 COSTS: dict[str, int]
 OPTIMIZERS: dict[str, int]
+DIVISIONS: dict[str, int]
+SAMPLES_OF_A_UNIT: int
+BYTES_OF_A_SMALL_NETWORK: int
 
 class Sealed: ...
 
@@ -44,6 +47,8 @@ class Work:
         least: float,
         squares: NDArray[np.float64],
         functions: object | None,
+        division: int,
+        threads: int,
     ) -> Self: ...
 
 def feedforward(

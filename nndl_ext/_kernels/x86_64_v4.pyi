@@ -1,6 +1,9 @@
 from nndl_ext._kernels.baseline import ACTIVATIONS as ACTIVATIONS
+from nndl_ext._kernels.baseline import BYTES_OF_A_SMALL_NETWORK as BYTES_OF_A_SMALL_NETWORK
 from nndl_ext._kernels.baseline import COSTS as COSTS
+from nndl_ext._kernels.baseline import DIVISIONS as DIVISIONS
 from nndl_ext._kernels.baseline import OPTIMIZERS as OPTIMIZERS
+from nndl_ext._kernels.baseline import SAMPLES_OF_A_UNIT as SAMPLES_OF_A_UNIT
 from nndl_ext._kernels.baseline import Rows as Rows
 from nndl_ext._kernels.baseline import Sealed as Sealed
 from nndl_ext._kernels.baseline import Work as Work

@@ -87,8 +87,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         Called with the estimator after each epoch (or iteration of lbfgs), when ``coefs_``, ``loss_`` and the other attributes
         are up to date. If it returns true, training ends.
     n_threads : int or None, default=None
-        The number of threads for large fits and predictions, from 1 to 1024. It changes no result. If None, the size of the job
-        decides, within the limits of joblib and threadpoolctl; in a thread that the program started itself, it is 1.
+        The most threads that large fits and predictions may use, from 1 to 1024. Their number changes no result. If None, the
+        size of the job decides, within the limits of joblib and threadpoolctl; in a thread that the program started itself,
+        it is 1.
 
     Attributes
     ----------
