@@ -36,6 +36,7 @@ class Job:
     api: str = "network"
     adds: str = ""  # to what network2 would do without it
     epochs: int = 1  # of a call, whose time is that of one of them
+    asked: int = 1  # rows of a prediction by an estimator
     workers: int = 1  # processes, each with so many threads
 
     @property
@@ -53,12 +54,14 @@ class Job:
     @property
     def label(self):
         """What the job is within its group."""
+        by_lbfgs = f"lbfgs, {self.epochs} iterations, {self.rows:,}"
         what = {
-            "train": f"m {self.batch}, {self.rows:,}",
+            "train": f"m {self.batch:,}, {self.rows:,}",
             "predict": f"feedforward {self.rows:,}",
-            "fit": f"m {self.batch}, {self.epochs} epochs, {self.rows:,}",
+            "fit": by_lbfgs if self.optimizer == "lbfgs" else f"m {self.batch:,}, {self.epochs} epochs, {self.rows:,}",
             "default_fit": f"default fit, {self.rows:,}",
-            "predict_one": "predict 1",
+            "predict_labels": f"predict {self.asked:,}",
+            "predict_proba": f"predict_proba {self.asked:,}",
             "search": f"GridSearchCV of 48 fits, {self.rows:,}",
         }
         parts = [f"{[*self.sizes]} {what.get(self.call, f'{self.call} {self.rows:,}')} {self.data}"]
@@ -72,12 +75,16 @@ class Job:
         return self.threads * self.workers
 
 
+def against_all(sizes, batch, rows, **options):
+    return Job(sizes, batch, rows, ((FASTEST, 1.15),), **options)
+
+
 def against_jax(least, sizes, batch, rows, **options):
     return Job(sizes, batch, rows, ((JAX, least),), **options)
 
 
 def jobs_of_sigmoids():
-    """The first table: sigmoids and descent."""
+    """Sigmoids and descent."""
     return [
         against_jax(1.25, (8, 100, 1), 200, 20_000, data="dense"),
         against_jax(1.4, (8, 64, 64, 1), 32, 20_000, data="dense"),
@@ -92,11 +99,14 @@ def jobs_of_sigmoids():
         against_jax(1.4, (784, 512, 512, 10), 128, 5_000, threads=2),
         against_jax(1.3, (784, 1000, 1000, 10), 100, 5_000),
         against_jax(1.3, (784, 1000, 1000, 10), 100, 5_000, threads=2),
+        against_all((784, 1000, 1000, 10), 1_000, 5_000),
         Job((784, 30, 10), 10, 50_000, ((JAX, 5.8), (REFERENCE, 95))),
         against_jax(7, (784, 30, 10), 1, 50_000),
         against_jax(3, (784, 30, 10), 100, 50_000),
         against_jax(3.6, (784, 100, 10), 10, 50_000),
         against_jax(2.3, (784, 100, 10), 200, 50_000),
+        against_all((784, 100, 10), 200, 50_000, threads=2),
+        *(against_all((784, 100, 10), 10_000, 10_000, threads=threads) for threads in (1, 2)),
         against_jax(10, (1000, 500, 2), 64, 5_000, data="1 % filled"),
     ]
 
@@ -107,7 +117,7 @@ def in_float64(job):
 
 
 def jobs_of_adam():
-    """The second table: relu and Adam."""
+    """Relu and Adam."""
     return [
         against_jax(1.25, (8, 100, 1), 200, 20_000, **REGRESSOR),
         against_jax(1.45, (8, 64, 64, 1), 32, 20_000, **REGRESSOR),
@@ -117,6 +127,17 @@ def jobs_of_adam():
         against_jax(2, (784, 100, 10), 32, 50_000, **CLASSIFIER),
         against_jax(3, (784, 30, 10), 10, 50_000, **CLASSIFIER),
     ]
+
+
+def jobs_of_tanh():
+    """The small network of SimpleChains.jl's documentation, of which each epoch is one step."""
+    options = {**REGRESSOR, "hidden": "tanh"}
+    return [against_all((4, 32, 16, 4), 10_000, 10_000, **options, threads=threads) for threads in (1, 2)]
+
+
+def jobs_of_one_image(dtype):
+    """The gradient of one image, for which the book's `update_mini_batch` asks."""
+    return [Job((784, 30, 10), 1, 1, ((REFERENCE, 3),), dtype, call="backprop")]
 
 
 def jobs_of_network2(dtype, to_reference):
@@ -146,8 +167,31 @@ def jobs_of_estimators():
         whole_fit(8, 1.2, (8, 64, 64, 1), 32, 20_000, **REGRESSOR),
         whole_fit(5, None, (100_000, 50, 20), 200, 10_000, 5, **CLASSIFIER, data="0.1 % filled"),
         Job((4, 100, 3), 150, 150, ((SCIKIT, 3),), **{**digits, "data": "iris"}, call="default_fit"),
-        Job((64, 100, 10), 200, 1_797, ((SCIKIT, 10),), **digits, call="predict_one"),
+        Job((64, 100, 10), 200, 1_797, ((SCIKIT, 10),), **digits, call="predict_labels"),
         Job((64, 100, 10), 200, 1_797, ((SCIKIT, 4),), **digits, call="search", workers=2),
+    ]
+
+
+def jobs_of_full_batches(dtype):
+    """Whole fits of estimators, each step of which takes all rows."""
+    fits = [
+        ((784, 100, 10), 20_000, CLASSIFIER),
+        ((8, 64, 64, 1), 20_000, REGRESSOR),
+        ((64, 100, 10), 1_797, {**CLASSIFIER, "data": "digits"}),
+    ]
+    return [
+        whole_fit(goal, None, sizes, rows, rows, 10, **{**options, "optimizer": optimizer, "dtype": dtype, "threads": 2})
+        for optimizer, goal in (("lbfgs", 1.5), ("Adam", 2))
+        for sizes, rows, options in fits
+    ]
+
+
+def jobs_of_predictions(dtype):
+    """The probabilities of few and many images."""
+    options = {**CLASSIFIER, "api": "estimator", "call": "predict_proba", "dtype": dtype, "threads": 2}
+    return [
+        Job((784, 100, 10), 200, 10_000, ((SCIKIT, goal),), **options, asked=asked)
+        for asked, goal in ((1, 15), (100, 1.7), (10_000, 1.7))
     ]
 
 
@@ -156,13 +200,28 @@ JOBS = [
     Job((784, 30, 30, 30, 30, 10), 10, 10_000, ((FASTEST, 4),)),
     *map(in_float64, jobs_of_sigmoids()),
     *jobs_of_adam(),
+    *jobs_of_tanh(),
     Job((784, 30, 10), 10, 10_000, ((REFERENCE, 100),), "float64", call="evaluate"),
     Job((784, 30, 10), 10, 1, ((REFERENCE, 6),), "float64", call="predict"),
     Job((784, 1000, 10), 10, 10_000, ((FASTEST, 1.0),), threads=2, call="predict"),
+    *jobs_of_one_image("float64"),
+    *jobs_of_one_image("float32"),
     *jobs_of_network2("float64", 50),
     *jobs_of_network2("float32", 90),
     *jobs_of_estimators(),
+    *jobs_of_full_batches("float32"),
+    *jobs_of_predictions("float32"),
+    *jobs_of_full_batches("float64"),
+    *jobs_of_predictions("float64"),
 ]
+
+
+def weights_and_biases(job):
+    """The first ones of all peers."""
+    from nndl_ext import Network
+
+    start = Network(job.sizes, dtype=job.dtype, seed=0)
+    return [np.ascontiguousarray(w / np.sqrt(w.shape[1]), job.dtype) for w in start.weights], start.biases
 
 
 def data_of(job):

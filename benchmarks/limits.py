@@ -95,7 +95,7 @@ def seconds(job, data):
     mini-batch forward, once back, and once to be changed, with Adam's moments and the gradient beside them; of a sparse first
     layer only those of the inputs that are there. Sigmoids, roots and divisions count as nothing.
     """
-    itemsize, training, adam = np.dtype(job.dtype).itemsize, job.call == "train", job.optimizer == "Adam"
+    itemsize, training, adam = np.dtype(job.dtype).itemsize, job.call in ("train", "backprop"), job.optimizer == "Adam"
     batches = -(-len(data) // job.batch) if training else 1
     starts, indices, values = compressed(data)
     sparse, stored = len(starts) > 0, len(values)
@@ -136,7 +136,7 @@ def main():
     for dtype in ("float32", "float64"):
         print(f"{multiply_adds(np.dtype(dtype)) / 1e9:.0f}e9 multiply-adds in a second in {dtype}")
     for job in JOBS:
-        if job.group.startswith("sigmoid") and job.data == "mnist" and len(job.sizes) == 3:
+        if job.group.startswith("sigmoid") and job.data == "mnist" and len(job.sizes) == 3 and job.threads == 1:
             data, net = Dataset(*data_of(job)), Network(job.sizes, dtype=job.dtype, seed=0)
             with contextlib.redirect_stdout(io.StringIO()):
                 whole = best(partial(net.SGD, data, 1, job.batch, 1.0))

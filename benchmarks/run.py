@@ -15,11 +15,11 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
-from timeit import timeit
 
-from jobs import JOBS, data_of
+from jobs import JOBS, data_of, weights_and_biases
 from records import MAIN, keep
-from report import PROCESSES, readable, show
+from report import OURS, PROCESSES, readable, show
+from timing import in_turn
 
 
 def measure(job, repeats):
@@ -29,40 +29,30 @@ def measure(job, repeats):
     import numpy as np
     from peers import PEERS
 
-    import nndl_ext
-
     x, y = data_of(job)
-    start = nndl_ext.Network(job.sizes, dtype=job.dtype, seed=0)
-    weights = [np.ascontiguousarray(w / np.sqrt(w.shape[1]), job.dtype) for w in start.weights]
-    peers, missing = [], {}
+    weights, biases = weights_and_biases(job)
+    peers, missing, shares = {}, {}, {}
     for peer_type in PEERS[job.api]:
         if not peer_type.suits(job):
             continue
-        samples = max(1, job.rows // peer_type.part)
+        samples = min(job.rows, max(job.batch, job.rows // peer_type.part))
         try:
-            peer = peer_type(job, weights, start.biases, x[:samples], y[:samples])
+            peer = peer_type(job, weights, biases, x[:samples], y[:samples])
         except ImportError as error:
             missing[peer_type.name] = str(error)
             continue
-        call = getattr(peer, job.call, None)
-        if call is None:
+        if getattr(peer, job.call, None) is None:
             continue
         evidence = peer.evidence()
         if evidence is not None:
-            expected = peers[0][0].evidence() if peers else evidence
+            expected = next(iter(peers.values())).evidence() if peers else evidence
             tolerance = 1e-9 if job.dtype == "float64" else 1e-3
             assert np.linalg.norm(evidence - expected) <= tolerance * np.linalg.norm(expected), peer_type.name
-        peers.append((peer, call, job.rows / samples / job.epochs))
-    seconds = {peer.name: [] for peer, _, _ in peers}
-    for _, call, _ in peers:  # compile, fill caches
-        call()
-    calls = [max(1, int(0.02 / timeit(call, number=1))) for _, call, _ in peers]
-    for _ in range(repeats):
-        for (peer, call, times), number in zip(peers, calls, strict=True):
-            call()  # brings back to the caches what the peer before has driven out, and lets its threads fall asleep
-            seconds[peer.name].append(timeit(call, number=number) / number * times)
+        peers[peer.name], shares[peer.name] = peer, samples / job.rows * job.epochs
+    seconds = in_turn({name: getattr(peer, job.call) for name, peer in peers.items()}, repeats)
+    seconds = {name: [time / shares[name] for time in times] for name, times in seconds.items()}
     try:
-        limit = limits.seconds(job, peers[0][0].data) if job.api == "network" else None
+        limit = limits.seconds(job, peers[OURS].data) if job.api == "network" else None
     except (OSError, subprocess.CalledProcessError) as error:
         limit, missing["the limit"] = None, str(error)
     return {"seconds": seconds, "missing": missing, "limit": limit}
@@ -169,7 +159,7 @@ def whole_processes(repeats):
     for name, goal, ours, theirs in processes(repeats):
         print(f"{name}: {readable(median(ours))} against {readable(median(theirs))}")
         print(f"    -> {median(theirs) / median(ours):.2f} times (goal {goal:.2f})", flush=True)
-        seconds = {"nndl-ext": ours, "other": theirs}
+        seconds = {OURS: ours, "other": theirs}
         results.append({"group": PROCESSES, "label": name, "goals": [("other", goal)], "limit": None, "seconds": seconds})
     return results
 

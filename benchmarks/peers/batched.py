@@ -16,6 +16,8 @@ def activated(name, z):
         np.reciprocal(z, out=z)
     elif name == "relu":
         np.maximum(z, 0, out=z)
+    elif name == "tanh":
+        np.tanh(z, out=z)
     elif name == "softmax":
         z -= z.max(axis=1, keepdims=True)
         np.exp(z, out=z)
@@ -30,6 +32,8 @@ def times_slope(name, delta, a):
         delta *= 1 - a
     elif name == "relu":
         delta *= a > 0
+    elif name == "tanh":
+        delta *= 1 - a * a
     return delta
 
 

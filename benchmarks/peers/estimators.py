@@ -26,8 +26,10 @@ class Estimator(Peer):
         warnings.simplefilter("ignore", ConvergenceWarning)
         module, classifies = import_module(self.module), job.output == "softmax"
         self.type = module.MLPClassifier if classifies else module.MLPRegressor
-        self.x, self.y, self.one = x, y.argmax(axis=1) if classifies else y.ravel(), x[:1]
+        self.x, self.y, self.asked = x, y.argmax(axis=1) if classifies else y.ravel(), x[: job.asked]
+        self.call = job.call
         self.options = {"hidden_layer_sizes": job.sizes[1:-1], "batch_size": job.batch, "random_state": 0}
+        self.options |= {"solver": job.optimizer.lower(), "activation": job.hidden}
         self.options |= {"max_iter": job.epochs, "tol": 0, "n_iter_no_change": np.inf}  # so that no fit ends early
         some = slice(5 * job.batch)
         self.net = self.type(**self.options).fit(x[some], self.y[some])
@@ -38,8 +40,11 @@ class Estimator(Peer):
     def default_fit(self):
         self.type(random_state=0).fit(self.x, self.y)
 
-    def predict_one(self):
-        return self.net.predict(self.one)
+    def predict_labels(self):
+        return self.net.predict(self.asked)
+
+    def predict_proba(self):
+        return self.net.predict_proba(self.asked)
 
     def search(self):
         from sklearn.model_selection import GridSearchCV
@@ -47,8 +52,10 @@ class Estimator(Peer):
         GridSearchCV(self.type(random_state=0), GRID, cv=3, n_jobs=2, refit=False).fit(self.x, self.y)
 
     def evidence(self):
-        """The losses of a fit to the first mini-batches."""
-        return np.array(self.net.loss_curve_)
+        """What is predicted, or the losses of a fit to the first mini-batches; lbfgs shows the last one."""
+        if self.call == "predict_proba":
+            return self.predict_proba()
+        return np.array(self.net.loss_ if self.options["solver"] == "lbfgs" else self.net.loss_curve_)
 
 
 class OurEstimator(Estimator):

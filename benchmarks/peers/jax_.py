@@ -24,7 +24,7 @@ class Jax(Peer):
         self.state = parameters, self.zeros(parameters), self.zeros(parameters), jnp.ones(2, job.dtype)
         self.rng = np.random.default_rng(0)
         decay = jnp.array([FIRST, SECOND], job.dtype)
-        hidden = {"sigmoid": jax.nn.sigmoid, "relu": jax.nn.relu}[job.hidden]
+        hidden = {"sigmoid": jax.nn.sigmoid, "relu": jax.nn.relu, "tanh": jax.numpy.tanh}[job.hidden]
 
         def weighted(parameters, x):
             (w, b), *layers = parameters
@@ -117,7 +117,7 @@ class JaxFit(Jax):
 
     @staticmethod
     def suits(job):
-        return job.call == "fit" and job.data != "0.1 % filled"
+        return (job.call, job.optimizer) == ("fit", "Adam") and job.data != "0.1 % filled"
 
     def fit(self):
         for _ in range(self.epochs):

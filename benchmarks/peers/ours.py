@@ -32,7 +32,7 @@ class Ours(Peer):
         for own, given in zip(self.net.weights + self.net.biases, weights + biases, strict=True):
             own[:] = given
         self.data = Dataset(x, y)
-        self.columns = np.ascontiguousarray(x.T)
+        self.columns, self.desired = np.ascontiguousarray(x.T), np.ascontiguousarray(y.T)
         self.predict = partial(self.net.feedforward, self.columns)
 
     def network(self, job):
@@ -45,6 +45,9 @@ class Ours(Peer):
     def train(self):
         with contextlib.redirect_stdout(io.StringIO()):
             self.net.SGD(self.data, 1, self.job.batch, ETA, **self.options())
+
+    def backprop(self):
+        return self.net.backprop(self.columns, self.desired)
 
     def evaluate(self):
         return self.net.evaluate(self.data)

@@ -6,6 +6,9 @@ import numpy as np
 
 from peers.base import EPSILON, ETA, FIRST, RATE, SECOND, Peer
 
+MODULES = {"sigmoid": "Sigmoid", "relu": "ReLU", "tanh": "Tanh"}
+SLOPES = {"sigmoid": lambda a: a * (1 - a), "relu": lambda a: a > 0, "tanh": lambda a: 1 - a * a}
+
 
 class PyTorch(Peer):
     """``nn.Sequential`` and ``optim.SGD`` or ``optim.Adam``, as its tutorials have it."""
@@ -23,7 +26,7 @@ class PyTorch(Peer):
         for w, b in zip(weights, biases, strict=True):
             layer = torch.nn.Linear(w.shape[1], w.shape[0], dtype=self.x.dtype)
             layer.weight.data, layer.bias.data = torch.from_numpy(np.ascontiguousarray(w)), torch.from_numpy(b.ravel().copy())
-            layers += [layer, torch.nn.ReLU() if job.hidden == "relu" else torch.nn.Sigmoid()]
+            layers += [layer, getattr(torch.nn, MODULES[job.hidden])()]
         self.net = torch.nn.Sequential(*(layers if job.output == "sigmoid" else layers[:-1]))
         self.optimizer = self.optimizer_of(list(self.net.parameters()))
 
@@ -76,7 +79,7 @@ class PyTorchByHand(PyTorch):
         found = [delta * a * (1 - a) if self.job.output == "sigmoid" else delta]
         for w, a in zip(self.weights[:0:-1], activations[-2:0:-1], strict=True):
             delta = found[0] @ w.T
-            found.insert(0, delta.mul_(a > 0) if self.job.hidden == "relu" else delta.mul_(a).mul_(1 - a))
+            found.insert(0, delta.mul_(SLOPES[self.job.hidden](a)))
         return activations, found
 
     def step(self, x, y):
