@@ -126,6 +126,8 @@ def main():
     arguments = parser.parse_args()
     file = arguments.output / "results.json"
     jobs = [job for job in JOBS if re.search(arguments.only or "", str(job))]
+    if not jobs:
+        parser.error(f"--only: no job's name has the regular expression {arguments.only!r}; --list prints the names")
     if arguments.job is not None:
         job = JOBS[arguments.job]
         if hasattr(os, "sched_setaffinity"):
