@@ -38,7 +38,7 @@ def keep(processor, conditions, results):
     """Keep the medians of ``results``, as run.py has written them, in place of an earlier record of the processor."""
     path = FOLDER / f"{'-'.join(re.findall(r'[a-z0-9]+', processor.lower()))}.json"
     head = json.dumps({"processor": processor, "conditions": conditions, "results": []}, indent=1)
-    lines = ",\n".join(f"  {json.dumps(_summary(result))}" for result in results)
+    lines = ",\n".join(f"  {json.dumps(summary(result))}" for result in results)
     path.write_text(head.replace("[]", f"[\n{lines}\n ]") + "\n", encoding="utf-8")
 
 
@@ -47,7 +47,7 @@ def medians_of(result):
     return dict(sorted(((name, median(times)) for name, times in result["seconds"].items()), key=lambda item: item[1]))
 
 
-def _summary(result):
+def summary(result):
     """What is kept of a result."""
     limit = result["limit"] and _rounded(result["limit"])
     medians = {name: _rounded(seconds) for name, seconds in medians_of(result).items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from itertools import groupby
 from statistics import median, quantiles
 
@@ -10,6 +12,8 @@ from records import medians_of
 
 OURS = "nndl-ext"
 PROCESSES = "whole processes"
+MORE_THREADS, SIDE_BY_SIDE = "speed-up by more threads", "speed-up of trainings side by side"
+BASES = {MORE_THREADS: "1 thread", SIDE_BY_SIDE: "one after the other"}  # how many times as fast the other ways are
 PROCESSES_HEAD = "| what | nndl-ext | the other | ratio | goal |"
 JOBS_HEAD = "| job | nndl-ext | of the limit | JAX | fastest other | the book's NumPy | goal |"
 
@@ -49,10 +53,30 @@ def tables(results):
     """The tables of a record's results, in Markdown."""
     lines = []
     for group, members in groupby(results, lambda result: result["group"]):
-        head, line = (PROCESSES_HEAD, _process_line) if group == PROCESSES else (JOBS_HEAD, _line)
+        members = [*members]
+        head, line = _form(group, members[0])
         rule = "|---" * (head.count("|") - 1) + "|"
         lines += [f"**{group[0].upper()}{group[1:]}**", "", head, rule, *map(line, members), ""]
     return "\n".join(lines[:-1])
+
+
+def _form(group, result):
+    """The head of a group's table, and the function that makes a line of a result."""
+    if group in BASES:
+        names = sorted(result["medians"], key=lambda name: (name != BASES[group], _leading_number(name), name))
+        return f"| job | {' | '.join(names)} |", partial(_speed_ups, names)
+    return (PROCESSES_HEAD, _process_line) if group == PROCESSES else (JOBS_HEAD, _line)
+
+
+def _leading_number(name):
+    start = name.partition(" ")[0]
+    return int(start) if start.isdecimal() else math.inf
+
+
+def _speed_ups(names, result):
+    """The time of the first way, and how many times as fast the others are."""
+    first, *others = (result["medians"][name] for name in names)
+    return f"| {' | '.join([result['label'], readable(first), *(_digits(first / seconds) for seconds in others)])} |"
 
 
 def number(ratio):

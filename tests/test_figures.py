@@ -68,3 +68,19 @@ def test_an_unknown_figure_is_an_error(copy):
     assert done.returncode == 1
     assert "There is no figure 'warp'; there are book-float32," in done.stderr
     assert page.read_text(encoding="utf-8") == text
+
+
+def test_a_table_of_speed_ups_begins_with_the_time_of_the_first_way(copy):
+    medians = {"default": 1.0, "16 threads": 1.5, "2 threads": 3.0, "1 thread": 6.0}
+    result = {"group": "speed-up by more threads", "label": "a job", "goals": [], "limit": None, "medians": medians}
+    record = {"processor": "Z80", "conditions": "Alone", "results": [result]}
+    (copy / "benchmarks" / "measured" / "z80.json").write_text(json.dumps(record), encoding="utf-8")
+
+    assert figures(copy).returncode == 0
+    text = (copy / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    lines = [
+        "| job | 1 thread | 2 threads | 16 threads | default |",
+        "|---|---|---|---|---|",
+        "| a job | 6 s | 2.00 | 4.00 | 6.00 |",
+    ]
+    assert "\n".join(lines) in text

@@ -64,6 +64,9 @@ class OurEstimator(Estimator):
     name = "nndl-ext"
     module = "nndl_ext.sklearn"
 
+    def take_threads(self, threads):
+        self.net.n_threads = threads
+
 
 class TheirEstimator(Estimator):
     """scikit-learn's."""

@@ -42,6 +42,9 @@ class Ours(Peer):
         """What `SGD` gets beside the data, the epochs, the size of the mini-batches and the learning rate."""
         return {}
 
+    def take_threads(self, threads):
+        self.net.threads = threads
+
     def train(self):
         with contextlib.redirect_stdout(io.StringIO()):
             self.net.SGD(self.data, 1, self.job.batch, ETA, **self.options())
@@ -72,6 +75,9 @@ class OurModel(Peer):
         self.model.parameters.replace(biases, weights)
         self.data, self.batches = Dataset(x, y), Batches(np.arange(len(x)), job.batch)
         self.optimizer, self.generator = AdamDescent(RATE, FIRST, SECOND, EPSILON), generators.seeded(0)
+
+    def take_threads(self, threads):
+        self.model.threads = threads
 
     def train(self):
         generators.shuffle(self.batches.order, self.generator)
