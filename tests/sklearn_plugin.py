@@ -7,8 +7,8 @@ import numpy as np
 from sklearn import neural_network
 
 import nndl_ext.sklearn
+from nndl_ext._engine.minimization import Objective
 from nndl_ext._sklearn.fit_data import FitData
-from nndl_ext._sklearn.lbfgs import Objective
 
 
 class MLPClassifier(nndl_ext.sklearn.MLPClassifier):
@@ -24,7 +24,7 @@ class MLPClassifier(nndl_ext.sklearn.MLPClassifier):
         for array in in_their_order(*layout.views(flat)):
             array[:] = packed[done : done + array.size].reshape(array.shape)
             done += array.size
-        loss, gradient = Objective(model, FitData(x, y, model.dtype), self.alpha, self._share)(flat)
+        loss, gradient = Objective(model, FitData(x, y, model.dtype), self.alpha, len(x), self._share)(flat)
         return loss, np.concatenate([array.ravel() for array in in_their_order(*layout.views(gradient))])
 
 

@@ -10,7 +10,7 @@ from helpers import digits_and_diabetes
 from sklearn import neural_network
 
 import nndl_ext.sklearn
-from nndl_ext._sklearn.lbfgs import Objective
+from nndl_ext._engine.minimization import Objective
 from nndl_ext.sklearn import MLPClassifier, MLPRegressor
 
 pytestmark = [

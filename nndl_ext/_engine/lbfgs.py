@@ -50,34 +50,105 @@ class Minimum(NamedTuple):
     end: str
 
 
-class _Curvature:
-    """The inverse of the Hessian matrix, as far as the last steps have shown it."""
+class Memory:
+    """What a search remembers of its last steps: they show the function's curvature.
+
+    Attributes
+    ----------
+    steps : deque of tuple
+        For each step the change of the arguments, that of the gradient, and their product.
+    value, fall : float
+        The function's value after the last step, and by how much that step has made it less. NaN before the first.
+    """
 
     def __init__(self) -> None:
-        self.steps: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=REMEMBERED)
-        self._scale = 1.0
+        self.clear()
 
-    def add(self, step: np.ndarray, change: np.ndarray, product: float, expected: float) -> None:
-        """Add a step and the gradient's change, unless their product is nothing beside that of the step and the gradient."""
-        length = dot(change, change)
-        if product > 2.0**-52 * expected and length > 0:
-            self.steps.append((step, change, product))
-            self._scale = product / length
+    def clear(self) -> None:
+        """Remember no step."""
+        self.steps: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=REMEMBERED)
+        self.value = self.fall = math.nan
+
+    def add(self, found: _Found, direction: np.ndarray, start: Point, gradient: np.ndarray) -> None:
+        """Remember a step from a start with this gradient, unless the product of step and change is nothing beside that of the
+        step and the gradient."""
+        self.value, self.fall = found.value, start.value - found.value
+        change, product = found.gradient - gradient, found.step * (found.slope - start.slope)
+        if product > 2.0**-52 * (-found.step * start.slope) and dot(change, change) > 0:
+            self.steps.append((found.step * direction, change, product))
 
     def direction(self, gradient: np.ndarray) -> np.ndarray:
-        """The product of the matrix and the negative gradient (J. Nocedal, Mathematics of Computation 35, 1980)."""
+        """The negative gradient times the inverse of the Hessian matrix, as far as the steps have shown it (J. Nocedal,
+        Mathematics of Computation 35, 1980)."""
         result, shares = -gradient, []
-        for step, change, product in reversed(self.steps):
-            shares.append(dot(step, result) / product)
-            result -= shares[-1] * change
-        if self.steps:
-            result *= self._scale
-        for step, change, product in self.steps:
-            result += (shares.pop() - dot(change, result) / product) * step
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows has no finite slope, so no line is searched
+            for step, change, product in reversed(self.steps):
+                shares.append(dot(step, result) / product)
+                result -= shares[-1] * change
+            if self.steps:
+                _, change, product = self.steps[-1]
+                result *= product / dot(change, change)
+            for step, change, product in self.steps:
+                result += (shares.pop() - dot(change, result) / product) * step
         return result
 
-    def forget(self) -> None:
-        self.steps.clear()
+
+class Search:
+    """A search for a minimum, one step at a time.
+
+    Parameters
+    ----------
+    function : callable
+        Returns the value and the gradient at its argument, in a new array.
+    x : numpy.ndarray
+        Where to begin: float64, shape (n,).
+    tolerance : float
+        The search ends where no element of the gradient is larger.
+    memory : Memory, optional
+        What an earlier search that ended at ``x`` remembers. It is cleared if the function has another value there.
+
+    Attributes
+    ----------
+    x, value, gradient
+        The arguments so far, in a new array after each step, and the function there.
+    memory : Memory
+        What the search remembers.
+    calls : int
+        The number of calls of the function.
+    end : str
+        Why there is no further step: "converged", or "abnormal" if no step from here makes the value less. Empty until then.
+    """
+
+    def __init__(self, function: Function, x: np.ndarray, tolerance: float, memory: Memory | None = None) -> None:
+        self._function, self._tolerance = function, tolerance
+        self.x, self.calls, self.end, self.memory = x, 1, "", memory or Memory()
+        self.value, self.gradient = function(x)
+        if self.value != self.memory.value:
+            self.memory.clear()
+
+    def step(self) -> bool:
+        """Take a step, and return whether there was one to take."""
+        fall, value = self.memory.fall, self.value
+        if _largest(self.gradient) <= self._tolerance or fall <= LEAST_FALL * max(abs(value + fall), abs(value), 1.0):
+            self.end = "converged"
+            return False
+        while not self._descend(self.memory.direction(self.gradient)):
+            if not self.memory.steps:
+                self.end = "abnormal"
+                return False
+            self.memory.steps.clear()
+        return True
+
+    def _descend(self, direction: np.ndarray) -> bool:
+        """Search along a line, and return whether a step has been found."""
+        start = Point(0.0, self.value, dot(self.gradient, direction))
+        found, tried = _along(self._function, self.x, direction, start, is_first=math.isnan(self.memory.value))
+        self.calls += tried
+        if found is None:
+            return False
+        self.memory.add(found, direction, start, self.gradient)
+        self.x, self.value, self.gradient = found.x, found.value, found.gradient
+        return True
 
 
 def minimize(
@@ -93,12 +164,8 @@ def minimize(
 
     Parameters
     ----------
-    function : callable
-        Returns the value and the gradient at its argument, in a new array.
-    x : numpy.ndarray
-        Where to begin: float64, shape (n,).
-    tolerance : float
-        The search ends where no element of the gradient is larger.
+    function, x, tolerance
+        As for `Search`.
     most_iterations, most_calls : int
         It ends after so many steps, or after the step in which the function is called more often.
     after_step : callable
@@ -108,32 +175,16 @@ def minimize(
     -------
     Minimum
     """
-    curvature, iterations, calls = _Curvature(), 0, 1
-    value, gradient = function(x)
-    end = "converged" if _largest(gradient) <= tolerance else ""
-    while not end:
-        direction = curvature.direction(gradient)
-        start = Point(0.0, value, dot(gradient, direction))
-        found, tried = _along(function, x, direction, start, is_first=iterations == 0)
-        calls += tried
-        if found is None and not curvature.steps:
-            end = "abnormal"
-        elif found is None:
-            curvature.forget()
-        else:
-            fall, change = value - found.value, found.gradient - gradient
-            x, value, gradient = found.x, found.value, found.gradient
-            iterations += 1
-            if after_step(x, value):
-                end = "stopped"
-            elif iterations >= most_iterations:
-                end = "iterations"
-            elif calls > most_calls:
-                end = "calls"
-            elif _largest(gradient) <= tolerance or fall <= LEAST_FALL * max(abs(value + fall), abs(value), 1.0):
-                end = "converged"
-            curvature.add(found.step * direction, change, found.step * (found.slope - start.slope), -found.step * start.slope)
-    return Minimum(x, value, iterations, calls, end)
+    search, iterations, end = Search(function, x, tolerance), 0, ""
+    while not end and search.step():
+        iterations += 1
+        if after_step(search.x, search.value):
+            end = "stopped"
+        elif iterations >= most_iterations:
+            end = "iterations"
+        elif search.calls > most_calls:
+            end = "calls"
+    return Minimum(search.x, search.value, iterations, search.calls, end or search.end)
 
 
 class _Found(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -167,6 +168,13 @@ class Model:
         self._own = InPython(self.activations) if layout.in_python else None
         self._number_of_weights = layout.count - sum(neurons)
         self._column = self.sizes[-1], 1
+
+    def at(self, flat: np.ndarray) -> Model:
+        """The same layers with other parameters: a copy of a flat array."""
+        other, layout = copy(self), self.parameters.layout
+        other.parameters = Parameters(layout)
+        other.parameters.adopt(layout.copy(flat))
+        return other
 
     def take_cost(self, cost: str | OwnCost) -> None:
         """Minimize another cost from now on.

@@ -22,6 +22,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from nndl_ext._checks import shaped
 from nndl_ext._engine import generators
+from nndl_ext._engine.minimization import Objective
 from nndl_ext._engine.model import Model
 from nndl_ext._sklearn import lbfgs, private, solvers
 from nndl_ext._sklearn.epochs import NOT_FINITE, Epochs
@@ -171,13 +172,9 @@ class Perceptron(CallbackSupportMixin, Networked):
         """The training by lbfgs."""
         if self._rates(len(model.sizes) - 2):
             raise ValueError("dropout is for the solvers sgd and adam, not for lbfgs")
-        objective = lbfgs.Objective(model, samples.data(model.dtype), float(self.alpha), self._share)
-
-        def take_replaced() -> None:
-            self._take_replaced(model)
-            objective.refuse_changes()
-
-        hooks = Hooks(self, partial(self._publish, model), take_replaced, given, None)
+        data = samples.data(model.dtype)
+        objective = Objective(model, data, float(self.alpha), data.weight, self._share, data.weights)
+        hooks = Hooks(self, partial(self._publish, model), partial(self._take_replaced, model), given, None)
         return hooks, partial(lbfgs.fit, self, objective, validation, hooks)
 
     def _descent(
