@@ -18,7 +18,7 @@ from nndl_ext._book.base import Data, right_of
 from nndl_ext._book.chapter3 import ChosenNetwork
 from nndl_ext._book.monitors import Callback, History, Monitor, Plan, checked_lmbda, report
 from nndl_ext._book.schedules import HalveOnPlateau
-from nndl_ext._book.settings import Adam, Momentum, Settings
+from nndl_ext._book.settings import LBFGS, Adam, Momentum, Settings, named_optimizer
 from nndl_ext._checks import finite_number, integer, layer_sizes, real_dtype
 from nndl_ext._data import augmentation
 from nndl_ext._data.augmentation import Augmentation, Shifts
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
 __all__ = [
-    "Adam", "CrossEntropyCost", "DivergenceError", "HalveOnPlateau", "History", "LogLikelihoodCost", "Momentum", "Network",
-    "QuadraticCost", "Shifts", "load", "sigmoid", "sigmoid_prime", "vectorized_result",
+    "LBFGS", "Adam", "CrossEntropyCost", "DivergenceError", "HalveOnPlateau", "History", "LogLikelihoodCost", "Momentum",
+    "Network", "QuadraticCost", "Shifts", "load", "sigmoid", "sigmoid_prime", "vectorized_result",
 ]  # fmt: skip
 
 
@@ -76,9 +76,10 @@ class Network(ChosenNetwork):
     regularization : {"l2", "l1"}
         What ``lmbda`` multiplies: half the sum of the squared weights, or the sum of their absolute values (chapter 3, "Other
         techniques for regularization").
-    optimizer : Momentum or Adam, optional
-        Replaces plain gradient descent (chapter 3, "Variations on stochastic gradient descent"). Its state lasts from one `SGD`
-        to the next; initializing the weights anew resets it.
+    optimizer : {"descent", "momentum", "nesterov", "adam", "lbfgs"}, Momentum, Adam or LBFGS, optional
+        Replaces plain gradient descent (chapter 3, "Variations on stochastic gradient descent"). `Momentum`, `Adam` and `LBFGS`
+        describe the optimizers; a name stands for the defaults. Its state lasts from one `SGD` to the next; initializing the
+        weights anew resets it.
     dtype, seed, threads
         As for `nndl_ext.network.Network`.
 
@@ -125,12 +126,13 @@ class Network(ChosenNetwork):
         output_activation: Any = None,
         dropout: float | Sequence[float] = 0.0,
         regularization: str = "l2",
-        optimizer: Momentum | Adam | None = None,
+        optimizer: str | Momentum | Adam | LBFGS | None = None,
         dtype: DTypeLike = np.float64,
         seed: int | None = None,
         threads: int | None = None,
     ) -> None:
-        self._settings = Settings(cost, activation, output_activation, dropout, regularization, optimizer)
+        chosen = named_optimizer(optimizer)
+        self._settings = Settings(cost, activation, output_activation, dropout, regularization, chosen)
         self._begin(self._settings.model(layer_sizes(sizes), real_dtype(dtype)), seed, threads)
         self._optimizer = self._settings.new_optimizer()
         self.default_weight_initializer()
@@ -175,7 +177,8 @@ class Network(ChosenNetwork):
         epochs : int
             The number of passes over the training data, at least 0. Each pass has a new random order.
         mini_batch_size : int
-            The number of samples in a mini-batch, at least 1. The last mini-batch of an epoch may be smaller.
+            The number of samples in a mini-batch, at least 1. The last mini-batch of an epoch may be smaller. `LBFGS` uses
+            neither this number nor ``eta``.
         eta : float, callable or schedule
             The learning rate; or a function of the epoch's number that returns it; or a schedule such as `HalveOnPlateau`: an
             object with a function ``rate(accuracies)``. This gets the list of accuracies after each epoch so far, and returns
@@ -207,10 +210,11 @@ class Network(ChosenNetwork):
         Raises
         ------
         TypeError, ValueError
-            If the data do not fit the network, a number is out of range, or a weight or bias is infinite or NaN. The network is
-            then unchanged.
+            If the data do not fit the network, a number is out of range, a weight or bias is infinite or NaN, or an argument or
+            overridden method does not go with `LBFGS`. The network is then unchanged.
         DivergenceError
-            If weights or biases become infinite or NaN. The network is then reset to the start of that epoch.
+            If weights or biases become infinite or NaN, or the cost that `LBFGS` minimizes. The network is then reset to the
+            start of that epoch.
         """
         plan = Plan(
             training_data, mini_batch_size, eta, lmbda, evaluation_data,
@@ -239,13 +243,15 @@ class Network(ChosenNetwork):
         Raises
         ------
         TypeError, ValueError
-            If the data do not fit the network, a number is out of range, a weight or bias is infinite or NaN, or `backprop` is
-            overridden and the network has dropout, momentum or Adam. The network is then unchanged.
+            If the data do not fit the network, a number is out of range, a weight or bias is infinite or NaN, the optimizer is
+            `LBFGS`, or `backprop` is overridden and the network has dropout, momentum or Adam. The network is then unchanged.
         DivergenceError
             If a weight or bias would become infinite or NaN. The network is then unchanged.
         """
         data = self._checked(mini_batch, "mini_batch")
         optimizer = self._optimizer.copy()
+        if optimizer.kind == "lbfgs":
+            raise ValueError("update_mini_batch can't take a step of the optimizer lbfgs, which needs all samples: call SGD")
         optimizer.eta = finite_number(eta, "eta")
         optimizer.regularization = self._settings.regularization_term(checked_lmbda(lmbda), integer(n, "n", 1, _MOST_SAMPLES))
         self._model.parameters.finite()
@@ -341,13 +347,17 @@ class Network(ChosenNetwork):
         optimizer = self._optimizer.copy()
         optimizer.regularization = self._settings.regularization_term(plan.lmbda, n)
         training = self._training(data, size, optimizer, np.arange(n) if order is None else order)
+        self._own_steps(training, plan, data, samples)  # refuses what does not go with lbfgs before the training
         self._optimizer, self.history = optimizer, history
 
         def follow() -> Iterator[int]:
             try:
                 for epoch in plan.rated(epochs, accuracies, training):
                     eta = training.optimizer.eta
-                    training.run(epoch, self._own_steps(training, plan, data, samples))
+                    end = training.run(epoch, self._own_steps(training, plan, data, samples))
+                    if end:
+                        print(f"Training ends before epoch {epoch}: {end}\n", flush=True)
+                        return
                     history.eta.append(eta)
                     for monitor in monitors:
                         if monitor.measures:
@@ -370,6 +380,11 @@ class Network(ChosenNetwork):
         own = self._overrides("update_mini_batch") or self._overrides("backprop")
         if not own and plan.augment is None:
             return None
+        if training.optimizer.kind == "lbfgs":
+            raise ValueError(
+                "the optimizer lbfgs minimizes the cost of all samples, so it can use neither augment nor an overridden "
+                "backprop or update_mini_batch"
+            )
         eta, n = training.optimizer.eta, len(training.order)
 
         def step(batch: list[Sample]) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from nndl_ext import mnist_loader, network2
 from nndl_ext._book.monitors import Plan, checked_lmbda
-from nndl_ext._book.settings import Settings
+from nndl_ext._book.settings import Settings, named_optimizer
 from nndl_ext._checks import finite_number, integer, layer_sizes
 from nndl_ext._data.dataset import Dataset, Sample
 from nndl_ext._files import disk, saving
@@ -32,12 +32,12 @@ OF_NETWORK2: dict[str, Any] = {
 }  # fmt: skip
 _DEFAULTS2 = DEFAULTS | {"eta": 0.5} | OF_NETWORK2
 
+# The options that its optimizer lbfgs does not use.
+_NOT_OF_LBFGS = {"batch", "eta", "halve_after"}
+
 COSTS: dict[str, Any] = {
     "cross-entropy": network2.CrossEntropyCost, "quadratic": network2.QuadraticCost,
     "log-likelihood": network2.LogLikelihoodCost,
-}  # fmt: skip
-OPTIMIZERS: dict[str, Any] = {
-    "descent": None, "momentum": network2.Momentum(), "nesterov": network2.Momentum(nesterov=True), "adam": network2.Adam(),
 }  # fmt: skip
 
 # Images in each part of the checksum. Another number would change the checksum.
@@ -72,6 +72,11 @@ class Run:
     def epochs(self) -> range:
         """The epochs that remain."""
         return range(len(self.curve), self.options["epochs"])
+
+    @property
+    def has_mini_batches(self) -> bool:
+        """Whether it uses the options ``batch`` and ``eta``."""
+        return self.options.get("optimizer") != "lbfgs"
 
     @property
     def accuracies(self) -> list[float]:
@@ -146,6 +151,9 @@ def begin(given: dict[str, Any], images: int, tests: int) -> Run:
     """A new run with these options and these numbers of training and test images."""
     options = (_DEFAULTS2 if given.keys() & OF_NETWORK2 else DEFAULTS) | given
     integer(options["epochs"], "epochs", least=0)
+    if options.get("optimizer") == "lbfgs":
+        for name in sorted(given.keys() & _NOT_OF_LBFGS):
+            raise ValueError(f"--optimizer lbfgs does not use --{name.replace('_', '-')}")
     made: dict[str, Any] = {"dtype": options["dtype"], "seed": options["seed"]}
     if "cost" not in options:
         return Run(Network(options["sizes"], **made), options, tests, [], np.arange(images))
@@ -161,7 +169,7 @@ def _chosen(options: dict[str, Any]) -> dict[str, Any]:
         "output_activation": None,
         "dropout": options["dropout"],
         "regularization": options["regularization"],
-        "optimizer": OPTIMIZERS[options["optimizer"]],
+        "optimizer": named_optimizer(options["optimizer"]),
     }
 
 

@@ -94,11 +94,13 @@ def test_a_resumed_run_has_the_bits_of_an_uninterrupted_one(tmp_path, capsys):
         "--optimizer nesterov --eta 0.05 --halve-after 1",
         "--optimizer adam --eta 0.01 --cost log-likelihood --activation relu --halve-after 1 --early-stopping 2",
         "--cost quadratic --augment --epochs 2",
+        "--optimizer lbfgs --lmbda 5.0",
     ],
 )
 def test_a_resumed_run_of_chapter_3_does_too(tmp_path, capsys, real_data, options):
     data = ["--data", str(real_data)]
-    command = ["train", *data, "--sizes", "784,8,10", "--batch", "50", "--seed", "1", "--epochs", "6", *options.split()]
+    batch = [] if "lbfgs" in options else ["--batch", "50"]
+    command = ["train", *data, "--sizes", "784,8,10", *batch, "--seed", "1", "--epochs", "6", *options.split()]
     assert main(command) == 0
     undisturbed = capsys.readouterr().out.splitlines()[:-1]
     paths = [str(tmp_path / name) for name in ("one.npz", "other.npz")]
@@ -113,6 +115,18 @@ def test_a_resumed_run_of_chapter_3_does_too(tmp_path, capsys, real_data, option
     assert [w.tobytes() for w in nets[0].weights] == [w.tobytes() for w in nets[1].weights]
     assert nets[0]._own_generator.getstate() == nets[1]._own_generator.getstate()
     assert nets[0]._optimizer.moments.tobytes() == nets[1]._optimizer.moments.tobytes()
+
+
+def test_mini_batches_are_not_said_of_lbfgs(tmp_path, capsys):
+    path = str(tmp_path / "run.npz")
+    command = ["train", "--sizes", "784,8,10", "--optimizer", "lbfgs", "--seed", "1", "--epochs", "0", "--save", path]
+    assert main(command) == 0
+    plan = capsys.readouterr().err
+    assert "optimizer lbfgs, seed 1, float64" in plan
+    assert main(["show", path]) == 0
+    described = capsys.readouterr().out
+    assert "run      0 of 0 epochs, lbfgs, seed 1" in described
+    assert not {"eta", "mini-batches"} & {*plan.replace(",", "").split(), *described.replace(",", "").split()}
 
 
 def test_options_of_chapter_3_stay_those_of_the_run(tmp_path, capsys):
@@ -132,6 +146,9 @@ def test_options_of_chapter_3_stay_those_of_the_run(tmp_path, capsys):
     for options, message in (
         (["--lmbda", "-1"], "lmbda must be at least 0, not -1"),
         (["--dropout", "1"], "dropout must be from 0 to below 1, not 1"),
+        (["--optimizer", "lbfgs", "--batch", "100"], "--optimizer lbfgs does not use --batch"),
+        (["--optimizer", "lbfgs", "--halve-after", "2"], "--optimizer lbfgs does not use --halve-after"),
+        (["--optimizer", "lbfgs", "--augment"], "the optimizer lbfgs minimizes the cost of all samples, so it can use neither"),
     ):
         assert main(["train", *data, *options]) == 1
         assert message in capsys.readouterr().err

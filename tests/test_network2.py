@@ -13,6 +13,7 @@ from helpers import close, dense_data, digest, flat, parameters
 
 from nndl_ext import Dataset, DivergenceError, load, network, network2, perceptron, reference
 from nndl_ext.network2 import (
+    LBFGS,
     Adam,
     CrossEntropyCost,
     HalveOnPlateau,
@@ -253,6 +254,17 @@ OPTIMIZERS = {
     "nesterov": Momentum(0.8, nesterov=True),
     "adam": Adam(0.8, 0.9, 1e-6),
 }
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("descent", None), ("momentum", Momentum()), ("nesterov", Momentum(nesterov=True)), ("adam", Adam()), ("lbfgs", LBFGS())],
+)
+def test_a_name_stands_for_an_optimizer(name, meant):
+    nets = [Network([20, 9, 4], optimizer=given, seed=1) for given in (name, meant)]
+    for net in nets:
+        net.SGD(labelled(), 3, 7, 0.05)
+    assert digest(nets[0]) == digest(nets[1])
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
@@ -766,8 +778,11 @@ def test_untrusted_files(tmp_path, change):
         ({"dropout": "half"}, "dropout must be a real number, not 'half'"),
         ({"dropout": None}, "dropout must be a real number, not None"),
         ({"regularization": "l3"}, "regularization must be l2 or l1, not 'l3'"),
-        ({"optimizer": "adam"}, "optimizer must be a Momentum, an Adam or None, not 'adam'"),
-        ({"optimizer": Adam}, "optimizer must be a Momentum, an Adam or None"),
+        ({"optimizer": "sgd"}, "optimizer must be one of descent, momentum, nesterov, adam, lbfgs, not 'sgd'"),
+        ({"optimizer": Adam}, "optimizer must be a name, a Momentum, an Adam, an LBFGS or None, not <class"),
+        ({"optimizer": "lbfgs", "dtype": np.float32}, "optimizer lbfgs needs dtype float64, not 'float32'"),
+        ({"optimizer": "lbfgs", "dropout": [0.5, 0.0]}, r"optimizer lbfgs needs dropout 0, not \[0.5, 0.0\]"),
+        ({"optimizer": "lbfgs", "regularization": "l1"}, "optimizer lbfgs needs regularization l2, not 'l1'"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"threads": 0}, "threads must be at least 1"),
         ({"dtype": np.int64}, "dtype must be float32 or float64"),
@@ -787,6 +802,8 @@ def test_options_of_a_network_that_make_no_sense(options, message):
         (lambda: Adam(first=-1), "first must be from 0 to below 1"),
         (lambda: Adam(second=1), "second must be from 0 to below 1"),
         (lambda: Adam(epsilon=0), "epsilon must be above 0"),
+        (lambda: LBFGS(-1e-9), "tolerance must be at least 0, not -1e-09"),
+        (lambda: LBFGS("small"), "tolerance must be a real number, not 'small'"),
         (lambda: HalveOnPlateau(np.nan), "eta must be finite"),
         (lambda: HalveOnPlateau(0.5, 0), "n must be at least 1"),
         (lambda: HalveOnPlateau(0.5, 3, 2.0), "least must be from above 0 to 1"),

@@ -127,8 +127,8 @@ print(f"on test data: {net.accuracy(test_data)} of {len(test_data)}")
 # options:
 #
 # - of the network: ``activation``, ``output_activation``, ``cost=LogLikelihoodCost``
-#   with softmax, ``dropout``, ``regularization="l1"``, and ``optimizer=Momentum(0.9)``
-#   or ``Adam()``;
+#   with softmax, ``dropout``, ``regularization="l1"``, and ``optimizer=Momentum(0.9)``,
+#   ``Adam()`` or ``LBFGS()``, or one of their names, such as ``"adam"``;
 # - of ``SGD``: ``eta`` as a function of the epoch or as ``HalveOnPlateau(0.5, 10)``,
 #   ``early_stopping_n``, ``augment=Shifts()`` for shifted images, and ``callback``.
 #
@@ -151,3 +151,25 @@ for name, (options, eta) in variants.items():
     with redirect_stdout(io.StringIO()):
         net.SGD(training_data, 3, 10, eta)
     print(f"{name:9} {net.accuracy(test_data) / len(test_data):.2%}")
+
+# %%
+# Down to the minimum
+# -------------------
+# Gradient descent with mini-batches wanders around a minimum. With little data you can
+# go down to it: with ``optimizer="lbfgs"``, limited-memory BFGS, each epoch is a step
+# on all of the data. It learns the curvature of the cost from its last steps, and a
+# line search chooses the length of the next. So the cost falls in every epoch, and
+# neither the size of the mini-batches nor ``eta`` is used. The training ends when the
+# cost has converged. Monitors, early stopping, callbacks and files work as ever.
+#
+# On 1,000 images, it ends below the least cost that descent reaches in 600 epochs:
+
+from nndl_ext.network2 import LBFGS
+
+for name, optimizer in (("descent", None), ("lbfgs", LBFGS(tolerance=1e-4))):
+    net = network2.Network([784, 30, 10], optimizer=optimizer, seed=0)
+    with redirect_stdout(io.StringIO()):
+        costs = net.SGD(
+            training_data[:1000], 600, 10, 0.5, lmbda=1.0, monitor_training_cost=True
+        )[2]
+    print(f"{name:7} {len(costs)} epochs, least cost {min(costs):.4f}")

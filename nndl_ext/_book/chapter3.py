@@ -16,6 +16,7 @@ from nndl_ext._book.settings import Settings
 from nndl_ext._data.dataset import Dataset
 from nndl_ext._engine import costs, generators
 from nndl_ext._engine.costs import CrossEntropyCost
+from nndl_ext._engine.minimization import Lbfgs, Minimization
 from nndl_ext._engine.optimizers import Descent, Optimizer
 from nndl_ext._engine.training import Training
 from nndl_ext._files import saving
@@ -58,6 +59,8 @@ class ChosenNetwork(BookNetwork):
 
     def _training(self, data: Dataset, size: int, optimizer: Optimizer, order: np.ndarray) -> Training:
         """A training of this network."""
+        if isinstance(optimizer, Lbfgs):
+            return Minimization(self._model, data, size, optimizer, self._shuffle, order)
         rates = self._settings.rates(self.num_layers - 2)
         draw_seed = partial(generators.draw_seed, self._generator)
         return Training(self._model, data, size, optimizer, self._shuffle, order, rates, draw_seed)
@@ -79,8 +82,7 @@ class ChosenNetwork(BookNetwork):
 
     def _saved(self, **notes: np.ndarray) -> saving.Saved:
         optimizer, layout = self._optimizer, self._model.parameters.layout
-        count = optimizer.number_of_moments if optimizer.moments.size else 0
-        moments = [layout.packed(flat) for flat in optimizer.moments.reshape(count, -1)] if count else np.empty((0, 0))
+        moments = [layout.packed(flat) for flat in optimizer.moments.reshape(-1, layout.size)] or np.empty((0, 0))
         described = self._described() | {"powers": optimizer.powers}
         return super()._saved(**notes)._replace(settings=described, moments=np.array(moments))
 
@@ -88,14 +90,15 @@ class ChosenNetwork(BookNetwork):
     def _from_saved(cls, saved: saving.Saved, **given: Any) -> Self:
         if saved.neuron == "perceptron":
             raise ValueError("it holds perceptrons: use nndl_ext.load")
-        if saved.neuron == "sigmoid":
+        of_chapter_1 = saved.neuron == "sigmoid"
+        if of_chapter_1:
             cost = given["cost"] if "cost" in given else settings.cost_of(saved.settings.get("cost"))
             chosen = Settings(cost)._replace(**given)
         else:
             chosen = settings.from_description(saved.settings, given)
         net = cls._restored(saved, chosen.model(saved.sizes, saved.weights[0].dtype))
         net._settings, net._optimizer = chosen, chosen.new_optimizer()
-        if saved.moments.size:
+        if not of_chapter_1:
             settings.restore(net._optimizer, net._model, saved.moments, saved.settings["powers"])
         return net
 

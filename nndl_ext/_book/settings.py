@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from nndl_ext._checks import finite, finite_number, shaped
 from nndl_ext._engine import costs, optimizers
 from nndl_ext._engine.functions import ACTIVATIONS
 from nndl_ext._engine.layers import dense
+from nndl_ext._engine.minimization import Lbfgs
 from nndl_ext._engine.model import Model
 from nndl_ext._engine.optimizers import Regularization
 
@@ -93,7 +95,73 @@ class Adam:
         return optimizers.AdamDescent(0.0, self.first, self.second, self.epsilon)
 
 
-_OPTIMIZERS: dict[str, type[Momentum] | type[Adam]] = {"momentum": Momentum, "adam": Adam}
+@dataclass(frozen=True)
+class LBFGS:
+    """Limited-memory BFGS: steps by the curvature that the last steps have shown, for ``optimizer=``.
+
+    The steps are those of SciPy's ``L-BFGS-B`` and of scikit-learn's solver "lbfgs" (R. H. Byrd, P. Lu, J. Nocedal and C. Zhu,
+    1995). Each epoch is one step on all of the training data, and a line search chooses its length. So ``mini_batch_size`` and
+    ``eta`` are not used, except that a schedule can end the training. The training also ends when the cost has converged, and
+    says so.
+
+    It needs float64. It does not go with dropout, L1, ``augment``, or an overridden ``backprop`` or ``update_mini_batch``. An
+    `SGD` on the same data continues the steps of the one before; other data, ``lmbda`` or weights begin new ones. The first
+    weights must have a finite cost: outputs of exactly 0 where 1 is desired have none.
+
+    Parameters
+    ----------
+    tolerance : float, default 1e-5
+        The cost has converged if no element of its gradient is larger, or if a step has hardly made it less. At least 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``tolerance`` is not a number in its range.
+
+    Examples
+    --------
+    >>> from nndl_ext import network2
+    >>> xor = [([0, 0], [0]), ([0, 1], [1]), ([1, 0], [1]), ([1, 1], [0])]
+    >>> net = network2.Network([2, 3, 1], optimizer=LBFGS(tolerance=1e-3), seed=1)
+    >>> result = net.SGD(xor, 100, 4, eta=0.0)  # doctest: +ELLIPSIS
+    Epoch 0 training complete
+    ...
+    >>> [round(float(net.feedforward(x)[0, 0])) for x, _ in xor]
+    [0, 1, 1, 0]
+    """
+
+    tolerance: float = 1e-5
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tolerance", finite_number(self.tolerance, "tolerance"))
+        if self.tolerance < 0:
+            raise ValueError(f"tolerance must be at least 0, not {self.tolerance:g}")
+
+    def new_optimizer(self) -> optimizers.Optimizer:
+        """The engine's optimizer, before its first step."""
+        return Lbfgs(0.0, tolerance=self.tolerance)
+
+
+Chosen = Momentum | Adam | LBFGS | None
+
+_OPTIMIZERS: dict[str, Callable[..., Chosen]] = {
+    "descent": type(None), "momentum": Momentum, "nesterov": partial(Momentum, nesterov=True), "adam": Adam, "lbfgs": LBFGS,
+}  # fmt: skip
+
+
+def named_optimizer(given: Any) -> Any:
+    """The optimizer with this name, or what was given instead of one.
+
+    Raises
+    ------
+    ValueError
+        If there is none with this name.
+    """
+    if not isinstance(given, str):
+        return given
+    if given not in _OPTIMIZERS:
+        raise ValueError(f"optimizer must be one of {', '.join(_OPTIMIZERS)}, not {reprlib.repr(given)}")
+    return _OPTIMIZERS[given]()
 
 
 class Settings(NamedTuple):
@@ -111,7 +179,7 @@ class Settings(NamedTuple):
         The dropout rate of all hidden layers, or of each.
     regularization : str
         One of `REGULARIZATIONS`.
-    optimizer : Momentum, Adam or None
+    optimizer : Momentum, Adam, LBFGS or None
         None for plain descent.
     """
 
@@ -120,7 +188,7 @@ class Settings(NamedTuple):
     output: Any = None
     dropout: Any = 0.0
     regularization: str = "l2"
-    optimizer: Momentum | Adam | None = None
+    optimizer: Chosen = None
 
     def model(self, sizes: Sequence[int], dtype: np.dtype) -> Model:
         """The model with these settings.
@@ -132,14 +200,28 @@ class Settings(NamedTuple):
         """
         if not isinstance(self.regularization, str) or self.regularization not in REGULARIZATIONS:
             raise ValueError(f"regularization must be {' or '.join(REGULARIZATIONS)}, not {reprlib.repr(self.regularization)}")
-        if not isinstance(self.optimizer, Momentum | Adam | None):
-            raise TypeError(f"optimizer must be a Momentum, an Adam or None, not {reprlib.repr(self.optimizer)}")
+        if not isinstance(self.optimizer, Chosen):
+            raise TypeError(
+                f"optimizer must be a name, a Momentum, an Adam, an LBFGS or None, not {reprlib.repr(self.optimizer)}"
+            )
         hidden_layers = len(sizes) - 2
+        if isinstance(self.optimizer, LBFGS):
+            self._require_smooth(hidden_layers, dtype)
         cost = costs.for_kernels(costs.checked(self.cost))
         output = ("softmax" if cost == "log-likelihood" else "sigmoid") if self.output is None else self.output
         activations = [*_of_each(self.hidden, hidden_layers, "activation"), output]
         self.rates(hidden_layers)
         return Model(dense(sizes, activations), dtype, cost=cost)
+
+    def _require_smooth(self, hidden_layers: int, dtype: np.dtype) -> None:
+        """Refuse what makes the cost a function that lbfgs can't minimize."""
+        for name, given, needed in (
+            ("dtype", dtype.name, "float64"),
+            ("regularization", self.regularization, "l2"),
+            ("dropout", self.rates(hidden_layers)[:-1] or 0, 0),
+        ):
+            if given != needed:
+                raise ValueError(f"the optimizer lbfgs needs {name} {needed}, not {reprlib.repr(given)}")
 
     def rates(self, hidden_layers: int) -> list[float]:
         """The dropout rate of each layer after the first; empty if all are 0."""
@@ -231,14 +313,14 @@ def restore(optimizer: optimizers.Optimizer, model: Model, moments: np.ndarray, 
     TypeError, ValueError
         If the state does not fit the network and the optimizer.
     """
-    layout = model.parameters.layout
-    checked = finite(shaped(moments, (optimizer.number_of_moments, layout.count), "moments"), "moments")
-    if checked.dtype != model.dtype or (checked[1:] < 0).any():
-        raise ValueError(f"moments must have dtype {model.dtype}, and second moments must be at least 0")
-    first, second = (finite_number(power, "powers") for power in powers)
-    if not (0 <= first <= 1 and 0 <= second <= 1):
-        raise ValueError(f"powers must be from 0 to 1, not {first:g} and {second:g}")
-    optimizer.moments, optimizer.powers = np.concatenate([layout.unpacked(row) for row in checked]), (first, second)
+    layout, numbers = model.parameters.layout, tuple(finite_number(power, "powers") for power in powers)
+    if len(moments):
+        moments = finite(shaped(moments, (len(moments), layout.count), "moments"), "moments")
+        if moments.dtype != model.dtype:
+            raise ValueError(f"moments must have dtype {model.dtype}, not {moments.dtype}")
+        optimizer.moments = np.concatenate([layout.unpacked(row) for row in moments])
+    optimizer.require(moments, numbers)
+    optimizer.powers = numbers
 
 
 def _of_each(value: Any, layers: int, name: str) -> list[Any]:

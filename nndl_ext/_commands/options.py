@@ -146,7 +146,7 @@ def _add_chapter3(add: Callable[..., Any]) -> None:
         help="activation of the hidden neurons (sigmoid)",
     )
     add("--dropout", type=float, metavar="RATE", help="share of hidden neurons to drop in training (0)")
-    add("--optimizer", choices=("descent", "momentum", "nesterov", "adam"), help="optimizer (descent)")
+    add("--optimizer", choices=("descent", "momentum", "nesterov", "adam", "lbfgs"), help="optimizer (descent)")
     add("--augment", action="store_true", default=None, help="also train on each image shifted by one pixel in four directions")
     add("--early-stopping", type=_at_least(0), metavar="N", help="stop after N epochs without a better accuracy")
     add(

@@ -83,8 +83,8 @@ def _describe(path: str, net: BookNetwork, run: runs.Run | None, blocks: bool) -
     if run:
         options = run.options
         seed = "no seed" if options["seed"] is None else f"seed {options['seed']}"
-        epochs = f"{len(run.curve)} of {options['epochs']} epochs"
-        lines["run"] = f"{epochs}, mini-batches of {options['batch']}, eta {_text(options['eta'])}, {seed}"
+        steps = f"mini-batches of {options['batch']}, eta {_text(options['eta'])}" if run.has_mini_batches else "lbfgs"
+        lines["run"] = f"{len(run.curve)} of {options['epochs']} epochs, {steps}, {seed}"
     print(path)
     for name, text in lines.items():
         tell(sys.stdout, f"  {name:9}{text}")

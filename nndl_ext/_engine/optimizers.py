@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar, NamedTuple, Self
@@ -43,13 +44,13 @@ class Optimizer:
         The state of all parameters: ``number_of_moments`` flat arrays like that of the parameters, one after the other; empty
         before the first step.
     powers : tuple of float
-        The two decay rates, each to the power of the number of steps taken.
+        The rest of the state: the two decay rates, each to the power of the number of steps taken.
     """
 
     eta: float
     regularization: Regularization = field(default=Regularization(), kw_only=True)
     moments: np.ndarray = field(default_factory=partial(np.empty, 0), init=False, repr=False)
-    powers: tuple[float, float] = field(default=(1.0, 1.0), init=False, repr=False)
+    powers: tuple[float, ...] = field(default=(1.0, 1.0), init=False, repr=False)
 
     kind: ClassVar[str]
     number_of_moments: ClassVar[int] = 0
@@ -72,6 +73,19 @@ class Optimizer:
     def after(self, step: np.ndarray, moments: np.ndarray) -> None:
         """Store the state after the kernels' steps."""
         self.moments, self.powers = moments, (float(step["first_power"][0]), float(step["second_power"][0]))
+
+    def require(self, moments: np.ndarray, powers: tuple[float, ...]) -> None:
+        """Refuse a state from an untrusted file, with a row for each moment, that no steps can have led to.
+
+        Raises
+        ------
+        ValueError
+            If it is refused.
+        """
+        if len(moments) not in (0, self.number_of_moments) or (moments[1:] < 0).any():
+            raise ValueError(f"moments must have {self.number_of_moments} rows, and second moments must be at least 0")
+        if len(powers) != 2 or not all(0 <= power <= 1 for power in powers):
+            raise ValueError(f"powers must be two numbers from 0 to 1, not {reprlib.repr(powers)}")
 
     def copy(self) -> Self:
         """A copy with its own state."""

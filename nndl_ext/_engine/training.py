@@ -56,8 +56,10 @@ class Training:
     squares: np.ndarray = field(default_factory=partial(np.empty, 0))
     epoch: int = 0
 
-    def run(self, epoch: int, steps: Callable[[], Any] | None = None) -> None:
+    def run(self, epoch: int, steps: Callable[[], Any] | None = None) -> str:
         """Train for the epoch with this number, by one call of the kernels, or by ``steps``.
+
+        Returns why the training has ended without this epoch; empty if it has not.
 
         Raises
         ------
@@ -71,14 +73,19 @@ class Training:
         self.epoch = epoch
         if epoch == 0:
             warn_if_saturated(self.model, self.data)
-        self.shuffle(self.order)
         try:
-            if steps is None:
-                self.descend(self.data, self.order, costs=self.costs, squares=self.squares)
-            else:
-                self._by(steps)
+            return self._train(steps)
         except DivergenceError as error:
             raise DivergenceError(f"in epoch {epoch} {error}") from error
+
+    def _train(self, steps: Callable[[], Any] | None) -> str:
+        """The epoch itself; see `run`."""
+        self.shuffle(self.order)
+        if steps is None:
+            self.descend(self.data, self.order, costs=self.costs, squares=self.squares)
+        else:
+            self._by(steps)
+        return ""
 
     def _by(self, steps: Callable[[], Any]) -> None:
         """Let the user's own code take the steps; if they diverge, go back to the start of the epoch."""

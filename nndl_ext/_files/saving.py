@@ -8,9 +8,10 @@ A file whose name ends in ``.npz`` is a NumPy archive without pickles. Its array
 - ``biases_0``, ``weights_0`` and so on: the network's arrays, in its dtype;
 - ``generator``: the state of the network's own generator, if it has one, from ``random.Random.getstate``;
 - ``settings``, with ``chosen`` only: JSON with the ``activations`` of the layers after the first, ``cost``, the ``dropout`` of
-  each hidden layer, ``regularization``, ``optimizer`` with its hyper-parameters, and its ``powers``;
+  each hidden layer, ``regularization``, ``optimizer`` with its hyper-parameters, and its ``powers``, the numbers of its state;
 - ``classes``, for a network that knows them: JSON with the names of its classes;
-- ``moments``, with ``chosen`` only: for each moment a row with a number for each parameter of the network.
+- ``moments``, with ``chosen`` only: the arrays of the optimizer's state, each a row with a number for each parameter of the
+  network.
 
 Further arrays are a program's notes. `nndl_ext.load` ignores them.
 

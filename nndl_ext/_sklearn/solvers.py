@@ -69,7 +69,10 @@ class Solver:
         else:
             self.optimizer, self._names = MomentumDescent(0.0), ("velocities",)
         self._published: list[list[np.ndarray]] = []
-        self._powers = 0, (1.0, 1.0)  # Adam's number of steps, and the engine's powers after them
+        self._powers: tuple[int, tuple[float, ...]] = (
+            0,
+            (1.0, 1.0),
+        )  # Adam's number of steps, and the engine's powers after them
 
     def take(self, alpha: float) -> None:
         """Take over what a program may have set in scikit-learn's optimizer. ``alpha`` is the strength of the L2 penalty."""
