@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from trainings import TRAININGS, Training, numbers
 
 from nndl_ext import Dataset, _kernels, network2
-from nndl_ext._engine import division, threads
+from nndl_ext._engine import division
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
 from nndl_ext._engine.optimizers import AdamDescent, Descent
@@ -35,7 +35,7 @@ def outcome(drawn, data, threads):
 
 
 @settings(deadline=None)
-@given(TRAININGS, st.sampled_from([2, 3, 7, 16]), st.sampled_from(["layers", "samples"]))
+@given(TRAININGS, st.sampled_from([2, 3, 7]), st.sampled_from(["layers", "samples"]))
 def test_no_form_variant_or_number_of_threads_changes_a_bit(drawn, many, kind):
     """However the threads divide the work."""
     positions, palette, y = numbers(drawn)
@@ -52,9 +52,8 @@ def test_no_form_variant_or_number_of_threads_changes_a_bit(drawn, many, kind):
 
 @contextlib.contextmanager
 def divided(kind):
-    """Up to 16 threads that divide mini-batches by samples or layers, except those in units."""
+    """Threads that divide mini-batches by samples or by layers, except those in units."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(threads, "processors", lambda: 16)
         patch.setattr(division, "FEW_SAMPLES", 0 if kind == "samples" else 1_000_000)
         yield
 

@@ -2,7 +2,7 @@
 
 A mini-batch of m samples takes one thread the time ``A`` for its multiply-adds and activations. T threads take::
 
-    A / T + BYTE * (T - 1) / T * B + MEETING * (1 + T / 8) * meetings
+    A / T + BYTE * (T - 1) / T * B + MEETING * (T + 2) * meetings
 
 where ``B`` are the bytes that threads read after other threads have written them: the parameters, and the activations and
 errors of all samples. Divided by samples, the threads meet twice for each block, by layers twice for each layer and pass. In
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 MULTIPLY_ADD = 0.03e-9
 ACTIVATION = 1e-9
 
-# Seconds for a byte that another processor has written, and for a meeting.
+# Seconds for a byte that another processor has written, and for each thread in a meeting.
 BYTE = 0.1e-9
-MEETING = 0.25e-6
+MEETING = 0.075e-6
 
 # Samples that each thread needs to be divided by samples. With fewer, it would read all weights for too little work.
 FEW_SAMPLES = 8
@@ -83,7 +83,7 @@ class Division:
             share, travelling, meetings = rounds / units, units * parameters, 2.0 * rounds
         elif kind == "layers":
             meetings = 4.0 * len(self.layout.table)
-        batch = alone * share + BYTE * others * travelling + MEETING * (1 + threads / 8) * meetings * (threads > 1)
+        batch = alone * share + BYTE * others * travelling + MEETING * (threads + 2) * meetings * (threads > 1)
         return ceil(self.samples / self.size) * batch + START * (threads > 1)
 
     def _units(self) -> bool:
