@@ -17,6 +17,7 @@ cdef struct Progress:           # how far a thread has come
     Division division           # of the mini-batch
     Py_ssize_t at_once          # see ``samples_at_once``
     bint far                    # whether to prefetch samples
+    Py_ssize_t hop              # places in the order between this thread's samples and its next ones
     double factor               # of the gradient that is added to the target
     double kept_by_l2           # of each weight, in a mini-batch
     double l1                   # by which the next block shrinks the weights, or the step regularizes the gradient
@@ -119,14 +120,16 @@ cdef inline int compute_errors(
     """Take the samples from the place ``first`` in the order on, and compute their activations and errors."""
     cdef const double *weights = &work.weights[0] if work.weights.shape[0] else NULL
     cdef const real *y = <const real *> work.desired.buf
-    cdef Py_ssize_t n = work.order.shape[0], outputs = job.layers[job.depth - 1].neurons, s, phase
+    cdef Py_ssize_t n = work.order.shape[0], outputs = job.layers[job.depth - 1].neurons, s, phase, place
     cdef Share share = share_of(job, samples * (work.parameters.len // <Py_ssize_t> sizeof(real)), 1)
     phase = share.end - share.begin
     take_samples(job, &work.order[first], samples, sizeof(real))
     look_for_signals(own, phase)
-    for s in range(min(samples, n - first - AHEAD) if own.far else 0):
-        prefetch_row(&job.x, job.indices[s + AHEAD])
-        prefetch(y + job.indices[s + AHEAD] * outputs, outputs * sizeof(real))
+    for s in range(AHEAD, samples + AHEAD if own.far else 0):
+        place = first + s if s < samples else first + s + own.hop
+        if place < n:
+            prefetch_row(&job.x, work.order[place])
+            prefetch(y + work.order[place] * outputs, outputs * sizeof(real))
     if job.thread == 0:
         fill_factors(job, <real *> job.factors,
                      (-own.factor if own.descending else own.factor) / own.weight if own.weight != 0 else 0, weights)
@@ -167,6 +170,7 @@ cdef int go_by_samples(
     cdef Job mine = alone(work, job, sizeof(real))
     cdef Share share = share_of(job, samples, 1)
     cdef Py_ssize_t part, begin, end
+    own.hop = samples - (share.end - share.begin)
     if share.end > share.begin:
         compute_errors(work, &mine, own, source, own.first + share.begin, share.end - share.begin)
     meet(job)
