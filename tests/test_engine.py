@@ -83,6 +83,9 @@ def test_layers_are_those_of_the_forward_pass(dtype, activation, sizes, n, densi
         model.parameters.replace(own[0][:depth], own[1][:depth])
         layers = model.layer_outputs(rows)
         assert layers[-1].tobytes() == model.outputs_of_rows(rows).tobytes() == model.outputs(data).tobytes()
+        linear = Model(dense(sizes[: depth + 1], [*activations[: depth - 1], "identity"]), dtype)
+        linear.parameters.replace(own[0][:depth], own[1][:depth])
+        assert model.raw_outputs(rows).tobytes() == model.raw_outputs(data).tobytes() == linear.outputs(data).tobytes()
         passes.append([layer.tobytes() for layer in layers])
         assert passes[-1] == [layer.tobytes() for layer in model.layer_outputs(data)]
     for shorter in passes:

@@ -24,7 +24,7 @@ from nndl_ext._engine.functions import (
     error_of,
     own_costs,
 )
-from nndl_ext._engine.layers import Dense, dense
+from nndl_ext._engine.layers import Dense
 from nndl_ext._engine.optimizers import GRADIENT_ALONE, Optimizer
 from nndl_ext._engine.parameters import Layout, Parameters
 from nndl_ext._engine.threads import START, number_of_threads, run, run_in_parts
@@ -206,38 +206,41 @@ class Model:
 
     def outputs_of_rows(self, x: np.ndarray) -> np.ndarray:
         """The outputs for the rows of a contiguous matrix of the model's dtype: shape (n, outputs)."""
-        table, flat = self.parameters.layout.table, self.parameters.flat()
-        outputs = np.empty((len(x), self.sizes[-1]), self.dtype)
+        return self._fed(x, self.parameters.flat())
 
-        def feed(begin: int, end: int) -> None:
-            _kernels.kernels.feedforward_rows(table, flat, x[begin:end], outputs[begin:end], self._own)
+    def outputs(self, data: Samples) -> np.ndarray:
+        """The outputs for a data set: shape (n, outputs). Infinite or NaN parameters are refused; inputs of 0 may hide them."""
+        return self._fed(data, self.parameters.finite())
 
-        self._feed_in_parts(feed, len(x), self._number_of_weights)
-        return outputs
+    def raw_outputs(self, inputs: np.ndarray | Samples) -> np.ndarray:
+        """What `outputs_of_rows` or `outputs` returns for these inputs, but before the output activation."""
+        flat = self.parameters.flat() if isinstance(inputs, np.ndarray) else self.parameters.finite()
+        return self._fed(inputs, flat, activation="identity")
 
     def layer_outputs(self, inputs: np.ndarray | Samples) -> list[np.ndarray]:
         """The activations of each layer after the inputs: shapes (n, neurons). The last are the outputs, bit for bit.
 
         ``inputs`` are what `outputs_of_rows` or `outputs` takes. Infinite or NaN parameters are refused.
         """
-        biases, weights = self.parameters.views()
-        activations: list[np.ndarray] = []
-        for layer, own in zip(dense(self.sizes, self.activations), zip(biases, weights, strict=True), strict=True):
-            alone = Model([layer], self.dtype, self.threads)
-            alone.parameters.replace(own[:1], own[1:])
-            given = activations[-1] if activations else inputs
-            activations.append(alone.outputs_of_rows(given) if isinstance(given, np.ndarray) else alone.outputs(given))
-        return activations
+        flat, activations = self.parameters.finite(), list[Any]([inputs])
+        for layers in self.parameters.layout.pieces():
+            activations.append(self._fed(activations[layers.start], flat, layers))
+        return activations[1:]
 
-    def outputs(self, data: Samples) -> np.ndarray:
-        """The outputs for a data set: shape (n, outputs). Infinite or NaN parameters are refused; inputs of 0 may hide them."""
-        flat, rows, count = self.parameters.finite(), data.rows, len(data)
-        outputs, table = np.empty((count, self.sizes[-1]), self.dtype), self.parameters.layout.table
+    def _fed(self, inputs: Any, flat: np.ndarray, layers: slice = slice(None), activation: str | None = None) -> np.ndarray:
+        """The outputs of these layers, the last of which may get another activation: shape (n, neurons)."""
+        table, count = self.parameters.layout.part(layers, activation), len(inputs)
+        own = InPython(self.activations[layers]) if self._own else None
+        outputs = np.empty((count, self.sizes[1:][layers][-1]), self.dtype)
+        rows = None if isinstance(inputs, np.ndarray) else inputs.rows
 
         def feed(begin: int, end: int) -> None:
-            _kernels.kernels.feedforward(table, flat, rows, begin, outputs[begin:end], self._own)
+            if rows is None:
+                _kernels.kernels.feedforward_rows(table, flat, inputs[begin:end], outputs[begin:end], own)
+            else:
+                _kernels.kernels.feedforward(table, flat, rows, begin, outputs[begin:end], own)
 
-        self._feed_in_parts(feed, count, self._multiplications(rows, count))
+        self._feed_in_parts(feed, count, self._number_of_weights if rows is None else self._multiplications(rows, count))
         return outputs
 
     def costs(self, outputs: np.ndarray, desired: np.ndarray) -> np.ndarray:

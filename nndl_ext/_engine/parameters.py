@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nndl_ext._checks import as_dtype, finite, shaped
-from nndl_ext._engine.functions import numbers_of
+from nndl_ext._engine.functions import ACTIVATIONS, numbers_of
 from nndl_ext._engine.layers import Dense
 from nndl_ext._engine.matrix import Matrix
 
@@ -89,6 +89,18 @@ class Layout:
         self.table, self.size, self._neurons = np.array(places, _LAYER), end, [layer.neurons for layer in layers]
         self.neurons = sum(self._neurons)
         self.in_python = min(activations) < 0
+
+    def pieces(self) -> list[slice]:
+        """For each layer, the fewest layers up to it that can be computed alone: a layer across needs the one before."""
+        return [slice(number - (kind == _ACROSS), number + 1) for number, kind in enumerate(self.table["kind"].tolist())]
+
+    def part(self, layers: slice, activation: str | None = None) -> np.ndarray:
+        """The table of these layers alone, for the same flat array; the last of them may get another activation."""
+        table = self.table[layers]
+        if activation is not None:
+            table = table.copy()
+            table["activation"][-1] = ACTIVATIONS[activation]
+        return table
 
     def zeros(self, arrays: int = 1) -> np.ndarray:
         """Zeros for one or more flat arrays, one after the other, aligned to 64 bytes."""

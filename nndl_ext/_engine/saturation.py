@@ -8,7 +8,6 @@ import warnings
 import numpy as np
 
 from nndl_ext import _kernels
-from nndl_ext._engine.functions import ACTIVATIONS
 from nndl_ext._engine.model import Model, Samples
 
 # The weighted inputs beyond which the slope of an activation is below 1e-6.
@@ -26,10 +25,8 @@ def warn_if_saturated(model: Model, data: Samples) -> None:
     if limit is None or len(model.activations) == 1:
         return
     layout, flat, rows = model.parameters.layout, model.parameters.flat(), data.rows
-    first = layout.table[:1].copy()
-    first["activation"] = ACTIVATIONS["identity"]
     z = np.empty((min(len(data), _SAMPLES), model.sizes[1]), model.dtype)
-    _kernels.kernels.feedforward(first, flat, rows, 0, z, None)
+    _kernels.kernels.feedforward(layout.part(slice(1), "identity"), flat, rows, 0, z, None)
     if np.count_nonzero(np.abs(z) > limit) < _NEARLY_ALL * z.size:
         return
     largest, biases = rows.largest, layout.views(flat)[0][0].T

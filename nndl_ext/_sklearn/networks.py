@@ -110,9 +110,7 @@ class Networked(BaseEstimator):
         ((150, 3), [0, 1, 2])
         """
         model, inputs = self._applied(X)
-        raw = self._model(list(model.sizes), model.dtype, "identity")
-        raw.parameters.adopt(model.parameters.flat())
-        return outputs_of(raw, inputs)
+        return model.raw_outputs(inputs)
 
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> np.ndarray:
         """scikit-learn's name for the network's outputs, of shape (n, outputs). A subclass may override it, and `predict` then
@@ -201,11 +199,11 @@ class Networked(BaseEstimator):
             intercepts.append(shaped(intercept, (coef.shape[1],), f"intercepts_[{layer}]"))
         return coefs, intercepts
 
-    def _model(self, sizes: list[int], dtype: np.dtype, output: str | None = None) -> Model:
-        """A new network of these sizes. Its output activation is ``out_activation_`` unless another one is given."""
+    def _model(self, sizes: list[int], dtype: np.dtype) -> Model:
+        """A new network of these sizes."""
         if self.out_activation_ not in _OUTPUT:
             raise ValueError(f"out_activation_ must be one of {', '.join(_OUTPUT)}, not {self.out_activation_!r}")
-        names = (*self._activations(len(sizes) - 2), output or self.out_activation_)
+        names = (*self._activations(len(sizes) - 2), self.out_activation_)
         activations = [_ENGINE.get(name, name) for name in names]
         threads = checked_threads(self.n_threads, "n_threads")
         return Model(dense(layer_sizes(sizes), activations), dtype, threads, least=float(np.finfo(dtype).eps))
