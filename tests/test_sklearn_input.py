@@ -128,6 +128,21 @@ def test_targets_that_are_no_numbers(y, loss):
         MLPRegressor(loss, max_iter=2).fit(DIABETES[:40], y)
 
 
+@pytest.mark.parametrize("container", [np.ravel, csr_array, lambda y: np.column_stack([PROGRESS[:40], y])])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+def test_negative_targets_of_a_poisson_regression(container):
+    """scikit-learn trains on them with the loss NaN."""
+    y, x = container(np.append(PROGRESS[1:40], -0.25)[:, np.newaxis]), DIABETES[:40]
+    for call in (
+        lambda: MLPRegressor("poisson").fit(x, y),
+        lambda: MLPRegressor("poisson").partial_fit(x, y),
+        lambda: MLPRegressor("poisson").fit(x, abs(y), validation_data=(x, y)),
+    ):
+        with pytest.raises(ValueError, match=r"y must be at least 0 for loss='poisson', not -0\.25"):
+            call()
+    MLPRegressor("poisson", max_iter=1).fit(x, 0 * PROGRESS[:40])
+
+
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_sparse_targets(solver):
     y = csr_array(np.eye(40, 2))
@@ -152,10 +167,14 @@ def test_arguments_are_checked_without_scikit_learn_s_checks():
                 MLPRegressor(n_threads=n_threads).fit(DIABETES, PROGRESS)
         for options in (
             {"hidden_layer_sizes": (2**60,)}, {"activation": "softmax"}, {"activation": "sine"}, {"dropout": 1.0},
-            {"dropout": [0.5, 0.5]}, {"alpha": np.nan}, {"learning_rate_init": np.inf}, {"hidden_layer_sizes": (-3,)},
+            {"solver": "sine"}, {"solver": None}, {"solver": "sgd", "learning_rate": "sine"}, {"dropout": [0.5, 0.5]},
+            {"loss": "sine"}, {"alpha": np.nan}, {"learning_rate_init": np.inf}, {"hidden_layer_sizes": (-3,)},
         ):  # fmt: skip
             with np.errstate(all="ignore"), pytest.raises(ValueError, match=r"must|non-finite|is for the output layer"):
                 MLPRegressor(**options, max_iter=2).fit(DIABETES, PROGRESS)
+        for size in (2.5, "all"):
+            with pytest.raises(TypeError, match=f"batch_size must be an integer, not {size!r}"):
+                MLPRegressor(batch_size=size).fit(DIABETES, PROGRESS)
         for size in (0, -5, 10**9):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -85,6 +85,40 @@ def test_a_write_of_a_callback_takes_effect_or_raises():
     MLPClassifier((9,), solver="lbfgs", max_iter=2, callback=lambda estimator: estimator.predict(X) is None).fit(X, Y)
 
 
+def edit_all(estimator):
+    for array in estimator.coefs_:
+        array[:] = 0
+
+
+def replace_all(estimator):
+    estimator.coefs_ = [0 * array for array in estimator.coefs_]
+
+
+@pytest.mark.parametrize("change", [edit_all, replace_all])
+def test_a_change_by_a_callback_leaves_the_best_coefficients_alone(change):
+    options = {"hidden_layer_sizes": 5, "max_iter": 5, "random_state": 0, "early_stopping": True}
+    expected = MLPRegressor(**options).fit(DIABETES, PROGRESS)
+    assert expected.validation_scores_[-1] == expected.best_validation_score_
+    ours = MLPRegressor(**options, callback=lambda each: each.n_iter_ == 5 and change(each)).fit(DIABETES, PROGRESS)
+    assert ours.validation_scores_ == expected.validation_scores_
+    assert [a.tobytes() for a in ours.coefs_] == [a.tobytes() for a in expected.coefs_]
+
+
+def test_a_warm_start_never_returns_to_the_best_of_another_training():
+    """Without a better score it keeps its last coefficients. scikit-learn does so after an edit; after a replacement it mixes
+    those of both trainings."""
+    options = {"hidden_layer_sizes": 5, "max_iter": 30, "random_state": 0, "early_stopping": True, "warm_start": True}
+    fitted = []
+    for kind, change in ((MLPRegressor, replace_all), (MLPRegressor, edit_all), (neural_network.MLPRegressor, edit_all)):
+        estimator = kind(**options, learning_rate_init=0.1).fit(DIABETES, PROGRESS)
+        change(estimator)
+        fitted.append(estimator.set_params(learning_rate_init=5.0).fit(DIABETES, PROGRESS))
+        assert max(estimator.validation_scores_[-estimator.n_iter_ :]) < estimator.best_validation_score_
+    for ours in fitted[:2]:
+        np.testing.assert_allclose(ours.validation_scores_, fitted[2].validation_scores_, rtol=1e-6)
+        assert_same(ours, fitted[2], 1e-6)
+
+
 # ----- The optimizer -----
 
 SOLVERS = {

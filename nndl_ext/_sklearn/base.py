@@ -135,10 +135,7 @@ class Perceptron(CallbackSupportMixin, Networked):
 
     def _learn(self, X: Any, y: Any, sample_weight: Any, validation_data: Any = None, incremental: bool = False) -> None:
         private.refuse_overrides(self, evaluates=self.early_stopping or validation_data is not None)
-        for name in ("alpha", "tol", "learning_rate_init", "power_t", "epsilon"):
-            if isinstance(value := getattr(self, name), Integral):
-                with representable(name):
-                    float(value)
+        self._check_parameters()
         hidden = self._hidden()
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, y = self._validated(X, y, first)
@@ -165,6 +162,17 @@ class Perceptron(CallbackSupportMixin, Networked):
             training()
             if not np.isfinite(model.parameters.flat()).all():
                 raise ValueError(NOT_FINITE)
+
+    def _check_parameters(self) -> None:
+        """Refuse what scikit-learn's checks leave. Where they are switched off, an unknown name would mean another one."""
+        for name in ("solver", "learning_rate"):
+            (options,) = self._parameter_constraints[name]
+            if not options.is_satisfied_by(value := getattr(self, name)):
+                raise ValueError(f"{name} must be {options}, not {value!r}")
+        for name in ("alpha", "tol", "learning_rate_init", "power_t", "epsilon"):
+            if isinstance(value := getattr(self, name), Integral):
+                with representable(name):
+                    float(value)
 
     def _minimization(
         self, model: Model, samples: _Samples, validation: Validation | None, given: dict[str, Any], _incremental: bool

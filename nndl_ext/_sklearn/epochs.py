@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from nndl_ext._checks import integer
 from nndl_ext._engine.model import DivergenceError, Model
 from nndl_ext._engine.training import Training
 from nndl_ext._sklearn.fit_data import FitData, exact_sum
@@ -56,10 +57,10 @@ class Epochs:
         size = self.estimator.batch_size
         if size == "auto":
             size = min(200, n)
-        elif size > n:
+        elif integer(size, "batch_size") > n:
             warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=2)
         self.size = int(min(max(size, 1), n))
-        self.best: tuple[list[np.ndarray], list[np.ndarray]] | None = None
+        self.best: np.ndarray | None = None  # a copy, because a callback may edit what it sees
         self.starts = np.arange(0, n, self.size)
         self.counts = np.diff(np.append(self.starts, n)).astype(np.float64)
         self.speaks = bool(self.estimator.verbose) and self.estimator.verbose != "progress"
@@ -104,7 +105,7 @@ class Epochs:
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
         if estimator.early_stopping and self.best is not None:  # like scikit-learn, a warm start may keep the last parameters
-            model.parameters.replace(*self.best)
+            model.parameters.adopt(self.best)
 
     def _start_records(self) -> None:
         """Create the records to which the epochs add, as far as a previous fit has not created them."""
@@ -113,13 +114,17 @@ class Epochs:
             estimator.loss_curve_, estimator._no_improvement_count = [], 0
             estimator.validation_scores_ = None
             estimator.best_loss_, estimator.best_validation_score_ = (None if estimator.early_stopping else np.inf), None
-            self.best = self.model.parameters.given()
+            self.best = self._copied()
         if estimator.early_stopping and estimator.best_validation_score_ is None:
             estimator.best_validation_score_ = -np.inf
         if not estimator.early_stopping and estimator.best_loss_ is None:
             estimator.best_loss_ = np.inf
         if self.validation is not None:
             self.validation.begin(estimator)
+
+    def _copied(self) -> np.ndarray:
+        parameters = self.model.parameters
+        return parameters.layout.copy(parameters.flat())
 
     def _totals(self, order: np.ndarray) -> np.ndarray:
         """The sum of the samples' weights in each mini-batch."""
@@ -185,7 +190,7 @@ class Epochs:
             improved = not score < estimator.best_validation_score_ + estimator.tol
             if score > estimator.best_validation_score_:
                 estimator.best_validation_score_ = score
-                self.best = self.model.parameters.given()
+                self.best = self._copied()
         else:
             improved = not estimator.loss_ > estimator.best_loss_ - estimator.tol
             if estimator.loss_ < estimator.best_loss_:

@@ -255,6 +255,8 @@ class MLPRegressor(RegressorMixin, Perceptron):
 
     def _transformed(self, y: Any) -> np.ndarray:
         y = real_array(y.toarray() if issparse(y) else y, "y")
+        if self.loss == "poisson" and y.min() < 0:
+            raise ValueError(f"y must be at least 0 for loss='poisson', not {y.min():g}")
         return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _decoded(self, outputs: np.ndarray) -> np.ndarray:
