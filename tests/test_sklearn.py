@@ -440,6 +440,17 @@ def test_divergence_leaves_the_network_of_the_epoch_before():
     assert fitted_digest(ours) == before
 
 
+@pytest.mark.parametrize("kind", OURS_AND_THEIRS)
+def test_divergence_before_the_first_score_is_an_error(kind):
+    """Otherwise the random first weights would pass for the best, as in scikit-learn's regressor."""
+    estimator, x, y = OURS_AND_THEIRS[kind]
+    ours = estimator(solver="sgd", early_stopping=True, max_iter=3, random_state=0)
+    with pytest.raises(ValueError, match="Solver produced non-finite parameter weights"):
+        ours.set_params(learning_rate_init=1e300).fit(x, y)
+    ours = clone(ours).set_params(learning_rate_init=0.01, warm_start=True).fit(x, y)
+    assert np.isfinite(ours.set_params(learning_rate_init=1e300).fit(x, y).best_validation_score_)
+
+
 def test_bad_input():
     for parameters, message in (
         ({"n_threads": 0}, "The 'n_threads' parameter of MLPRegressor must be an int in the range"),

@@ -128,6 +128,15 @@ def test_targets_that_are_no_numbers(y, loss):
         MLPRegressor(loss, max_iter=2).fit(DIABETES[:40], y)
 
 
+@pytest.mark.parametrize("dtype", ["M8[s]", "m8[s]"])
+def test_inputs_that_are_dates(dtype):
+    ours, theirs = (module.MLPRegressor(max_iter=1).fit(DIABETES, PROGRESS) for module in (nndl_ext.sklearn, neural_network))
+    with pytest.raises(TypeError):
+        theirs.predict(DIABETES.astype(dtype))
+    with pytest.raises(TypeError, match=r"X must hold real numbers, not (datetime|timedelta)64\[s\]"):
+        ours.predict(DIABETES.astype(dtype))
+
+
 @pytest.mark.parametrize("container", [np.ravel, csr_array, lambda y: np.column_stack([PROGRESS[:40], y])])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
 def test_negative_targets_of_a_poisson_regression(container):

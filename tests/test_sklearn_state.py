@@ -119,6 +119,18 @@ def test_a_warm_start_never_returns_to_the_best_of_another_training():
         assert_same(ours, fitted[2], 1e-6)
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("sizes", [(), (5, 4)])
+def test_another_number_of_hidden_layers_needs_a_new_fit(sizes, solver):
+    """In scikit-learn, any of several errors says nothing of the sizes."""
+    ours = MLPRegressor(hidden_layer_sizes=(5,), solver=solver, warm_start=True, max_iter=2).fit(DIABETES, PROGRESS)
+    ours.set_params(hidden_layer_sizes=sizes)
+    for call in (ours.fit, ours.partial_fit):
+        with pytest.raises(ValueError, match=f"hidden_layer_sizes must give 1 hidden layers, .*, not {len(sizes)}"):
+            call(DIABETES, PROGRESS)
+    assert len(ours.set_params(warm_start=False).fit(DIABETES, PROGRESS).coefs_) == len(sizes) + 1
+
+
 # ----- The optimizer -----
 
 SOLVERS = {

@@ -152,6 +152,11 @@ class Perceptron(CallbackSupportMixin, Networked):
                 f"the network has {model.sizes[0]} inputs and {model.sizes[-1]} outputs, but X and y have {X.shape[1]} and "
                 f"{self.n_outputs_}"
             )
+        if len(hidden) != len(model.sizes) - 2:
+            raise ValueError(
+                f"hidden_layer_sizes must give {len(model.sizes) - 2} hidden layers, as the network to train further has, "
+                f"not {len(hidden)}"
+            )
         private.refuse_tables(*self._activations(len(model.sizes) - 2), self.out_activation_, self.loss, f"binary_{self.loss}")
         model.take_cost(self._cost)
         validation = self._set_aside(validation_data, model.dtype)

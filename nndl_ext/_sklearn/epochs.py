@@ -71,7 +71,8 @@ class Epochs:
         Raises
         ------
         ValueError
-            If the parameters become infinite or NaN without ``early_stopping``. They are then reset to the previous epoch.
+            If the parameters become infinite or NaN, unless ``early_stopping`` has had a score before. They are then reset to
+            the previous epoch.
         """
         estimator, model, self.solver = self.estimator, self.model, solver
         self._start_records()
@@ -102,6 +103,8 @@ class Epochs:
                         raise ValueError(NOT_FINITE) from None
                     while not self._ends(None):  # like scikit-learn, which takes the best parameters in the end
                         pass
+                    if not math.isfinite(estimator.best_validation_score_):
+                        raise ValueError(NOT_FINITE) from None
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
         if estimator.early_stopping and self.best is not None:  # like scikit-learn, a warm start may keep the last parameters

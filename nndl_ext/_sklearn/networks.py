@@ -153,6 +153,8 @@ class Networked(BaseEstimator):
         checked = self._validate(X, reset=False)
         if checked.dtype.kind == "O" or checked.dtype.itemsize > 8:  # long doubles, which must be finite in float64, too
             checked = self._validate(X, reset=False, dtype=np.float64)
+        if checked.dtype.kind in "mM":
+            raise TypeError(f"X must hold real numbers, not {checked.dtype}")
         return checked
 
     def _validate(self, X: Any, *y: Any, **options: Any) -> Any:
