@@ -224,6 +224,20 @@ def test_weights_of_classes():
         MLPClassifier(class_weight="balanced").partial_fit(X, Y, classes=range(10))
 
 
+@pytest.mark.parametrize("y", [Y % 3, np.array(["a", "b", "c"])[Y % 3], np.array(["a", "b", "c"], object)[Y % 3]])
+def test_weights_of_classes_that_a_part_lacks(y):
+    labels = np.unique(y)
+    weight = {labels[0]: 2.0, labels[1]: 3.0}  # and 1 for the third
+    ours = MLPClassifier(6, class_weight=weight, random_state=0)
+    others = theirs(ours)
+    for part in (y == labels[2], y != labels[1], y != labels[0]):
+        ours.partial_fit(X[part], y[part], classes=labels)
+        others.partial_fit(X[part], y[part], np.array([2.0, 3.0, 1.0])[np.searchsorted(labels, y[part])], classes=labels)
+    assert_same(ours, others)
+    with pytest.raises(ValueError, match="are not in class_weight"):
+        ours.set_params(class_weight={"another": 2.0}).partial_fit(X, y)
+
+
 def test_a_user_s_own_validation_set():
     ours = MLPClassifier(max_iter=6, random_state=0).fit(X[:200], Y[:200], validation_data=(X[200:], Y[200:]))
     assert_same(ours, theirs(ours).fit(X[:200], Y[:200]))  # it changes nothing

@@ -424,7 +424,9 @@ def test_another_output_activation(kind, activation):
     for call in ("predict", "predict_proba") if kind == "MLPClassifier" else ("predict",):
         np.testing.assert_allclose(getattr(ours, call)(x), getattr(theirs, call)(x), rtol=1e-8)
     if activation != usual:
-        with pytest.raises(ValueError, match=f"out_activation_ must be '{usual}' for training, not '{activation}'"):
+        with pytest.raises(
+            ValueError, match=f"out_activation_ must be '{usual}' for training with the loss '{ours.loss}', not '{activation}'"
+        ):
             ours.partial_fit(x, y)
     ours.out_activation_ = "sine"
     with pytest.raises(ValueError, match=r"out_activation_ must be one of identity, .*, exp, not 'sine'"):

@@ -309,7 +309,8 @@ class Perceptron(CallbackSupportMixin, Networked):
         """The fitted network, to train further."""
         if self.out_activation_ != self._output_activation():
             raise ValueError(
-                f"out_activation_ must be {self._output_activation()!r} for training, not {self.out_activation_!r}"
+                f"out_activation_ must be {self._output_activation()!r} for training with the loss {self.loss!r}, "
+                f"not {self.out_activation_!r}"
             )
         return self._network(np.dtype(np.float64 if self.solver == "lbfgs" else np.float32))
 

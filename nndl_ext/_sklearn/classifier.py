@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, _fit_context  # no public name checks parameters
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils import column_or_1d, compute_class_weight, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
@@ -374,7 +374,11 @@ class MLPClassifier(ClassifierMixin, Perceptron):
             raise ValueError(
                 "class_weight='balanced' needs all samples, but partial_fit sees only a part: give a dict or use sample_weight"
             )
-        by_class = compute_sample_weight(self.class_weight, y)
+        if y.ndim == 2 and y.shape[1] > 1:
+            by_class = compute_sample_weight(self.class_weight, y)
+        else:  # of all classes, because a part may lack some
+            labels, y = self._label_binarizer.classes_, column_or_1d(y)
+            by_class = compute_class_weight(self.class_weight, classes=labels, y=y)[np.searchsorted(labels, y)]
         return by_class if sample_weight is None else by_class * sample_weight
 
     def __sklearn_tags__(self) -> Any:
