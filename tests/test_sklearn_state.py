@@ -104,6 +104,16 @@ def test_a_change_by_a_callback_leaves_the_best_coefficients_alone(change):
     assert [a.tobytes() for a in ours.coefs_] == [a.tobytes() for a in expected.coefs_]
 
 
+@pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"solver": "lbfgs"}])
+@pytest.mark.parametrize("change", [{"activation": "tanh"}, {"early_stopping": True}, {"early_stopping": False}])
+def test_parameters_that_a_callback_sets_hold_after_the_fit(change, options):
+    options = {"hidden_layer_sizes": 6, "max_iter": 3, "random_state": 0} | options
+    ours = MLPClassifier(**options, callback=lambda each: each.set_params(**change) is None).fit(X, Y)
+    expected = MLPClassifier(**options).fit(X, Y)
+    assert [a.tobytes() for a in ours.coefs_] == [a.tobytes() for a in expected.coefs_]
+    np.testing.assert_array_equal(ours.predict_proba(X), expected.set_params(**change).predict_proba(X))
+
+
 def test_a_warm_start_never_returns_to_the_best_of_another_training():
     """Without a better score it keeps its last coefficients. scikit-learn does so after an edit; after a replacement it mixes
     those of both trainings."""

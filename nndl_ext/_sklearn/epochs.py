@@ -60,6 +60,7 @@ class Epochs:
         elif integer(size, "batch_size") > n:
             warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=2)
         self.size = int(min(max(size, 1), n))
+        self.stops_early = bool(self.estimator.early_stopping)
         self.best: np.ndarray | None = None  # a copy, because a callback may edit what it sees
         self.starts = np.arange(0, n, self.size)
         self.counts = np.diff(np.append(self.starts, n)).astype(np.float64)
@@ -99,7 +100,7 @@ class Epochs:
                         if self._ends(training):
                             break
                 except DivergenceError:
-                    if not estimator.early_stopping:
+                    if not self.stops_early:
                         raise ValueError(NOT_FINITE) from None
                     while not self._ends(None):  # like scikit-learn, which takes the best parameters in the end
                         pass
@@ -107,7 +108,7 @@ class Epochs:
                         raise ValueError(NOT_FINITE) from None
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
-        if estimator.early_stopping and self.best is not None:  # like scikit-learn, a warm start may keep the last parameters
+        if self.stops_early and self.best is not None:  # like scikit-learn, a warm start may keep the last parameters
             model.parameters.adopt(self.best)
 
     def _start_records(self) -> None:
@@ -116,11 +117,11 @@ class Epochs:
         if "_no_improvement_count" not in vars(estimator):
             estimator.loss_curve_, estimator._no_improvement_count = [], 0
             estimator.validation_scores_ = None
-            estimator.best_loss_, estimator.best_validation_score_ = (None if estimator.early_stopping else np.inf), None
+            estimator.best_loss_, estimator.best_validation_score_ = (None if self.stops_early else np.inf), None
             self.best = self._copied()
-        if estimator.early_stopping and estimator.best_validation_score_ is None:
+        if self.stops_early and estimator.best_validation_score_ is None:
             estimator.best_validation_score_ = -np.inf
-        if not estimator.early_stopping and estimator.best_loss_ is None:
+        if not self.stops_early and estimator.best_loss_ is None:
             estimator.best_loss_ = np.inf
         if self.validation is not None:
             self.validation.begin(estimator)
@@ -188,7 +189,7 @@ class Epochs:
     def _count(self) -> None:
         """Count the epochs without improvement of the score (with ``early_stopping``) or the loss."""
         estimator = self.estimator
-        if estimator.early_stopping:
+        if self.stops_early:
             score = estimator.validation_scores_[-1]
             improved = not score < estimator.best_validation_score_ + estimator.tol
             if score > estimator.best_validation_score_:
@@ -205,7 +206,7 @@ class Epochs:
         estimator = self.estimator
         if not estimator._no_improvement_count > estimator.n_iter_no_change:
             return False
-        subject = "Validation score" if estimator.early_stopping else "Training loss"
+        subject = "Validation score" if self.stops_early else "Training loss"
         message = (
             f"{subject} did not improve more than tol={estimator.tol:f} for {estimator.n_iter_no_change:d} consecutive epochs."
         )

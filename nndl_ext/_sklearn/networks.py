@@ -241,7 +241,9 @@ class Networked(BaseEstimator):
         biases, weights = model.parameters.given()
         self.coefs_ = [w.T for w in weights]
         self.intercepts_ = [b[:, 0] for b in biases]
-        self._nndl_held = _Held(model, self._options(), self.coefs_.copy(), self.intercepts_.copy())
+        held: _Held | None = self.__dict__.get("_nndl_held")
+        options = held.options if held is not None and held.model is model else self._options()  # a callback may change them
+        self._nndl_held = _Held(model, options, self.coefs_.copy(), self.intercepts_.copy())
 
     def _take_replaced(self, model: Model) -> None:
         """Copy coefficients that a callback has replaced to the network in training."""
