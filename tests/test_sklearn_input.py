@@ -11,6 +11,7 @@ import sklearn
 from helpers import digits_and_diabetes
 from scipy.sparse import coo_matrix, csc_matrix, csr_array, csr_matrix
 from sklearn import datasets, neural_network
+from sklearn.model_selection import train_test_split
 
 import nndl_ext.sklearn
 from nndl_ext import Dataset
@@ -92,6 +93,24 @@ def test_weights_without_a_finite_sum():
         ValueError, match=r"the weights in validation_data must have a finite sum other than 0, not 0|at least one non-zero"
     ):
         MLPRegressor(early_stopping=True).fit(x, y, validation_data=(x, y, np.zeros(40)))
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_early_stopping_with_weights_in_one_part_only(kind):
+    """scikit-learn's error does not say which weights it means."""
+    x, y = X[:40], Y[:40] % 2
+    options = {"early_stopping": True, "validation_fraction": 0.5, "random_state": 0, "max_iter": 2}
+    fitted, generator = kind(**options).fit(x, y), np.random.RandomState(0)
+    for array in (*fitted.coefs_, *fitted.intercepts_):
+        generator.uniform(size=array.size)  # what the first weights draw
+    parts = train_test_split(
+        np.arange(40), random_state=generator, test_size=0.5, stratify=y if kind is MLPClassifier else None
+    )
+    for part, missing in zip(parts, ("sets aside", "leaves for training"), strict=True):
+        weights = np.zeros(40)
+        weights[part] = 1
+        with pytest.raises(ValueError, match=f"the samples that early_stopping {missing} must have a finite sum other than 0"):
+            kind(**options).fit(x, y, weights)
 
 
 def test_sums_too_large_for_a_float():

@@ -324,6 +324,8 @@ class Perceptron(CallbackSupportMixin, Networked):
         train, other = _Samples(*parts[::2]), _Samples(*parts[1::2])
         if other.X.shape[0] < 2:
             raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
+        _with_sum(train.weights, "the weights of the samples that early_stopping leaves for training")
+        _with_sum(other.weights, "the weights of the samples that early_stopping sets aside")
         return train, Validation(other.data(dtype), self._labels(other.desired), False)
 
     def _set_aside(self, validation_data: Any, dtype: np.dtype) -> Validation | None:
