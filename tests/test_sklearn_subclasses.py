@@ -231,3 +231,14 @@ def test_a_table_that_was_changed_before_the_import():
     code += "from nndl_ext.sklearn import MLPRegressor; MLPRegressor(max_iter=1).fit([[1.0], [2.0]], [0.0, 1.0])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "TypeError: sklearn.neural_network._base.ACTIVATIONS['relu'] has been replaced" in done.stderr
+
+
+def test_a_subclass_may_have_other_constraints():
+    def changed(kind):
+        constraints = kind._parameter_constraints | {"solver": [*kind._parameter_constraints["solver"], None]}
+        return type("Own", (kind,), {"_parameter_constraints": constraints})
+
+    for ours, theirs, x, y in pairs(changed):
+        assert_same(ours.fit(x, y), theirs.fit(x, y))
+        with pytest.raises(ValueError, match=r"solver must be a str among .*, not None"):
+            ours.set_params(solver=None).fit(x, y)

@@ -171,7 +171,7 @@ class Perceptron(CallbackSupportMixin, Networked):
     def _check_parameters(self) -> None:
         """Refuse what scikit-learn's checks leave. Where they are switched off, an unknown name would mean another one."""
         for name in ("solver", "learning_rate"):
-            (options,) = self._parameter_constraints[name]
+            (options,) = Perceptron._parameter_constraints[name]
             if not options.is_satisfied_by(value := getattr(self, name)):
                 raise ValueError(f"{name} must be {options}, not {value!r}")
         for name in ("alpha", "tol", "learning_rate_init", "power_t", "epsilon"):

@@ -118,7 +118,7 @@ class Epochs:
             estimator.loss_curve_, estimator._no_improvement_count = [], 0
             estimator.validation_scores_ = None
             estimator.best_loss_, estimator.best_validation_score_ = (None if self.stops_early else np.inf), None
-            self.best = self._copied()
+            self.best = self._copied() if self.stops_early else None
         if self.stops_early and estimator.best_validation_score_ is None:
             estimator.best_validation_score_ = -np.inf
         if not self.stops_early and estimator.best_loss_ is None:
