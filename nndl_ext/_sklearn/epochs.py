@@ -72,8 +72,8 @@ class Epochs:
         Raises
         ------
         ValueError
-            If the parameters become infinite or NaN, unless ``early_stopping`` has had a score before. They are then reset to
-            the previous epoch.
+            If the parameters become infinite or NaN, unless ``early_stopping`` has had a best score before. They are then
+            reset to the previous epoch.
         """
         estimator, model, self.solver = self.estimator, self.model, solver
         self._start_records()
@@ -104,7 +104,7 @@ class Epochs:
                         raise ValueError(NOT_FINITE) from None
                     while not self._ends(None):  # like scikit-learn, which takes the best parameters in the end
                         pass
-                    if not math.isfinite(estimator.best_validation_score_):
+                    if self.best is None or not math.isfinite(estimator.best_validation_score_):
                         raise ValueError(NOT_FINITE) from None
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
