@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import is_
 from copy import copy
 from numbers import Real
 from typing import Any, NamedTuple
@@ -135,7 +136,7 @@ class Networked(BaseEstimator):
             raise ValueError(f"X must have {model.sizes[0]} features, as many as coefs_[0] has rows, not {X.shape[1]}")
         if issparse(X):
             return model, FitData(X, np.empty((0, 0)), model.dtype)
-        return model, np.require(X, model.dtype, ["C", "A"])
+        return model, X if X.flags.carray and X.dtype == model.dtype else np.require(X, model.dtype, ["C", "A"])
 
     def _checked(self, X: Any) -> Any:
         """The inputs, checked by scikit-learn unless they obviously pass its checks."""
@@ -283,7 +284,7 @@ def _copy(coefs: list[np.ndarray], intercepts: list[np.ndarray], model: Model) -
 
 
 def are_same(given: Any, own: list[np.ndarray]) -> bool:
-    return type(given) is list and len(given) == len(own) and all(a is b for a, b in zip(given, own, strict=True))
+    return type(given) is list and len(given) == len(own) and all(map(is_, given, own))
 
 
 def _plain(value: Any) -> Any:
