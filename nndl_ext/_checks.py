@@ -85,11 +85,13 @@ def real_dtype(dtype: DTypeLike) -> np.dtype:
 
 
 def file_path(path: Any, name: str = "path") -> str:
-    """The path as a string, checked to be one or a path-like object."""
+    """The path as a string, checked to be one or a path-like object. An empty one would stand for the current folder."""
     try:
         checked = os.fsdecode(path)
     except TypeError as error:
         raise TypeError(f"{name} must be a string or a path-like object, not {reprlib.repr(path)}") from error
+    if not checked:
+        raise ValueError(f"{name} must not be empty")
     if "\0" in checked:
         raise ValueError(f"{name} must be without null characters, not {reprlib.repr(checked)}")
     return checked

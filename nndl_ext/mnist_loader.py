@@ -11,7 +11,8 @@ A path may name one of these:
 - a ``.npz`` file with arrays named as Keras names them (``x_train`` and so on) or MedMNIST (``train_images`` and so on);
 - the book's ``mnist.pkl.gz``, or the ``mnist_expanded.pkl.gz`` that its ``expand_mnist.py`` writes.
 
-EMNIST's files store images transposed and label letters from 1 to 26. The functions return upright images, and A has label 0.
+EMNIST's IDX files store images transposed and label letters from 1 to 26. The functions turn such images, and A has label 0.
+EMNIST's tables in CSV do not say that they are transposed, and are not turned.
 """
 
 from __future__ import annotations
@@ -171,8 +172,9 @@ def load_images(path: AnyPath | Iterable[AnyPath]) -> np.ndarray:
         If there is no such file.
     ImportError
         If Pillow is not installed. The extra ``images`` installs it.
-    ValueError
-        If a file is not an image, is damaged or too large, or all its pixels are equal; or if there are no images.
+    TypeError, ValueError
+        If a path is none or empty; a file is not an image, is damaged or too large, or all its pixels are equal; or if there
+        are no images.
 
     Notes
     -----

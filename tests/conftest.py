@@ -63,6 +63,13 @@ def small():
     return tuple((np.uint8(x[:n] * 256).reshape(n, 28, 28), y[:n]) for (x, y), n in ((training_data, 60), (test_data, 20)))
 
 
+@pytest.fixture(scope="session")
+def eight_by_eight():
+    """Scikit-learn's digits: 8 x 8 pixels from 0 to 16, and their labels."""
+    datasets = pytest.importorskip("sklearn.datasets")
+    return datasets.load_digits(return_X_y=True)
+
+
 # Some tests mention ``pytest --hypothesis-profile=long``.
 # The suite tries the same examples each time; the other profiles look for new ones.
 settings.register_profile("suite", stateful_step_count=15, deadline=None, derandomize=True)

@@ -196,6 +196,15 @@ def matlab(compress=False, **changes):
     return stream.getvalue()
 
 
+def matlab4():
+    """The same in MATLAB's format of version 4."""
+    from scipy.io import savemat
+
+    stream = io.BytesIO()
+    savemat(stream, {"X": PIXELS.reshape(7, 4), "y": LABELS + 1}, format="4")
+    return stream.getvalue()
+
+
 def hdf5(x=PIXELS, **options):
     """Images and labels in the layout of ``usps.h5``, with options for the images of the training data."""
     import h5py
@@ -237,6 +246,7 @@ READERS = {  # the file's name and its reader
     "svmlight": ("mnist.t", mnist_loader.load_data_wrapper),
     "matlab": ("mnist.mat", mnist_loader.load_data_wrapper),
     "matlab.z": ("compressed.mat", mnist_loader.load_data_wrapper),
+    "matlab.4": ("old.mat", mnist_loader.load_data_wrapper),
     "hdf5": ("usps.h5", mnist_loader.load_data_wrapper),
     "hdf5.z": ("compressed.h5", mnist_loader.load_data_wrapper),
     "parquet": ("train.parquet", mnist_loader.load_data_wrapper),
@@ -268,6 +278,7 @@ def good_file(reader, folder):
         "svmlight": svmlight,
         "matlab": matlab,
         "matlab.z": lambda: matlab(True),
+        "matlab.4": matlab4,
         "hdf5": hdf5,
         "hdf5.z": lambda: hdf5(compression="gzip", shuffle=True),
         "parquet": parquet,

@@ -4,159 +4,14 @@ import bz2
 import gzip
 import io
 import json
-import subprocess
 import sys
 
 import numpy as np
 import pytest
+from formats import CLOTHES, all_of, assert_has
 from helpers import assert_is_small, good_file
 
 from nndl_ext import Dataset, mnist_loader
-
-CLOTHES = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
-
-
-@pytest.fixture(scope="module")
-def digits():
-    """Scikit-learn's digits: 8 x 8 pixels from 0 to 16, and their labels."""
-    datasets = pytest.importorskip("sklearn.datasets")
-    return datasets.load_digits(return_X_y=True)
-
-
-def all_of(loaded):
-    """The images and labels of all parts."""
-    return np.concatenate([x for x, _ in loaded]), np.concatenate([y for _, y in loaded])
-
-
-def assert_has(loaded, images, labels):
-    """Assert that all parts together are these images, of grey levels, and labels, in any order of the images."""
-    x, y = all_of(loaded)
-    rows = [np.column_stack([y, x * 256]), np.column_stack([labels, images.reshape(len(images), -1)])]
-    np.testing.assert_array_equal(*(table[np.lexsort(table.T)] for table in rows))
-
-
-# ----- Folders of images -----
-
-
-def write_images(folder, images, labels, ending="png", names=None):
-    image = pytest.importorskip("PIL.Image")
-    for place, (pixels, label) in enumerate(zip(images, labels, strict=True)):
-        path = folder / (names[label] if names else str(label)) / f"{place:05}.{ending}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image.fromarray(pixels).save(path)
-
-
-@pytest.mark.parametrize("ending", ["png", "bmp", "TIFF", "gif"])
-def test_mnist_png(tmp_path, small, ending):
-    for part, (images, labels) in zip(("training", "testing"), small, strict=True):
-        write_images(tmp_path / "mnist_png" / part, images, labels, ending)
-    (tmp_path / "mnist_png" / "training" / "0" / "Thumbs.db").write_bytes(b"no image")
-    loaded = mnist_loader.load_data(tmp_path)
-    assert [len(x) for x, _ in loaded] == [50, 10, 20]
-    assert_has(loaded[:2], *small[0])
-    assert_has(loaded[2:], *small[1])
-
-
-def test_folders_of_classes_have_them_in_torchvision_s_order(tmp_path, small):
-    images, labels = small[0]
-    write_images(tmp_path, images, labels, names=CLOTHES)
-    loaded = mnist_loader.load_data(tmp_path)
-    ranks = np.argsort(np.argsort(CLOTHES))
-    assert_has(loaded, images, ranks[labels])
-    assert [len(x) for x, _ in loaded] == [44, 8, 8]
-
-
-def test_colours_are_three_inputs_for_a_pixel(tmp_path, small):
-    images, labels = small[0]
-    colours = np.stack([images, images // 2, 255 - images], axis=-1)
-    write_images(tmp_path / "train", colours, labels)
-    write_images(tmp_path / "valid", images, labels)
-    write_images(tmp_path / "test", colours[:20], labels[:20])
-    loaded = mnist_loader.load_data(tmp_path)
-    assert [x.shape for x, _ in loaded] == [(60, 3 * 784), (60, 3 * 784), (20, 3 * 784)]
-    assert_has(loaded[:1], colours, labels)
-    assert_has(loaded[1:2], np.repeat(images.reshape(60, 784), 3, axis=1), labels)
-
-
-def test_a_grey_image_saved_in_colours_is_grey(tmp_path, small):
-    images, labels = small[0]
-    write_images(tmp_path, np.stack([images] * 3, axis=-1), labels)
-    assert_has(mnist_loader.load_data(tmp_path), images, labels)
-
-
-def test_images_of_16_bits(tmp_path, small):
-    images, labels = small[0]
-    write_images(tmp_path, images.astype(np.uint16) * 257, labels)
-    assert_has(mnist_loader.load_data(tmp_path), images, labels)
-
-
-@pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_what_is_transparent_in_images_is_white(tmp_path, small, mode):
-    image = pytest.importorskip("PIL.Image")
-    images, labels = small[0]
-    for place, (pixels, label) in enumerate(zip(images, labels, strict=True)):
-        black = image.new("L", (28, 28), 0).convert(mode)
-        black.putalpha(image.fromarray(pixels))
-        path = tmp_path / str(label) / f"{place}.png"
-        path.parent.mkdir(exist_ok=True)
-        black.save(path)
-    assert_has(mnist_loader.load_data(tmp_path), 255 - images, labels)
-
-
-def test_photographs_in_folders_are_turned(tmp_path, small):
-    image = pytest.importorskip("PIL.Image")
-    images, labels = small[0]
-    turned = image.Exif()
-    turned[274] = 6
-    for place, (pixels, label) in enumerate(zip(images, labels, strict=True)):
-        path = tmp_path / str(label) / f"{place}.tif"
-        path.parent.mkdir(exist_ok=True)
-        image.fromarray(np.rot90(pixels)).save(path, exif=turned)
-    assert_has(mnist_loader.load_data(tmp_path), images, labels)
-
-
-def test_hidden_folders_are_no_classes(tmp_path, small):
-    write_images(tmp_path, *small[0])
-    write_images(tmp_path, *small[0], names=[".ipynb_checkpoints"] * 10)
-    assert_has(mnist_loader.load_data(tmp_path), *small[0])
-
-
-def test_validation_data_without_test_data(tmp_path, small):
-    write_images(tmp_path / "train", *small[0])
-    write_images(tmp_path / "val", *small[1])
-    training, validation, test = mnist_loader.load_data(tmp_path)
-    assert_has([training, test], *small[0])
-    assert_has([validation], *small[1])
-    assert len(test[0]) == 8
-
-
-def test_two_names_for_one_part_are_refused(tmp_path, small):
-    write_images(tmp_path / "train", *small[0])
-    write_images(tmp_path / "training", *small[1])
-    with pytest.raises(ValueError, match=r"train and .*training have names for the same part of a data set"):
-        mnist_loader.load_data(tmp_path)
-
-
-@pytest.mark.parametrize(("name", "tests"), [("3", 20), ("unknown", 8)])
-def test_a_part_with_one_folder(tmp_path, small, name, tests):
-    """The folder of a class is one; another folder holds images without labels."""
-    write_images(tmp_path / "train", *small[0])
-    write_images(tmp_path / "test", small[1][0], np.full(20, 3), names=[name] * 10)
-    test = mnist_loader.load_data(tmp_path)[2]
-    assert len(test[0]) == tests
-    assert tests == 8 or (test[1] == 3).all()
-
-
-def test_wrong_images_are_named(tmp_path, small):
-    images, labels = small[0]
-    write_images(tmp_path, images, labels)
-    write_images(tmp_path, images[:1, :20], [9])
-    with pytest.raises(ValueError, match=r"9.00000\.png has 28 x 20 pixels, but .*\.png has 28 x 28: scale all images"):
-        mnist_loader.load_data(tmp_path)
-    (tmp_path / "9" / "00000.png").write_bytes(b"no image")
-    with pytest.raises(ValueError, match=r"9.00000\.png is not an image that can be read: it is none of PNG"):
-        mnist_loader.load_data(tmp_path)
-
 
 # ----- Parquet -----
 
@@ -329,6 +184,12 @@ def test_arff_that_takes_others_long(tmp_path, values):
         mnist_loader.load_data(path)
 
 
+def test_sparse_arff_is_refused(tmp_path):
+    path = write_arff(tmp_path / "sparse.arff", ["a real", "b real", "class {0,1}"], ["", " {0 1, 2 1}", "{1 5}"])
+    with pytest.raises(ValueError, match=r"sparse\.arff is not an ARFF file that can be read: its rows are sparse, such as"):
+        mnist_loader.load_data(path)
+
+
 # ----- svmlight -----
 
 
@@ -352,13 +213,40 @@ def test_libsvm_s_files_of_different_widths(tmp_path, small, names, zero_based):
     np.testing.assert_array_equal(loaded[2][1], test_y)
 
 
-def test_svmlight_with_comments_and_labels_from_1(tmp_path, digits):
+def test_svmlight_with_comments_and_labels_from_1(tmp_path, eight_by_eight):
     datasets = pytest.importorskip("sklearn.datasets")
-    x, y = digits
+    x, y = eight_by_eight
     datasets.dump_svmlight_file(x / 16, y + 1, str(tmp_path / "digits.svm"), zero_based=False, comment="1 to 10")
     loaded = mnist_loader.load_data(tmp_path / "digits.svm")
     np.testing.assert_array_equal(all_of(loaded)[0], (x / 16).astype(np.float32))
     np.testing.assert_array_equal(all_of(loaded)[1], y)
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_svmlight_with_a_byte_order_mark(tmp_path, compress):
+    pytest.importorskip("sklearn")
+    path = tmp_path / "a.svm"
+    path.write_bytes(compress("".join(f"{label} 1:{label}\n" for label in range(9)).encode("utf-8-sig")))
+    x, y = all_of(mnist_loader.load_data(path))
+    np.testing.assert_array_equal(x[:, 0] * 256, y)
+    assert sorted(y) == [*range(9)]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("1 1:nan", "must have pixels from 0 to 1 or from 0 to 255, not from nan"),
+        ("1 1:-inf", "must have pixels from 0 to 1 or from 0 to 255, not from -inf"),
+        ("1 1:x", "is not svmlight text that can be read: could not convert"),
+        ("1,2 1:1", "is not svmlight text that can be read: could not convert string to float: b'1,2'"),
+        ("1 -1:1", "is not svmlight text that can be read: Invalid index -1"),
+    ],
+)
+def test_what_is_wrong_with_svmlight_is_named(tmp_path, row, message):
+    pytest.importorskip("sklearn")
+    (tmp_path / "a.svm").write_text(f"{row}\n0 1:1\n")
+    with pytest.raises(ValueError, match=rf"a\.svm {message}"):
+        mnist_loader.load_data(tmp_path / "a.svm")
 
 
 def test_svmlight_whose_first_images_have_no_pixels(tmp_path):
@@ -367,62 +255,6 @@ def test_svmlight_whose_first_images_have_no_pixels(tmp_path):
     x, y = all_of(mnist_loader.load_data(path))
     np.testing.assert_array_equal(x[:, 0] * 256, [0, 0, *range(9)])
     np.testing.assert_array_equal(y, [3, 4, *range(9)])
-
-
-# ----- MATLAB -----
-
-
-@pytest.mark.parametrize("compress", [False, True])
-@pytest.mark.parametrize(
-    "layout",
-    [
-        lambda x, y: {"X": x / 16, "y": (y + 1.0)[:, np.newaxis]},
-        lambda x, y: {"data": x.T / 16, "label": y[np.newaxis] + 1.0},
-        lambda x, y: {"X": (x / 16).reshape(-1, 8, 8, 1).transpose(1, 2, 3, 0), "y": np.uint8(y + 1)[:, np.newaxis]},
-    ],
-    ids=["rows", "columns", "SVHN"],
-)
-def test_matlab_s_labels_from_1(tmp_path, digits, layout, compress):
-    scipy_io = pytest.importorskip("scipy.io")
-    x, y = digits
-    scipy_io.savemat(tmp_path / "digits.mat", layout(x, y), do_compression=compress)
-    loaded = mnist_loader.load_data(tmp_path / "digits.mat")
-    np.testing.assert_array_equal(all_of(loaded)[0], (x / 16).astype(np.float32))
-    np.testing.assert_array_equal(all_of(loaded)[1], y)
-    assert [len(y) for _, y in loaded] == [1285, 256, 256]
-
-
-def test_matlab_s_parts(tmp_path, small):
-    scipy_io = pytest.importorskip("scipy.io")
-    (x, y), (test_x, test_y) = small
-    names = {"trainX": x.reshape(60, 784), "trainY": y, "testX": test_x.reshape(20, 784), "testY": test_y}
-    scipy_io.savemat(tmp_path / "mnist.mat", names)
-    assert_is_small(mnist_loader.load_data(tmp_path / "mnist.mat"), small)
-    scipy_io.savemat(tmp_path / "mnist.mat", {"digits": names["trainX"], "about": {"a": 1}})
-    with pytest.raises(ValueError, match=r"mnist\.mat lacks .*; it has digits$"):
-        mnist_loader.load_data(tmp_path / "mnist.mat")
-
-
-def test_names_in_capital_and_in_small_letters(tmp_path, digits):
-    scipy_io = pytest.importorskip("scipy.io")
-    x, y = digits
-    scipy_io.savemat(tmp_path / "a.mat", {"X": x, "x": x[:, :9], "y": y})
-    with pytest.raises(ValueError, match=r"a\.mat has several arrays called x in capital or small letters"):
-        mnist_loader.load_data(tmp_path / "a.mat")
-
-
-def test_matlab_7_3(tmp_path, digits):
-    """Version 7.3 is HDF5 after a header of 512 bytes, with all axes reversed."""
-    h5py = pytest.importorskip("h5py")
-    x, y = digits
-    path = tmp_path / "digits.mat"
-    with h5py.File(path, "w", userblock_size=512) as file:
-        file["X"], file["y"] = x.T / 16, (y + 1.0)[np.newaxis]
-    with path.open("r+b") as file:
-        file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\0\2IM")
-    loaded = mnist_loader.load_data(path)
-    np.testing.assert_array_equal(all_of(loaded)[0], (x / 16).astype(np.float32))
-    np.testing.assert_array_equal(all_of(loaded)[1], y)
 
 
 # ----- HDF5 -----
@@ -505,13 +337,6 @@ def test_a_missing_library_is_named(tmp_path, monkeypatch, beginning, library, m
     (tmp_path / "any").write_bytes(beginning)
     with pytest.raises(ImportError, match=f"any {message}"):
         mnist_loader.load_data(tmp_path / "any")
-
-
-def test_folders_of_images_need_pillow(tmp_path, small):
-    write_images(tmp_path, *small[0])
-    code = "import sys; sys.modules['PIL'] = None; from nndl_ext import mnist_loader; mnist_loader.load_data(sys.argv[1])"
-    result = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
-    assert "is a folder of images by class; to load images, install Pillow: pip install 'nndl-ext[images]'" in result.stderr
 
 
 @pytest.mark.parametrize("reader", ["csv", "arff", "svmlight", "matlab", "hdf5", "parquet", "npz", "pickle"])

@@ -16,7 +16,7 @@ from nndl_ext import mnist_loader
 from nndl_ext._files import pickles
 
 # What each reader needs beside Pillow. A text that ends early may be a whole text, as far as anyone can say.
-NEEDS = {"svmlight": "sklearn", "parquet": "pyarrow"} | dict.fromkeys(("matlab", "matlab.z"), "scipy")
+NEEDS = {"svmlight": "sklearn", "parquet": "pyarrow"} | dict.fromkeys(("matlab", "matlab.z", "matlab.4"), "scipy")
 NEEDS |= dict.fromkeys(("hdf5", "hdf5.z"), "h5py")
 TEXTS = ("csv", "arff", "svmlight")
 

@@ -216,6 +216,25 @@ def test_no_images_are_an_error(tmp_path):
         mnist_loader.load_images(tmp_path / "nowhere.png")
 
 
+def test_what_is_no_path_is_named(tmp_path, monkeypatch):
+    save(Image.effect_noise((30, 30), 90), tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)  # which an empty path would stand for
+    itself = ["a.png"]
+    itself.append(itself)
+    for path, error, message in (
+        ("", ValueError, "path must not be empty"),
+        (["a.png", ""], ValueError, "path must not be empty"),
+        ("a\0.png", ValueError, r"path must be without null characters, not 'a\\x00\.png'"),
+        (3, TypeError, "path must be a string or a path-like object, not 3"),
+        (["a.png", 3], TypeError, "path must be a string or a path-like object, not 3"),
+        (itself, TypeError, r"path must be a string or a path-like object, not \['a.png', \['a.png', "),
+    ):
+        with pytest.raises(error, match=message):
+            mnist_loader.load_images(path)
+    with pytest.raises(ValueError, match="path must not be empty"):
+        mnist_loader.load_data("")
+
+
 def test_without_pillow_the_error_names_the_extra():
     code = "import sys; sys.modules['PIL'] = None; from nndl_ext import mnist_loader; mnist_loader.load_images('a.png')"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

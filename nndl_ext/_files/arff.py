@@ -43,6 +43,8 @@ def announced(content: Content) -> list[Announced]:
         first = "\n"
         while first and (first.isspace() or first.startswith("%")):
             first, begin = lines.readline(_LONGEST_LINE), begin + 1
+        if first.lstrip().startswith("{"):
+            raise ValueError("its rows are sparse, such as {3 1, 5 2}: write each with all its values")
         quote = '"' if '"' in types[label] else "'"
         layout = Layout("," if "," in first else "\t", len(types), [[*types].index(label)], [], quote, "%")
         pixels, (labels,) = parsed(first, lines, begin, layout)

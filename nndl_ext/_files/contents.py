@@ -170,7 +170,8 @@ def reading(name: str, what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise ValueError(f"{name} is not {what} that can be read: {str(error) or type(error).__name__}") from error
+        said = "it ends too early" if isinstance(error, EOFError) else str(error) or type(error).__name__
+        raise ValueError(f"{name} is not {what} that can be read: {said}") from error
 
 
 def require_room(size: int, file_size: int) -> None:

@@ -18,6 +18,9 @@ except ImportError as error:
 
 __all__ = ["FORMATS", "Image", "ImageOps", "coloured", "decoded", "opening", "same_channels", "upright"]
 
+# Cameras and microscopes store 12 bits or fewer in images of 16. Their grey levels end here when reduced to 8.
+_DARK = 15
+
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")  # Pillow's other readers run programs or are little tested
 
 
@@ -53,13 +56,17 @@ def decoded(images: Iterable[tuple[str, bytes]], count: int, file_size: int) -> 
     Raises
     ------
     ValueError
-        If an image is damaged or has another size than the first, or the pixels take more than 256 times the files plus 1 MiB.
+        If an image is damaged or has another size than the first, if all images of 16 bits are nearly black, or if the pixels
+        take more than 256 times the files plus 1 MiB.
     """
     array = np.empty((0, 0, 0), np.uint8)
     room = largest(file_size) // max(count, 1)
+    deep, brightest = "", 0
     for place, (name, data) in enumerate(images):
         with opening(name):
-            pixels = _pixels(data, room)
+            pixels, has_16_bits = _pixels(data, room)
+        if has_16_bits:
+            deep, brightest = name, max(brightest, int(pixels.max(initial=0)))
         if place == 0:
             first, array = name, np.empty((count, *pixels.shape), np.uint8)
         if pixels.shape[:2] != array.shape[1:3]:
@@ -68,6 +75,11 @@ def decoded(images: Iterable[tuple[str, bytes]], count: int, file_size: int) -> 
         if pixels.ndim == array.ndim:
             array = coloured(array)
         array[place] = pixels if pixels.ndim == array.ndim - 1 else pixels[:, :, np.newaxis]
+    if deep and brightest <= _DARK:
+        raise ValueError(
+            f"{deep} and the other images of 16 bits are nearly black, with no pixel above {256 * (1 + _DARK) - 1} of 65535: "
+            "scale them to 65535, or save them with 8 bits"
+        )
     return array
 
 
@@ -90,17 +102,18 @@ def upright(image: Image.Image) -> Image.Image:
     return image
 
 
-def _pixels(data: bytes, room: int) -> np.ndarray:
-    """An image: uint8 of shape (height, width), or (height, width, 3) if it shows colours."""
+def _pixels(data: bytes, room: int) -> tuple[np.ndarray, bool]:
+    """An image, uint8 of shape (height, width) or, in colours, (height, width, 3), and whether its file has 16 bits."""
     image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     if image.width * image.height > room:
         raise ValueError(f"it has {image.width} x {image.height} pixels, too many for files of their size")
+    has_16_bits = ";16" in f"{image.mode} {getattr(image, 'tile', '')}"  # Pillow reduces colours of 16 bits to 8
     image = upright(image)
     if image.mode.startswith("I;16"):
-        return (np.asarray(image) >> 8).astype(np.uint8)
+        return (np.asarray(image) >> 8).astype(np.uint8), has_16_bits
     if image.mode in ("I", "F"):
         raise ValueError(f"its pixels are numbers of mode {image.mode}, not grey levels or colours")
     if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L"))
+        return np.asarray(image.convert("L")), has_16_bits
     pixels = np.asarray(image.convert("RGB"))
-    return pixels[:, :, 0] if (pixels == pixels[:, :, :1]).all() else pixels
+    return pixels[:, :, 0] if (pixels == pixels[:, :, :1]).all() else pixels, has_16_bits

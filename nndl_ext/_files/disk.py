@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from nndl_ext._files.contents import LARGEST_PART, Announced, joined, largest
+from nndl_ext._files.contents import LARGEST_PART, Announced, joined, largest, reading
 
 if TYPE_CHECKING:
     import zipfile
@@ -76,16 +76,14 @@ def npz_announced(data: bytes, name: str) -> dict[str, Announced]:
     import zipfile  # here, to keep the package quick to import
 
     arrays = {}
-    try:
+    with reading(name, "a NumPy archive"):
         archive = zipfile.ZipFile(io.BytesIO(data))
         _refuse_bombs(archive, len(data))
         for member in archive.infolist():
             key = member.filename.removesuffix(".npy")
             if key == member.filename:
-                raise ValueError(f"it holds {key}, which is not an array")  # noqa: TRY301
+                raise ValueError(f"it holds {key}, which is not an array")
             arrays[key] = _npy_announced(archive, member, f"{name}: {key}")
-    except Exception as error:  # parsers of damaged files raise exceptions of many types
-        raise ValueError(f"{name} is not a NumPy archive that can be read: {error}") from error
     return arrays
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NamedTuple
 
-from nndl_ext._files import arff, hdf5, matlab, parquet, svmlight, tables
+from nndl_ext._files import arff, hdf5, matlab, matlab4, parquet, svmlight, tables
 from nndl_ext._files.contents import Announced, Content, reading
 from nndl_ext._files.disk import npz_announced
 from nndl_ext._files.named import by_names
@@ -83,6 +83,7 @@ _FORMATS = (
     Format("a parquet file", _begins(b"PAR1"), parquet.announced, ("pyarrow", "PIL")),
     Format("an HDF5 file", _begins(b"\x89HDF", b"MATLAB 7.3"), _each(hdf5.announced), ("h5py",)),
     Format("a MATLAB file", _begins(b"MATLAB 5.0"), _each(matlab.announced), ("scipy",)),
+    Format("a MATLAB file", matlab4.is_matlab_4, _each(matlab4.announced)),
     Format("an ARFF file", arff.is_arff, _each(arff.announced)),
     Format("svmlight text", svmlight.is_svmlight, svmlight.announced, ("sklearn",)),
     Format("a table in CSV", tables.is_table, _each(tables.announced)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import reprlib
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import IO
 
 import numpy as np
 
+from nndl_ext._checks import file_path
 from nndl_ext._files.class_folders import is_image
 from nndl_ext._files.decoding import FORMATS, Image, opening, upright
 from nndl_ext._files.disk import AnyPath, raw
@@ -32,19 +34,22 @@ def read(path: AnyPath | Iterable[AnyPath]) -> np.ndarray:
     """The digits as grey levels, uint8 of shape (784, n). See `nndl_ext.mnist_loader.load_images`."""
     columns = [_digit(file, name) for name, file in _files(path)]
     if not columns:
-        raise ValueError(f"{path} has no images")
+        raise ValueError(f"{reprlib.repr(path) if isinstance(path, (list, tuple)) else path} has no images")
     return np.stack(columns, axis=1)
 
 
 def _files(path: AnyPath | Iterable[AnyPath]) -> Iterator[tuple[str, IO[bytes]]]:
     """The images under a path, with their names."""
-    if not isinstance(path, (str, os.PathLike)):
-        if not isinstance(path, Iterable):
-            raise TypeError(f"path must be a path or several, not {path!r}")
+    if isinstance(path, Iterable) and not isinstance(path, (str, bytes, os.PathLike)):
         for one in path:
-            yield from _files(one)
-        return
-    path = Path(path)
+            yield from _in_path(one)
+    else:
+        yield from _in_path(path)
+
+
+def _in_path(given: AnyPath) -> Iterator[tuple[str, IO[bytes]]]:
+    """The images in a file or folder."""
+    path = Path(file_path(given))
     if path.is_dir():
         for file in sorted(path.iterdir()):
             if is_image(file.name):

@@ -1,4 +1,4 @@
-"""MATLAB's ``.mat`` files of version 5 to 7. Those of version 7.3 are HDF5."""
+"""MATLAB's ``.mat`` files of version 5 to 7. Those of version 4 are simpler, and those of version 7.3 are HDF5."""
 
 from __future__ import annotations
 
@@ -32,16 +32,30 @@ def announced(content: Content) -> list[Announced]:
     with reading(content.name, "a MATLAB file"):
         data = content.whole()
         _check(data)
-        shapes = {name: shape for name, shape, kind in whosmat(io.BytesIO(data)) if kind in _NUMBERS}
+        variables = whosmat(io.BytesIO(data))
+        shapes = {name: shape for name, shape, kind in variables if kind in _NUMBERS}
         for shape in shapes.values():
             require_room(math.prod(shape), len(data))
         arrays = loadmat(io.BytesIO(data), variable_names=[*shapes])
-    found = by_names({name: Announced.of(arrays[name], f"{content.name}: {name}") for name in shapes}, content.name)
+    others = [_unread(name, kind) for name, _, kind in variables if kind not in _NUMBERS]
+    found = by_names({name: Announced.of(arrays[name], f"{content.name}: {name}") for name in shapes}, content.name, others)
     return samples_first(found)
 
 
+def _unread(name: str, kind: str) -> str:
+    """What to say of a variable that is no array of numbers."""
+    advice = f': save("new.mat", "-struct", "{name}") in MATLAB saves its fields' if kind == "struct" else ""
+    return f"{name} ({kind}{advice})"
+
+
 def samples_first(announced: list[Announced]) -> list[Announced]:
-    """Images and labels with the samples along their first axis. MATLAB's users store them along the first or the last."""
+    """Images and labels with the samples along their first axis. MATLAB's users store them along the first or the last.
+
+    Raises
+    ------
+    ValueError
+        If these two axes are equally long, so that nothing says which is meant.
+    """
     pairs = zip(announced[::2], announced[1::2], strict=True)
     return [array for x, y in pairs for array in _oriented(x, y)]
 
@@ -49,6 +63,11 @@ def samples_first(announced: list[Announced]) -> list[Announced]:
 def _oriented(x: Announced, y: Announced) -> tuple[Announced, Announced]:
     if len(y.shape) == 2 and y.shape[0] == 1:
         y = Announced.of(y.read().reshape(-1), y.name)
+    if y.shape and len(x.shape) > 1 and x.shape[0] == y.shape[0] == x.shape[-1] > 1:
+        raise ValueError(
+            f"{x.name} has shape {x.shape} for {y.shape[0]} labels: its images may lie along the first axis or along the last. "
+            "Leave one image and its label out"
+        )
     if y.shape and x.shape and x.shape[0] != y.shape[0] == x.shape[-1]:
         x = Announced.of(np.moveaxis(x.read(), -1, 0), x.name)
     return x, y

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from nndl_ext._files.contents import Announced
 
@@ -48,7 +48,7 @@ def label_among(names: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
-def by_names(arrays: Mapping[str, Announced], path: str) -> list[Announced]:
+def by_names(arrays: Mapping[str, Announced], path: str, others: Sequence[str] = ()) -> list[Announced]:
     """The images and labels of each part, from all arrays of a file.
 
     Parameters
@@ -57,6 +57,8 @@ def by_names(arrays: Mapping[str, Announced], path: str) -> list[Announced]:
         The arrays by name. Those in groups have names like ``train/data``.
     path : str
         The file's name, with which errors begin.
+    others : sequence of str
+        What else the file holds, for an error.
 
     Raises
     ------
@@ -71,5 +73,6 @@ def by_names(arrays: Mapping[str, Announced], path: str) -> list[Announced]:
         raise ValueError(f"{path} has several arrays called {', '.join(twice)} in capital or small letters")
     missing = sorted(name for pair in wanted for name in pair if name not in found)
     if missing:
-        raise ValueError(f"{path} lacks {', '.join(missing)}; it has {', '.join(sorted(arrays)[:10]) or 'no arrays'}")
+        unread = f"; not read: {', '.join(others[:10])}" if others else ""
+        raise ValueError(f"{path} lacks {', '.join(missing)}; it has {', '.join(sorted(arrays)[:10]) or 'no arrays'}{unread}")
     return [found[name] for pair in wanted for name in pair]

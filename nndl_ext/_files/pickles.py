@@ -26,9 +26,11 @@ def announced(content: Content) -> list[Announced]:
     try:
         arrays = _ArrayUnpickler(content).arrays()
     except (pickle.UnpicklingError, ValueError) as error:
-        raise ValueError(f"{content.name} is not the book's pickle: {error}") from error
+        raise ValueError(f"{content.name} is not the book's pickle: {error}; nor is it in another known format") from error
     except Exception as error:  # damaged files raise exceptions of many types
-        raise ValueError(f"{content.name} is not the book's pickle: it is damaged, or not a pickle at all") from error
+        raise ValueError(
+            f"{content.name} is not the book's pickle: it is damaged, or not a pickle at all; nor is it in another known format"
+        ) from error
     return [Announced.of(array, f"{content.name}: {name}") for name, array in zip(names, arrays, strict=True)]
 
 

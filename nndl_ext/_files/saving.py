@@ -152,7 +152,7 @@ def _from_archive(arrays: dict[str, np.ndarray]) -> Saved:
     version = arrays.pop("nndl_ext")
     if version.shape or version != VERSION:
         raise ValueError(f"it has version {version} of the format, but this nndl-ext reads version {VERSION}")
-    neuron, given_sizes, generator = str(arrays.pop("neuron")), arrays.pop("sizes"), arrays.pop("generator", None)
+    neuron, given_sizes, generator = str(_taken(arrays, "neuron")), _taken(arrays, "sizes"), arrays.pop("generator", None)
     if given_sizes.size > len(arrays):
         raise ValueError(f"it has {len(arrays)} arrays for {given_sizes.size} layers")
     sizes = layer_sizes(given_sizes)
@@ -160,14 +160,14 @@ def _from_archive(arrays: dict[str, np.ndarray]) -> Saved:
         raise ValueError(f"its neurons must be sigmoid, perceptron or chosen, not {neuron}")
     settings, moments = {"cost": "QuadraticCost"}, np.empty((0, 0))
     if neuron == "chosen":
-        settings, moments = json.loads(str(arrays.pop("settings"))), arrays.pop("moments")
+        settings, moments = json.loads(str(_taken(arrays, "settings"))), _taken(arrays, "moments")
         if not isinstance(settings, dict):
             raise ValueError("its settings are not a JSON object")
     if generator is not None and (
         generator.shape != (625,) or generator.dtype.newbyteorder("=") != np.uint32 or generator[-1] > 624
     ):
         raise ValueError("the generator's state is invalid")
-    given = [[arrays.pop(f"{name}_{layer}") for layer in range(len(sizes) - 1)] for name in ("biases", "weights")]
+    given = [[_taken(arrays, f"{name}_{layer}") for layer in range(len(sizes) - 1)] for name in ("biases", "weights")]
     unused = [name for name in arrays if name.startswith(("biases_", "weights_"))]
     if unused:
         raise ValueError(f"it has {', '.join(unused)} besides the arrays of {len(sizes)} layers")
@@ -176,6 +176,13 @@ def _from_archive(arrays: dict[str, np.ndarray]) -> Saved:
     noted_classes(arrays, sizes[-1])
     state = None if generator is None else tuple(generator.tolist())
     return Saved(sizes, *_checked(sizes, *given), neuron, state, arrays, settings, moments)
+
+
+def _taken(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """An array, removed from the others."""
+    if name not in arrays:
+        raise ValueError(f"it lacks the array {name}")
+    return arrays.pop(name)
 
 
 def _from_json(data: bytes) -> Saved:

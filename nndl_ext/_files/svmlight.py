@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Sequence
+from typing import IO
 
 import numpy as np
 
 from nndl_ext._files.contents import Announced, Content, reading, require_room
 
 # Lines of comments, or of images without any pixel, may come first.
-_FIRST_LINES = re.compile(rb"(\s*#.*\n|\s*[-+\d.]+(?=\s*\n))*\s*[-+\w.]+[ \t]+(qid:\d+[ \t]+)?\d+:[-+\d.]")
+_FIRST_LINES = re.compile(rb"(\xef\xbb\xbf)?(\s*#.*\n|\s*[-+\d.]+(?=\s*\n))*\s*[-+\w.,]+[ \t]+(qid:\d+[ \t]+)?[-+\d.]+:[-+.\w]")
 
 
 def is_svmlight(beginning: bytes) -> bool:
@@ -30,7 +32,7 @@ def announced(contents: Sequence[Content]) -> list[list[Announced]]:
 
     names = " and ".join(content.name for content in contents)
     with reading(names, "svmlight text"):
-        loaded = load_svmlight_files([content.stream() for content in contents], dtype=np.float32)
+        loaded = load_svmlight_files([_stream(content) for content in contents], dtype=np.float32)
         matrices, labels = loaded[::2], loaded[1::2]
         for content, matrix in zip(contents, matrices, strict=True):
             require_room(4 * matrix.shape[0] * matrix.shape[1], len(content))
@@ -41,3 +43,11 @@ def announced(contents: Sequence[Content]) -> list[list[Announced]]:
         ]
         for content, matrix, y in zip(contents, matrices, labels, strict=True)
     ]
+
+
+def _stream(content: Content) -> IO[bytes]:
+    """The file as a stream, after its byte order mark if it has one."""
+    stream = content.stream()
+    if content.beginning.startswith(BOM_UTF8):
+        stream.read(len(BOM_UTF8))
+    return stream
