@@ -145,6 +145,13 @@ def test_a_part_with_one_folder(tmp_path, small, name, tests):
     assert tests == 8 or (test[1] == 3).all()
 
 
+def test_parts_of_different_sizes_are_named(tmp_path, small):
+    write_images(tmp_path / "train", *small[0])
+    write_images(tmp_path / "test", small[1][0][:, :20], small[1][1])
+    with pytest.raises(ValueError, match=r": test has images of shape \(20, 28\), but .*: training of \(28, 28\)"):
+        mnist_loader.load_data(tmp_path)
+
+
 def test_wrong_images_are_named(tmp_path, small):
     images, labels = small[0]
     write_images(tmp_path, images, labels)

@@ -18,8 +18,15 @@ def classed_parts(*parts, names=()):
 
 
 def test_names_are_classes_in_their_order():
-    assert classed_parts(["dog", "cat", "dog"], ["emu", "cat"]) == ([[1, 0, 1], [2, 0]], ("cat", "dog", "emu"))
+    assert classed_parts(["dog", "cat", "emu"], ["emu", "cat"]) == ([[1, 0, 2], [2, 0]], ("cat", "dog", "emu"))
     assert classed_parts([1, 0], [2], names=("c", "a", "b")) == ([[1, 0], [2]], ("c", "a", "b"))
+
+
+@pytest.mark.parametrize("name", ["emu", "Cat", "e\N{COMBINING ACUTE ACCENT}mu"])
+def test_a_name_that_the_training_data_lack(name):
+    """It is most likely another spelling."""
+    with pytest.raises(ValueError, match=f"part 1 has the class {name}, which the training data lack"):
+        classed_parts(["dog", "cat", "ému"], ["cat", name])
 
 
 def test_texts_of_numbers_are_numbers():

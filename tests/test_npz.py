@@ -111,6 +111,12 @@ def test_other_labels_are_refused(tmp_path, small, change, message):
         mnist_loader.load_data(path)
 
 
+def test_no_images_at_all(tmp_path, small):
+    path = write_keras(tmp_path / "mnist.npz", [(x[:0], y[:0]) for x, y in small])
+    with pytest.raises(ValueError, match=r"mnist\.npz: x_train has no images"):
+        mnist_loader.load_data(path)
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, ">f8", np.int16, np.uint64])
 def test_grey_levels_in_any_type(tmp_path, small, dtype):
     path = write_keras(tmp_path / "mnist.npz", small, lambda x: x.astype(dtype))

@@ -94,6 +94,14 @@ def test_a_table_for_validation_but_none_for_test(tmp_path, small):
     np.testing.assert_array_equal(validation[1], small[1][1])
 
 
+def test_a_part_that_is_no_file_is_no_missing_part(tmp_path, small):
+    """A link to nothing, for example: without the error, test data would be taken from the training data."""
+    write_csv(tmp_path / "train.csv", HEADER, rows_of(*small[0]))
+    (tmp_path / "test.csv").symlink_to("nowhere.csv")
+    with pytest.raises(ValueError, match=r"test\.csv is not a file, or links to none"):
+        mnist_loader.load_data(tmp_path)
+
+
 def test_several_tables_in_a_folder_are_named(tmp_path, small):
     for name in ("digits-train.csv", "letters-train.csv"):
         write_csv(tmp_path / name, HEADER, rows_of(*small[0]))

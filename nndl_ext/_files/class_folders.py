@@ -67,7 +67,7 @@ def announced(folder: Traversable) -> list[Announced] | None:
         images.append(decoding.decoded(((str(file), raw(file)) for file in files), len(files), size))
         names.append(np.array([name for name, files in classes.items() for _ in files], object))
     by_part = zip(parts, decoding.same_channels(images), names, strict=True)
-    return [Announced.of(array, str(folder))._replace(part=part) for part, *pair in by_part for array in pair]
+    return [Announced.of(array, f"{folder}: {part}")._replace(part=part) for part, *pair in by_part for array in pair]
 
 
 def _require_distinct(names: set[str], folder: Traversable) -> None:

@@ -39,7 +39,7 @@ def classed(announced: Sequence[Announced], pixels: int) -> tuple[list[np.ndarra
     Raises
     ------
     ValueError
-        If the labels are anything else, or there are too many classes.
+        If the labels are anything else, there are too many classes, or a name is not among those of the training data.
     """
     most = max(_MOST_CLASSES, pixels)
     arrays = [y.reshape(len(y), math.prod(y.shape[1:])) for y in (each.read() for each in announced)]
@@ -93,6 +93,9 @@ def _named(columns: list[np.ndarray], announced: Sequence[Announced], most: int)
     if len(names) > most:
         raise ValueError(f"{announced[0].name} must have at most {most} classes, not {len(names)}")
     if columns[0].dtype.kind == "O":
+        for y, each in zip(columns, announced, strict=True):
+            if unknown := {*map(str, y)} - {*announced[0].classes, *map(str, columns[0])}:
+                raise ValueError(f"{each.name} has the class {min(unknown)[:100]}, which the training data lack")
         places = {name: place for place, name in enumerate(names)}
         return [np.array([places[str(text)] for text in y], np.int64) for y in columns], names
     for y, each in zip(columns, announced, strict=True):

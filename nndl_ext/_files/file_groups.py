@@ -49,6 +49,8 @@ def _sets(folder: Traversable) -> list[_Parts]:
     """The sets that have training data. If no name says training, a file whose name says no part stands for it."""
     sets: dict[str, _Parts] = {}
     for file in sorted(folder.iterdir(), key=lambda file: file.name, reverse=True):  # of a file twice, the shorter name wins
+        if part_of(file.name)[0] and not file.is_file() and not file.is_dir():
+            raise ValueError(f"{file} is not a file, or links to none")
         if file.is_file() and not _NO_DATA.fullmatch(file.name.lower()) and _format(file):
             part, name = part_of(_COMPRESSED.sub("", file.name))
             shard, of_set = _SHARD.search(name), _SHARD.sub("", name).strip("-_. ")

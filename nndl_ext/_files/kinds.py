@@ -36,7 +36,14 @@ def kind(beginning: bytes) -> str | None:
         return "XML or a web page"
     if beginning[257:262] == b"ustar":
         return "a tar archive"
+    even, odd = beginning[:200:2], beginning[1:200:2]
+    if len(odd) > 1 and ((all(even) and not any(odd)) or (all(odd) and not any(even))):
+        return "text in UTF-16 instead of UTF-8"
+    if text.startswith((b"{", b"[")) and text.isascii():
+        return "text in JSON or the like"
     first_line = text.partition(b"\n")[0]
+    if first_line.count(b",") >= 2 and b"\0" in beginning:
+        return "a table in CSV with null characters"
     if first_line.count(b",") >= 2 and text.isascii() and b"\0" not in text:
         return "a table in CSV"
     if max(first_line.count(b" "), first_line.count(b"|")) >= 2 and text.isascii() and b"\0" not in text:

@@ -73,6 +73,8 @@ def samples(announced: Sequence[Announced]) -> Samples:
     pixels = math.prod(images[0].shape[1:])
     if not 0 < pixels < _TOO_MANY_PIXELS:
         raise ValueError(f"{images[0].name} has images of {pixels} pixels")
+    if not images[0].shape[0]:
+        raise ValueError(f"{images[0].name} has no images")
     numbers, classes = classed(labels, pixels)  # first, because labels are small
     inputs = _inputs([x.name for x in images], [x.read().reshape(x.shape[0], pixels) for x in images])
     training, *others = zip(inputs, numbers, strict=True)
