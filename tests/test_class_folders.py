@@ -84,7 +84,7 @@ def test_classes_that_are_the_same_number(tmp_path, small, names):
     write_images(tmp_path / "train", *small[0])
     write_images(tmp_path / "test", small[1][0], small[1][1] % 2, names=names)
     for name in set(names) - {"0", "1"}:
-        with pytest.raises(ValueError, match=rf"has the classes ({name} and [01]|[01] and {name}), which are the same number"):
+        with pytest.raises(ValueError, match=rf"has the labels ({name} and [01]|[01] and {name}), which are the same number"):
             mnist_loader.load_data(tmp_path)
 
 

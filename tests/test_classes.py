@@ -34,6 +34,12 @@ def test_texts_of_numbers_are_numbers():
     assert classed_parts(["6.0000", "0.0000"]) == ([[6, 0]], ())
 
 
+def test_a_number_that_is_written_in_two_ways():
+    with pytest.raises(ValueError, match="part 0 has the labels 1 and 01, which are the same number: rename one"):
+        classed_parts(["1", "01", "2"])
+    assert classed_parts(["1", "0"], ["1.0"]) == ([[1, 0], [1]], ())  # as pandas writes the columns of two tables
+
+
 def test_numbers_from_1_are_named():
     assert classed_parts([3, 1], [2.0]) == ([[2, 0], [1]], ("1", "2", "3"))
     assert classed_parts(["1", "2"]) == ([[0, 1]], ("1", "2"))

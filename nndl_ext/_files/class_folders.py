@@ -36,7 +36,7 @@ def announced(folder: Traversable) -> list[Announced] | None:
     ImportError
         If Pillow is missing.
     ValueError
-        If an image is damaged, or has another size than the first, or two folders hold the same part or the same class.
+        If an image is damaged, or has another size than the first, or two folders hold the same part.
     """
     below: dict[tuple[str, str], list[Traversable]] = {}
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
@@ -55,7 +55,6 @@ def announced(folder: Traversable) -> list[Announced] | None:
     parts = {
         part: classes for part, classes in parts.items() if len(classes) > 1 or not classes.keys().isdisjoint(parts["training"])
     }
-    _require_distinct({name for classes in parts.values() for name in classes}, folder)
     try:
         from nndl_ext._files import decoding
     except ImportError as error:
@@ -68,18 +67,6 @@ def announced(folder: Traversable) -> list[Announced] | None:
         names.append(np.array([name for name, files in classes.items() for _ in files], object))
     by_part = zip(parts, decoding.same_channels(images), names, strict=True)
     return [Announced.of(array, f"{folder}: {part}")._replace(part=part) for part, *pair in by_part for array in pair]
-
-
-def _require_distinct(names: set[str], folder: Traversable) -> None:
-    """Check that no two names of classes are the same number, such as 1 and 01. Labels that are all numbers count as such."""
-    try:
-        numbers = {name: float(name) for name in sorted(names)}
-    except ValueError:
-        return
-    by_number = {number: name for name, number in numbers.items()}
-    for name, number in numbers.items():
-        if by_number[number] != name:
-            raise ValueError(f"{folder} has the classes {name} and {by_number[number]}, which are the same number: rename one")
 
 
 def _classes(folder: Traversable) -> dict[str, list[Traversable]]:

@@ -75,16 +75,22 @@ def _column(y: np.ndarray, name: str, most: int) -> np.ndarray:
 
 
 def _numbers(columns: list[np.ndarray], name: str) -> list[np.ndarray]:
-    """Texts as numbers if they are all numbers. None may be missing."""
+    """Texts as numbers if they are all numbers. None may be missing, or written in two ways: 1 and 01 may be two names."""
     if not any(y.dtype.kind in "OU" for y in columns):
         return columns
     texts = [y.astype(object) for y in columns]
     if any(text is None or not str(text).strip() for y in texts for text in y.tolist()):
         raise ValueError(f"{name} must have a label for each image, not empty ones")
     try:
-        return [np.array([float(text) for text in y], np.float64) for y in texts]
+        numbers = [{text: float(text) for text in y} for y in texts]
     except (TypeError, ValueError):
         return texts
+    for of_part in numbers:
+        spellings = {number: text for text, number in of_part.items()}
+        for text, number in of_part.items():
+            if spellings.get(number, text) != text:
+                raise ValueError(f"{name} has the labels {text} and {spellings[number]}, which are the same number: rename one")
+    return [np.array([of_part[text] for text in y], np.float64) for of_part, y in zip(numbers, texts, strict=True)]
 
 
 def _named(columns: list[np.ndarray], announced: Sequence[Announced], most: int) -> tuple[list[np.ndarray], tuple[str, ...]]:
