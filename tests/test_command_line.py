@@ -200,10 +200,11 @@ def test_a_run_goes_on_with_the_very_images(tmp_path, capsys):
 
 
 def test_data_without_images_are_named(tmp_path, capsys):
-    for i, (change, message) in enumerate((({"test": 0}, "has no test images"), ({"training": 0}, "has no training images"))):
+    empty = ({"test": 0}, " has no test images"), ({"training": 0}, f"{os.sep}train-images-idx3-ubyte has no images")
+    for i, (change, message) in enumerate(empty):
         data = str(small_data(tmp_path / f"data{i}", **change))
         assert main(["train", "--sizes", "784,2,10", "--data", data]) == 1
-        assert capsys.readouterr().err == f"nndl-ext: {data} {message}\n"
+        assert capsys.readouterr().err == f"nndl-ext: {data}{message}\n"
 
 
 @pytest.mark.parametrize(
