@@ -68,6 +68,8 @@ class Network(FirstNetwork):
     TypeError, ValueError
         If ``sizes`` does not hold at least two positive integers, ``dtype`` is another type, or ``seed`` or ``threads`` is not
         an integer in its range.
+    MemoryError
+        If the memory is too small. Nothing has been drawn then.
 
     Notes
     -----

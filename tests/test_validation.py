@@ -244,6 +244,16 @@ def test_nan_in_nan_out():
     assert np.isfinite(net().feedforward([np.inf, 0.5, 0.5])).all()  # saturated
 
 
+@pytest.mark.parametrize("kind", [Network, network2.Network, perceptron.Network])
+def test_a_network_that_does_not_fit_into_memory_is_described_before_a_draw(kind):
+    before = random.getstate(), np.random.get_state()[1:3]
+    expected = r"no memory for .* GiB: .* sizes \[784, 99999999999, 10\] has 79,499,999,999,215 parameters in float64"
+    with pytest.raises(MemoryError, match=expected):
+        kind([784, 99999999999, 10])
+    assert random.getstate() == before[0]
+    assert all(map(np.array_equal, np.random.get_state()[1:3], before[1]))
+
+
 def test_sizes_can_not_be_edited_under_the_kernels_feet():
     made = net()
     made.sizes[-1] = 1

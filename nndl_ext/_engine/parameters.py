@@ -8,6 +8,7 @@ each neuron. What users see are views of the array.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -103,9 +104,22 @@ class Layout:
         return table
 
     def zeros(self, arrays: int = 1) -> np.ndarray:
-        """Zeros for one or more flat arrays, one after the other, aligned to 64 bytes."""
+        """Zeros for one or more flat arrays, one after the other, aligned to 64 bytes.
+
+        Raises
+        ------
+        MemoryError
+            If there is no memory for them. The message says how large the network is.
+        """
         size = arrays * self.size * self.dtype.itemsize
-        memory = np.zeros(size + VECTOR, np.uint8)
+        try:
+            memory = np.zeros(size + VECTOR, np.uint8)
+        except (MemoryError, ValueError) as error:  # ValueError: more than an address can count
+            sizes = [*self.table["inputs"].tolist(), self._neurons[-1]]
+            raise MemoryError(
+                f"there is no memory for {size / 2**30:,.1f} GiB: "
+                f"a network of sizes {reprlib.repr(sizes)} has {self.count:,} parameters in {self.dtype}"
+            ) from error
         start = -memory.ctypes.data % VECTOR
         return memory[start : start + size].view(self.dtype)
 
