@@ -529,6 +529,7 @@ def test_what_does_not_fit_is_said_in_a_line(arguments, message, capsys):
         ["--epochs", "-1"],
         ["--seed", "1.5"],
         ["--batch", "0"],
+        *([option, text] for option in ("--eta", "--lmbda", "--dropout") for text in ("abc", "nan", "1e999", "")),
         *([option, ""] for option in ("--save", "--resume", "--curve", "--data")),
     ],
 )
@@ -538,4 +539,5 @@ def test_what_is_misspelled_is_a_usage_error(arguments, capsys):
     assert exit_.value.code == 2
     error = capsys.readouterr().err
     assert arguments[0] in error
+    assert "invalid" not in error.replace("invalid choice", "")  # argparse's words, which do not say what is expected
     assert len(error.splitlines()) == 1

@@ -7,6 +7,7 @@ import reprlib
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from math import isfinite
 from typing import Any, NoReturn, TextIO
 
 import nndl_ext
@@ -43,6 +44,13 @@ def _at_least(least: int) -> Callable[[str], int]:
         raise argparse.ArgumentTypeError(f"must be an integer of at least {least}, not {reprlib.repr(text)}")
 
     return number
+
+
+def _number(text: str) -> float:
+    with suppress(ValueError):
+        if isfinite(value := float(text)):
+            return value
+    raise argparse.ArgumentTypeError(f"must be a finite number, not {reprlib.repr(text)}")
 
 
 def _path(text: str) -> str:
@@ -98,7 +106,7 @@ def _add_train(commands: Any, _description: str | None) -> argparse.ArgumentPars
     add("--sizes", type=_sizes, metavar="N,N,...", help="number of neurons in each layer (30 hidden ones: 784,30,10 for MNIST)")
     add("--epochs", type=_at_least(0), metavar="N", help="total number of epochs (30)")
     add("--batch", type=_at_least(1), metavar="N", help="images in a mini-batch (10)")
-    add("--eta", type=float, metavar="ETA", help="learning rate (3.0; 0.5 with an option of chapter 3)")
+    add("--eta", type=_number, metavar="ETA", help="learning rate (3.0; 0.5 with an option of chapter 3)")
     add("--dtype", choices=("float64", "float32"), help="floating-point type of the computation (float64)")
     add("--seed", type=_at_least(0), metavar="N", help="make the run reproducible to the last bit on any machine")
     add(
@@ -138,14 +146,14 @@ def _add_chapter3(add: Callable[..., Any]) -> None:
         choices=("cross-entropy", "quadratic", "log-likelihood"),
         help="cost (cross-entropy); log-likelihood has softmax outputs",
     )
-    add("--lmbda", type=float, metavar="LMBDA", help="regularization parameter (0)")
+    add("--lmbda", type=_number, metavar="LMBDA", help="regularization parameter (0)")
     add("--regularization", choices=("l2", "l1"), help="penalize squares or absolute values of weights (l2)")
     add(
         "--activation",
         choices=("sigmoid", "tanh", "relu", "softplus", "identity"),
         help="activation of the hidden neurons (sigmoid)",
     )
-    add("--dropout", type=float, metavar="RATE", help="share of hidden neurons to drop in training (0)")
+    add("--dropout", type=_number, metavar="RATE", help="share of hidden neurons to drop in training (0)")
     add("--optimizer", choices=("descent", "momentum", "nesterov", "adam", "lbfgs"), help="optimizer (descent)")
     add("--augment", action="store_true", default=None, help="also train on each image shifted by one pixel in four directions")
     add("--early-stopping", type=_at_least(0), metavar="N", help="stop after N epochs without a better accuracy")
