@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nndl_ext import Dataset, load, mnist_loader, network, network2
-from nndl_ext.__main__ import main
+from nndl_ext._commands.main import main
 from nndl_ext._files.classes import classed
 from nndl_ext._files.contents import Announced
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import nndl_ext
 from nndl_ext import Network, _kernels, load, mnist_loader, runs
-from nndl_ext.__main__ import main
+from nndl_ext._commands.main import main
 from nndl_ext._files import saving
 
 
@@ -160,6 +160,16 @@ def test_a_run_is_saved_before_its_first_epoch_and_resumed_without_a_seed(tmp_pa
     assert load(path).sizes == [784, 8, 10]
     assert main(["train", "--resume", path, "--epochs", "1"]) == 0
     assert "Epoch 0: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("epochs", ["0", "1", "2"])
+def test_resuming_for_no_epochs_changes_nothing(epochs, tmp_path, capsys):
+    path, data = tmp_path / "run.npz", small_data(tmp_path / "data")
+    assert main(["train", "--sizes", "784,2,10", "--epochs", "2", "--data", str(data), "--save", str(path)]) == 0
+    before = path.read_bytes()
+    assert main(["train", "--resume", str(path), "--data", str(data), "--epochs", epochs]) == 0
+    assert "no epochs left" in capsys.readouterr().err
+    assert path.read_bytes() == before
 
 
 def test_what_a_resumed_run_can_not_be_is_said(tmp_path, capsys):
@@ -383,22 +393,52 @@ def test_ctrl_c_pressed_again_is_silent(late):
     script = f"""
 import signal
 from nndl_ext import __main__
+from nndl_ext._commands import main as commands
 set_handler, late = signal.signal, [KeyboardInterrupt] * {late}
 def set_late(*arguments):
     if late:
         raise late.pop()
     set_handler(*arguments)
-signal.signal = set_late
 def main():
+    signal.signal = set_late
     try:
         raise KeyboardInterrupt
     finally:
         signal.raise_signal(signal.SIGINT)
-__main__.main = main
+commands.main = main
 __main__.program()
 """
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (result.returncode, result.stdout, result.stderr) == (-signal.SIGINT, "", "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process can't send itself Ctrl-C there")
+@pytest.mark.parametrize("module", ["nndl_ext._commands.main", "argparse", "inspect", "numpy", "nndl_ext.runs"])
+def test_ctrl_c_in_the_imports_is_silent(module):
+    script = f"""
+import signal, sys
+from nndl_ext.__main__ import program
+class Pressing:
+    def find_spec(name, path, target=None):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Pressing)
+sys.argv[1:] = ["train", "--epochs", "0"]
+program()
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (-signal.SIGINT, "", "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no signals to ignore there")
+def test_ctrl_c_stays_ignored_where_it_was():
+    ignore = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    command = [sys.executable, "-m", "nndl_ext", *QUICK]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=ignore) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+    assert process.returncode == 0
 
 
 def test_the_plan_goes_to_a_terminal_s_output_or_to_stderr(capsys, monkeypatch):

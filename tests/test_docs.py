@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import nndl_ext
-from nndl_ext.__main__ import _COMMANDS
+from nndl_ext._commands.main import _COMMANDS
 from nndl_ext._commands.options import parser
 
 DOCS = Path(__file__).parent.parent / "docs"

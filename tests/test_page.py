@@ -12,7 +12,7 @@ import pytest
 from helpers import network_with
 
 from nndl_ext import Network, load, page, perceptron
-from nndl_ext.__main__ import main
+from nndl_ext._commands.main import main
 from nndl_ext._engine.functions import ACTIVATIONS, AT_THE_OUTPUT
 
 NODE = shutil.which("node")

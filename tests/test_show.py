@@ -10,8 +10,8 @@ import pytest
 from helpers import QUICK, digest, small_data
 
 from nndl_ext import Network, load, network, network2, perceptron
-from nndl_ext.__main__ import main
 from nndl_ext._commands import pictures, show
+from nndl_ext._commands.main import main
 from nndl_ext._files import saving
 
 

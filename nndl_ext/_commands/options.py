@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import reprlib
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from itertools import combinations
 from math import isfinite
 from typing import Any, NoReturn, TextIO
 
@@ -213,6 +215,16 @@ def _add_info(commands: Any, description: str | None) -> argparse.ArgumentParser
 
 
 _ADD = {"train": _add_train, "show": _add_show, "draw": _add_draw, "bench": _add_bench, "info": _add_info}
+
+
+def refuse_one_file_twice(arguments: argparse.Namespace) -> None:
+    """Refuse two options that name the same file: one would overwrite the other's data."""
+    names = {"file": "FILE", **{name: f"--{name}" for name in ("data", "save", "resume", "curve", "plot", "out")}}
+    given = [(name, path) for key, name in names.items() if (path := getattr(arguments, key, None))]
+    for (name, path), (other_name, other) in combinations(given, 2):
+        there = os.path.exists(path) and os.path.exists(other)
+        if os.path.samefile(path, other) if there else os.path.realpath(path) == os.path.realpath(other):
+            arguments.error(f"{name} {path} and {other_name} {other} are the same file")
 
 
 def tell(stream: TextIO, text: str) -> None:

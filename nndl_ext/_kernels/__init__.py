@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect  # noqa: F401 - Cython's modules import it as they start, and crash if that is interrupted
 import os
 from importlib import import_module, util
 from typing import TYPE_CHECKING, Any
