@@ -15,7 +15,7 @@ from os import PathLike
 
 from nndl_ext._book.base import BookNetwork
 from nndl_ext._engine.functions import ACTIVATIONS
-from nndl_ext._files import disk
+from nndl_ext._files import disk, saving
 
 __all__ = ["html", "write"]
 
@@ -34,7 +34,7 @@ def html(net: BookNetwork) -> str:
     ----------
     net : Network
         One of the book's networks with 784 inputs, trained on images like MNIST's, with pixels from 0 to 255/256. It may have
-        any number of outputs, each shown as a bar, and any activations that have a name.
+        any number of outputs, each shown as a bar with the name of its class, and any activations that have a name.
 
     Returns
     -------
@@ -46,7 +46,8 @@ def html(net: BookNetwork) -> str:
     TypeError
         If the network has activations or methods written in Python, or consists of perceptrons.
     ValueError
-        If it has another number of inputs, or a weight or bias is infinite or NaN.
+        If it has another number of inputs, its classes are not one text for each output, or a weight or bias is infinite or
+        NaN.
 
     Examples
     --------
@@ -105,15 +106,17 @@ def _policy(template: str) -> str:
 
 
 def _network(net: BookNetwork) -> str:
-    """The network as JSON, in the form that the page reads."""
+    """The network as JSON, in the form that the page reads. No name of a class can end the page's element for it."""
     own = net._model.parameters
     arrays = zip(*own.views(), strict=True)
     numbers = b"".join(array.astype(net.dtype.newbyteorder("<")).tobytes() for layer in arrays for array in layer)
-    return json.dumps(
+    text = json.dumps(
         {
             "sizes": net.sizes,
+            "classes": saving.noted_classes(saving.classes_note(net.classes), net.sizes[-1]),
             "activations": net._model.activations,
             "dtype": net.dtype.name,
             "parameters": base64.b64encode(numbers).decode(),
         }
     )
+    return text.replace("<", r"\u003c")

@@ -92,3 +92,16 @@ def test_a_class_of_a_user_s_own_is_named():
         pass
 
     assert "&lt;locals&gt;.Own</strong>" in Own([2, 1])._repr_html_()
+
+
+def test_classes_have_their_names():
+    names = ["<script>alert(1)</script>", "R&D", '"b"']
+    html = Dataset(np.ones((4, 64)), [2, 0, 1, 3], class_names=names)._repr_html_()
+    assert Cells(html).rows[1] == [names[2], names[0], names[1], "3"]
+    net = Network([64, 3])
+    net.classes = names
+    for shown in (html, net._repr_html_()):
+        Cells(shown)
+        assert "; classes &lt;script&gt;alert(1)&lt;/script&gt;, R&amp;D, &quot;b&quot;</p>" in shown
+    net.classes = [str(number) for number in range(1000)]
+    assert "28, 29 and 970 more</p>" in net._repr_html_()

@@ -58,6 +58,31 @@ def test_a_page_holds_all_and_asks_for_nothing():
     assert not re.search(r"https?:|//[a-z]|\bsrc=|\bhref=|\bimport\b|fetch|XMLHttpRequest|sendBeacon|\son[a-z]+=", without_data)
 
 
+HOSTILE = ("</script><script>alert(1)</script>", "<!--<script>", "{{policy}}\u2028'\"&\ud800")
+
+
+def test_the_names_of_classes_stand_in_the_page_and_end_no_element():
+    net = Network([784, 3], seed=0)
+    unnamed = page.html(net)
+    assert parts(unnamed)[2]["classes"] == []
+    net.classes = HOSTILE
+    html = page.html(net)
+    html.encode()
+    assert parts(html)[2]["classes"] == [*HOSTILE]
+    assert html.count("<") == unnamed.count("<")
+    net.classes = HOSTILE[1:]
+    with pytest.raises(ValueError, match="its classes must be 3 texts, one for each, not "):
+        page.html(net)
+
+
+@needs_node
+def test_an_answer_is_a_name_or_a_number(tmp_path):
+    net = Network([784, 3], seed=0)
+    assert in_node(page.html(net), "[0, 1, 2].map(i => nameOf(network, i))", tmp_path) == ["0", "1", "2"]
+    net.classes = (*HOSTILE[:2], "c")
+    assert in_node(page.html(net), "[0, 1, 2].map(i => nameOf(network, i))", tmp_path) == [*net.classes]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_parameters_are_little_endian_numbers_of_the_network_s_dtype(dtype):
     net = Network([784, 3, 2], seed=0, dtype=dtype)

@@ -155,6 +155,21 @@ def test_networks_of_all_kinds_are_shown(visit, sizes, activations, tmp_path):
         assert len(colours(tab, ".layer canvas >> nth=0")) > 5
 
 
+@pytest.mark.parametrize("width", [390, 1000])
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_classes_have_their_names(visit, width, outputs, tmp_path):
+    net = network_with([784, outputs], ["sigmoid"])
+    net.classes = ["<b>one</b>", "a very long name of a class " * 5, "Ankle boot"][: max(2, outputs)]
+    page.write(net, tmp_path / "page.html")
+    tab = visit(tmp_path / "page.html", width, 844)
+    names = net.classes if outputs > 1 else net.classes[1:]
+    assert tab.locator("#bars .name").all_text_contents() == names
+    draw(tab, SEVEN)
+    best = tab.evaluate("classOf(Array.from(feedforward(layers, imageOf(strokes)).at(-1)))")
+    playwright.expect(tab.locator("#answer b")).to_contain_text(net.classes[best].strip())
+    assert tab.evaluate("document.documentElement.scrollWidth") == width
+
+
 def test_an_answer_comes_within_a_frame(visit, path):
     tab = visit(path)
     tab.evaluate("""() => {

@@ -244,7 +244,7 @@ class BookNetwork:
         kind = f"{type(self).__module__.removeprefix('nndl_ext.')}.{type(self).__qualname__}"
         given = ["step"] * (self.num_layers - 1) if self._neuron == "perceptron" else self._model.activations
         names = [activation if isinstance(activation, str) else type(activation).__name__ for activation in given]
-        return display.of_layers(kind, self.dtype, self.sizes, names)
+        return display.of_layers(kind, self.dtype, self.sizes, names, self.classes)
 
     @property
     def _generator(self) -> generators.Generator:

@@ -195,7 +195,7 @@ class Dataset(Sequence[Sample]):
         from nndl_ext._data import display  # here, to keep the package quick to import
 
         rows = map(self._inputs.row, range(min(len(self), display.PICTURES)))
-        return display.of_data(len(self), self.inputs, self._y, rows)
+        return display.of_data(len(self), self.inputs, self._y, self._class_names, rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (*self._inputs.given, self._y, self._class_names)
