@@ -274,6 +274,37 @@ def test_files_of_other_programs_are_no_networks(content, tmp_path, capsys):
     assert len(error.splitlines()) == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the current folder can't be removed there")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train --save run",
+        "train --resume run",
+        "train --curve run.csv --plot run.svg",
+        "train --save run --curve a.csv",
+        "draw run",
+    ],
+)
+def test_a_current_folder_that_was_removed_is_said(command, tmp_path, monkeypatch, capsys):
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path / "folder")
+    (tmp_path / "folder").rmdir()
+    assert main(command.split()) == 1
+    error = capsys.readouterr().err
+    assert re.fullmatch(r"nndl-ext: \[Errno 2\] The current folder no longer exists: '.*'\n", error)
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the current folder can't be removed there")
+def test_a_current_folder_that_is_removed_in_the_training_is_said(tmp_path, monkeypatch, capsys):
+    data = str(small_data(tmp_path / "data"))
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path / "folder")
+    monkeypatch.setattr(runs, "write_curve", lambda *_: shutil.rmtree(tmp_path / "folder"))
+    assert main(["train", "--data", data, "--sizes", "784,2,10", "--save", "run.npz", "--curve", str(tmp_path / "a.csv")]) == 1
+    assert "The current folder no longer exists: 'run.npz'" in capsys.readouterr().err
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([10**400, -1, 1e308, "784"]),
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),

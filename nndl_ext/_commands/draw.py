@@ -24,7 +24,7 @@ def main(file: str | None, out: str, opens: bool) -> None:
     disk.require_writable(out)
     page.write(network.load(file) if file else _trained(), out)
     print(f"wrote {out}")
-    if opens and not webbrowser.open(Path(out).resolve().as_uri()):
+    if opens and not webbrowser.open(Path(disk.resolved(out)).as_uri()):
         print("no browser was found: open the file yourself")
 
 

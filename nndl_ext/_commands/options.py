@@ -219,11 +219,13 @@ _ADD = {"train": _add_train, "show": _add_show, "draw": _add_draw, "bench": _add
 
 def refuse_one_file_twice(arguments: argparse.Namespace) -> None:
     """Refuse two options that name the same file: one would overwrite the other's data."""
+    from nndl_ext._files import disk  # here, since NumPy, which it needs, takes long to import
+
     names = {"file": "FILE", **{name: f"--{name}" for name in ("data", "save", "resume", "curve", "plot", "out")}}
     given = [(name, path) for key, name in names.items() if (path := getattr(arguments, key, None))]
     for (name, path), (other_name, other) in combinations(given, 2):
         there = os.path.exists(path) and os.path.exists(other)
-        if os.path.samefile(path, other) if there else os.path.realpath(path) == os.path.realpath(other):
+        if os.path.samefile(path, other) if there else disk.resolved(path) == disk.resolved(other):
             arguments.error(f"{name} {path} and {other_name} {other} are the same file")
 
 

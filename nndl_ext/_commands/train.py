@@ -54,7 +54,7 @@ def _require_places(arguments: argparse.Namespace) -> None:
         from nndl_ext import plot  # noqa: F401
     for file in filter(None, (arguments.resume, arguments.save, arguments.curve, arguments.plot)):
         disk.require_writable(file)
-    if arguments.save and os.path.exists(os.path.realpath(arguments.save)):  # the file that would be replaced
+    if arguments.save and os.path.exists(disk.resolved(arguments.save)):  # the file that would be replaced
         raise FileExistsError(f"{arguments.save} already exists: use --resume to continue its run, or remove it")
 
 

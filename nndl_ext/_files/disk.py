@@ -128,6 +128,20 @@ def replace(path: str | os.PathLike[str], data: bytes) -> None:
             os.close(folder)
 
 
+def resolved(path: str | os.PathLike[str]) -> str:
+    """The absolute path, with links resolved.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the path is relative and the current folder has been removed.
+    """
+    try:
+        return os.path.realpath(path)
+    except FileNotFoundError as error:  # of the current folder, not of the path
+        raise FileNotFoundError(error.errno, "The current folder no longer exists", os.fspath(path)) from error
+
+
 def require_writable(path: str | os.PathLike[str]) -> None:
     """Check in advance, as far as possible, that `replace` can write a file. Nothing is changed.
 
@@ -146,7 +160,7 @@ def require_writable(path: str | os.PathLike[str]) -> None:
 
 def _place(path: str | os.PathLike[str]) -> tuple[str, int | None]:
     """The path with links resolved, and the mode of an existing file, checked to be replaceable."""
-    target = os.path.realpath(path)  # drops a separator at the end
+    target = resolved(path)  # drops a separator at the end
     if os.path.basename(os.fspath(path)) in ("", ".", ".."):
         raise IsADirectoryError(errno.EISDIR, "The path names a folder, not a file", os.fspath(path))
     try:
