@@ -59,10 +59,18 @@ def test_a_thread_of_the_user_s_own_is_not_joined_by_others(monkeypatch):
     assert numbers == [1]
 
 
-@pytest.mark.parametrize("value", ["0", "-2", "many"])
-def test_a_wrong_number_in_the_environment_is_named(monkeypatch, value):
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("0", "at least 1, not 0"),
+        ("-2", "at least 1, not -2"),
+        ("many", "an integer, not 'many'"),
+        ("9" * 5000, "an integer, not '9999"),  # more digits than Python converts
+    ],
+)
+def test_a_wrong_number_in_the_environment_is_named(monkeypatch, value, message):
     monkeypatch.setenv("NNDL_EXT_NUM_THREADS", value)
-    with pytest.raises((TypeError, ValueError), match="NNDL_EXT_NUM_THREADS must be"):
+    with pytest.raises((TypeError, ValueError), match=f"^NNDL_EXT_NUM_THREADS must be {message}"):
         threads.number_of_threads(None, large)
 
 

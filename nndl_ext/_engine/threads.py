@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
 from math import ceil
 from typing import Any
@@ -83,9 +84,11 @@ def limit() -> int:
     TypeError, ValueError
         If ``NNDL_EXT_NUM_THREADS`` is not a positive integer.
     """
-    requested = os.environ.get("NNDL_EXT_NUM_THREADS")
+    requested: Any = os.environ.get("NNDL_EXT_NUM_THREADS")
     if requested:
-        return integer(int(requested) if requested.isdecimal() else requested, "NNDL_EXT_NUM_THREADS", 1, MOST_THREADS)
+        with suppress(ValueError):  # else the check below names what was given
+            requested = int(requested)
+        return integer(requested, "NNDL_EXT_NUM_THREADS", 1, MOST_THREADS)
     if threading.current_thread() is not threading.main_thread():
         return 1
     limits = [processors(), *_limits_of_threadpoolctl()]
