@@ -27,6 +27,8 @@ cdef struct Progress:           # how far a thread has come
     Py_ssize_t batch            # the number of the mini-batch
     Py_ssize_t first            # the place of the next sample in the order
     Py_ssize_t work             # since the last look for signals
+    Py_ssize_t unit             # the number of this thread's next unit, of all in the call
+    Py_ssize_t units            # that are done
 
 
 cdef int look_for_signals(Progress *own, Py_ssize_t work) except -1 nogil:
@@ -182,14 +184,13 @@ cdef int go_by_samples(
     return 0
 
 
-cdef void add_unit(const Job *job, real *target) noexcept nogil:
-    """Shrink this thread's share of the weights, add the unit's gradient, and set that to 0."""
+cdef void add_unit(const Job *job, real *target, const real *sums) noexcept nogil:
+    """Shrink this thread's share of the weights, and add the unit's gradient."""
     cdef const Layer *layer
-    cdef real *sums = <real *> job.sums
     cdef Py_ssize_t lanes = VECTOR // sizeof(real), i, k, begin, end
     if job.thread == 0:
         for k in range(job.layers[0].weights):      # the biases come first
-            target[k], sums[k] = target[k] + sums[k], 0
+            target[k] += sums[k]
     for i in range(job.depth):
         layer = &job.layers[i]
         end = rows_of_weights(layer) * layer.weights_stride // lanes
@@ -197,33 +198,53 @@ cdef void add_unit(const Job *job, real *target) noexcept nogil:
         if shrinks(job, i):
             shrink(target + begin, end - begin, <real> job.l1, <real> job.l2)
         for k in range(begin, end):
-            target[k], sums[k] = target[k] + sums[k], 0
+            target[k] += sums[k]
+
+
+cdef int compute_unit(
+    Work work, Job *mine, Progress *own, const real *source, Py_ssize_t first, Py_ssize_t end,
+) except -1 nogil:
+    """Compute the gradient of the samples' costs from zero, in the memory of this thread's current unit."""
+    cdef char *memory = memory_of_unit(work, own.unit - own.units)
+    cdef Py_ssize_t size
+    memset(memory, 0, work.parameters.len)
+    if mine.costs != NULL:
+        mine.costs = memory + work.parameters.len
+    while first < end:
+        size = min(mine.block, end - first)
+        compute_errors(work, mine, own, source, first, size)
+        add_gradient(mine, <real *> memory)
+        first += size
+        if mine.costs != NULL:
+            mine.costs += size * sizeof(double)
+    return 0
 
 
 cdef int go_by_units(
     Work work, Job *job, Progress *own, const real *source, real *target, Py_ssize_t samples,
 ) except -1 nogil:
-    """Add the gradient of the next samples' costs, of which each thread gets a unit."""
+    """Add the gradient of the next samples' costs, of which each thread takes one unit after the other."""
     cdef const double *weights = &work.weights[0] if work.weights.shape[0] else NULL
     cdef Job mine = alone(work, job, sizeof(real))
-    cdef Py_ssize_t unit, done = job.thread * UNIT, end = min(samples, done + UNIT), size
-    while done < end:
-        size = min(job.block, end - done)
-        compute_errors(work, &mine, own, source, own.first + done, size)
-        add_gradient(&mine, <real *> mine.sums)
-        done += size
-        if mine.costs != NULL:
-            mine.costs += size * sizeof(double)
+    cdef Py_ssize_t unit, units = (samples + UNIT - 1) // UNIT, first
+    cdef char *memory
+    while own.unit < own.units + units:
+        first = (own.unit - own.units) * UNIT
+        compute_unit(work, &mine, own, source, own.first + first, own.first + min(samples, first + UNIT))
+        own.unit = sum_of(&job.meeting[2], 1) - 1
     meet(job)
-    for unit in range((samples + UNIT - 1) // UNIT):
-        take_memory(work, job, unit, sizeof(real))
-        take_samples(job, &work.order[own.first + unit * UNIT], min(<Py_ssize_t> UNIT, samples - unit * UNIT), sizeof(real))
+    for unit in range(units):
+        memory = memory_of_unit(work, unit)
         if job.costs != NULL:
+            first = unit * UNIT
+            take_samples(job, &work.order[own.first + first], min(<Py_ssize_t> UNIT, samples - first), sizeof(real))
+            job.costs = memory + work.parameters.len
             own.cost = with_costs(own.cost, job, weights)
         if own.descending:
             job.l1, job.l2 = own.l1, own.l2
             own.l1 = own.l2 = 0
-        add_unit(job, target)
+        add_unit(job, target, <const real *> memory)
+    own.units += units
     return 0
 
 
@@ -288,13 +309,8 @@ cdef int descend_on(Work work, Job *job, real *parameters) except -1:
     cdef Py_ssize_t n = work.order.shape[0], end
     try:
         with nogil:
-            if work.division != BY_LAYERS or job.thread == 0:
-                convert(<real *> job.levels, work.rows.palette)
             if work.division == BY_UNITS:
-                memset(job.sums, 0, work.parameters.len)
-            if job.thread == 0 and not own.descending:
-                memset(target, 0, work.gradient.len)
-            meet(job)
+                own.unit = sum_of(&job.meeting[2], 1) - 1
             while own.first < n:
                 end = own.first + min(work.mini_batch_size, n - own.first)
                 begin_batch(work, job, &own, parameters, end - own.first)
@@ -321,7 +337,7 @@ def descend(Work work, Py_ssize_t thread, Py_ssize_t threads, int64_t[::1] meeti
     """Take one step of an optimizer for each mini-batch, by the mean gradient of its samples' costs.
 
     Each of the ``threads`` threads calls this with the same arguments except ``thread``. Their number changes no bit: see
-    ``Work``. ``meeting`` holds two zeros. If the second becomes 1, all threads raise an exception at the next meeting
+    ``Work``. ``meeting`` holds three zeros. If the second becomes 1, all threads raise an exception at the next meeting
     that not all of them reach. After any exception, parameters and moments are as they were between two mini-batches.
     """
     cdef Job job = work.job

@@ -2,6 +2,7 @@
 
 cdef extern from "platform.h":
     bint all_have_met "nndl_ext_meet"(int64_t *meeting, int64_t threads) noexcept nogil
+    int64_t sum_of "NNDL_EXT_ADD"(int64_t *number, int64_t added) noexcept nogil    # which it becomes for all threads
     void prefetch_line "NNDL_EXT_PREFETCH"(const void *p) noexcept nogil
 
 
@@ -28,7 +29,6 @@ cdef struct Job:                # the work of a call, as one of its threads sees
     char *transposed            # transposed matrices of two successive layers: one row per neuron. Or a layer's weights
     char *factors               # by which each sample's error is multiplied
     char *costs                 # of each sample: float64
-    char *sums                  # the gradient of a unit of samples
     double least                # see ``cost_of``
     double scale                # the common factor of the first layer's weights: see ``scales``
     double scale_after          # the same after the mini-batch
@@ -48,7 +48,6 @@ cdef enum:                      # purposes for which a job needs memory
     FOR_SLOPES = 2
     FOR_WEIGHTED = 4
     FOR_COSTS = 8
-    FOR_SUMS = 16
 
 
 cdef inline Py_ssize_t begin_of(const Job *job, Py_ssize_t count) noexcept nogil:
@@ -135,8 +134,7 @@ cdef Py_ssize_t lay_out(Job *job, char *memory, Py_ssize_t itemsize, int needs) 
     job.factors = <char *> take(&end, room if needs & FOR_DELTAS else 0)
     job.slopes = <char *> take(&end, size) if needs & FOR_SLOPES else NULL
     job.weighted = <char *> take(&end, size) if needs & FOR_WEIGHTED else NULL
-    job.costs = <char *> take(&end, max(job.block, <Py_ssize_t> UNIT) * sizeof(double)) if needs & FOR_COSTS else NULL
-    job.sums = <char *> take(&end, number_of_parameters(last) * itemsize) if needs & FOR_SUMS else NULL
+    job.costs = <char *> take(&end, job.block * sizeof(double)) if needs & FOR_COSTS else NULL
     return end - memory + VECTOR
 
 

@@ -3,6 +3,7 @@
 cdef enum:
     SHORT_BLOCK = 72            # samples in a block of a larger mini-batch in a small network: they stay in a near cache
     SMALL = 65_536              # bytes of parameters that a small network has at most
+    UNITS_AT_ONCE = 32          # units for each thread between two meetings, at most; their gradients take at most SMALL bytes
     COUNTED = 256               # samples whose elements decide how the threads divide sparse inputs
 
 cdef enum Division:
@@ -19,8 +20,8 @@ cdef class Work:
     The threads divide it in one of three ways. Divided by layers, each computes a share of every layer for all samples of a
     block. Divided by samples, each computes the activations and errors of its own samples, a part of the block, and then adds
     a share of every layer's gradient, part after part. In both ways, a sum runs over the samples in their order. Divided by
-    units, each computes the whole gradient of ``UNIT`` samples after the other, from zero, and the units' gradients are added
-    in their order: so a mini-batch of more samples rounds in another way, for any number of threads.
+    units, each takes the next ``UNIT`` samples until there are no more and computes their whole gradient from zero; then the
+    units' gradients are added in their order. So a mini-batch of more samples rounds in another way, for any number of threads.
 
     Parameters
     ----------
@@ -35,8 +36,9 @@ cdef class Work:
         A ``Cost``.
     memory : tuple
         Parameters, gradient, moments and desired outputs, all of float32 or all of float64. Plain descent needs neither
-        gradient nor moments. The optimizer ``NONE`` needs no moments: it only computes the gradient and leaves the parameters
-        unchanged. Arrays that are not needed are empty. The desired outputs of all samples have shape (samples, outputs).
+        gradient nor moments; else the gradient holds zeros. The optimizer ``NONE`` needs no moments: it only computes the
+        gradient and leaves the parameters unchanged. Arrays that are not needed are empty. The desired outputs of all samples
+        have shape (samples, outputs).
     step : of Step
         The optimizer. Each step updates its powers.
     weights : of float64
@@ -78,6 +80,8 @@ cdef class Work:
     cdef Py_ssize_t size            # bytes of memory for a part of the samples, or for all
     cdef int needs
     cdef Scratch scratch            # the parts' memory
+    cdef Py_ssize_t size_of_unit    # bytes for its gradient and its samples' costs
+    cdef Scratch units
     cdef Scratch source
     cdef Scratch cuts
     cdef Job job
@@ -86,7 +90,7 @@ cdef class Work:
         self, layout, Rows rows, order, Py_ssize_t mini_batch_size, Cost cost, memory, step, *, weights, rates, uint64_t seed,
         uint32_t epoch, costs, double least, squares, functions, Division division, Py_ssize_t threads,
     ):
-        cdef Py_ssize_t itemsize
+        cdef Py_ssize_t itemsize, part
         parameters, gradient, moments, desired = memory
         PyObject_GetBuffer(parameters, &self.parameters, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
         PyObject_GetBuffer(gradient, &self.gradient, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
@@ -110,14 +114,22 @@ cdef class Work:
         self.needs |= FOR_SLOPES if functions is not None or self.rates.shape[0] else 0
         self.needs |= FOR_WEIGHTED if cost == DELTA_BY_PYTHON else 0
         self.needs |= FOR_COSTS if self.costs.shape[0] else 0
-        self.needs |= FOR_SUMS if division == BY_UNITS else 0
         self.size = aligned(lay_out(&self.job, NULL, itemsize, self.needs))
         self.scratch = Scratch(self.size * (1 if division == BY_LAYERS else threads))
         # The first blocks of a mini-batch change the parameters, unless the optimizer collects the gradient elsewhere.
-        if self.step[0].optimizer == DESCENT and mini_batch_size > samples_at_once(self, division, 1):
+        if self.step[0].optimizer == DESCENT and mini_batch_size > self.job.block:
             self.source = Scratch(self.parameters.len)
+        if division == BY_UNITS:
+            self.size_of_unit = aligned(self.parameters.len + (UNIT * sizeof(double) if self.costs.shape[0] else 0))
+            self.units = Scratch(threads * units_at_once(self) * self.size_of_unit + VECTOR)
         if threads > 1 and self.job.x.starts != NULL:
             cut(self, threads)
+        for part in range(1 if division == BY_LAYERS else threads):
+            take_memory(self, &self.job, part, itemsize)
+            if itemsize == sizeof(float):
+                convert(<float *> self.job.levels, rows.palette)
+            else:
+                convert(<double *> self.job.levels, rows.palette)
 
     def __dealloc__(self):
         PyBuffer_Release(&self.parameters)
@@ -140,7 +152,18 @@ cdef inline Py_ssize_t samples_at_once(Work work, Division division, Py_ssize_t 
     """The samples for which the threads meet once before and once after the gradient."""
     if division == BY_LAYERS:
         return work.job.block
-    return threads * (UNIT if division == BY_UNITS else work.job.block)
+    return threads * (units_at_once(work) * UNIT if division == BY_UNITS else work.job.block)
+
+
+cdef Py_ssize_t units_at_once(Work work) noexcept nogil:
+    """The units for each thread between two meetings."""
+    return min(<Py_ssize_t> UNITS_AT_ONCE, SMALL // work.parameters.len)
+
+
+cdef char *memory_of_unit(Work work, Py_ssize_t unit) noexcept nogil:
+    """The memory for a unit's gradient, which its samples' costs follow."""
+    cdef char *memory = work.units.memory
+    return <char *> take(&memory, 0) + unit * work.size_of_unit
 
 
 cdef int cut(Work work, Py_ssize_t threads) except -1:

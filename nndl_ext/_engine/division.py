@@ -5,11 +5,13 @@ A mini-batch of m samples takes one thread the time ``A`` for its multiply-adds 
     A / T + BYTE * (T - 1) / T * B + MEETING * (T + 2) * meetings
 
 where ``B`` are the bytes that threads read after other threads have written them: the parameters, and the activations and
-errors of all samples. Divided by samples, the threads meet twice for each block, by layers twice for each layer and pass. In
-units, each thread has samples of its own, and only the units' gradients travel.
+errors of all samples. Divided by samples, the threads meet twice for each block, by layers twice for each layer and pass. By
+layers, they read all weights only once, from a cache that is far anyway. In units, each thread has samples of its own, and only
+the units' gradients travel.
 
-The constants were measured on AMD Zen 4 and Intel Sapphire Rapids with AVX-512. They only choose a number of threads, which
-changes no result: `_units` alone changes bits, and it depends on nothing but the network and the size of a mini-batch.
+The constants were measured on AMD Zen 4 with AVX-512, and on an Intel Sapphire Rapids with 16 cores. They only choose a number
+of threads, which changes no result: `_units` alone changes bits, and it depends on nothing but the network and the size of a
+mini-batch.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
     from nndl_ext._engine.parameters import Layout
 
 # Seconds, for float32; float64 takes twice as long.
-MULTIPLY_ADD = 0.03e-9
-ACTIVATION = 1e-9
+MULTIPLY_ADD = 0.025e-9
+ACTIVATION = 0.7e-9
 
 # Seconds for a byte that another processor has written, and for each thread in a meeting.
 BYTE = 0.1e-9
@@ -79,10 +81,9 @@ class Division:
         travelling, meetings = parameters + self.size * sample, 2.0
         if kind == "units":
             units = ceil(self.size / _kernels.kernels.SAMPLES_OF_A_UNIT)
-            rounds = ceil(units / threads)
-            share, travelling, meetings = rounds / units, units * parameters, 2.0 * rounds
+            share, travelling = ceil(units / threads) / units, units * parameters
         elif kind == "layers":
-            meetings = 4.0 * len(self.layout.table)
+            travelling, meetings = self.size * sample, 4.0 * len(self.layout.table)
         batch = alone * share + BYTE * others * travelling + MEETING * (threads + 2) * meetings * (threads > 1)
         return ceil(self.samples / self.size) * batch + START * (threads > 1)
 

@@ -36,8 +36,8 @@ MOST_THREADS = 1024
 # Seconds for which the program's exit waits for running jobs.
 PATIENCE = 10.0
 
-# A job on several threads. Each calls it with its number, the number of threads, and an array for synchronization. The second
-# element of this array becomes 1 when the job must end early.
+# A job on several threads. Each calls it with its number, the number of threads, and three numbers for synchronization. The
+# second of these becomes 1 when the job must end early.
 Job = Callable[[int, int, np.ndarray], None]
 
 
@@ -168,7 +168,7 @@ def run(job: Job, threads: int) -> None:
     has changed by then, because no thread passes a synchronization before all have reached it.
     """
     if threads == 1 or _program_ends.is_set() or not _run_together(job, threads):
-        job(0, 1, np.zeros(2, np.int64))
+        job(0, 1, np.zeros(3, np.int64))
 
 
 class _Worker:
@@ -189,7 +189,7 @@ class _Worker:
 
 def _run_together(job: Job, threads: int) -> bool:
     """Do the job on several threads; return False, with nothing done, if a thread can't be started."""
-    meeting, all_here = np.zeros(2, np.int64), True
+    meeting, all_here = np.zeros(3, np.int64), True
     workers: list[_Worker] = []
     errors: list[BaseException] = []  # raised by the job
     interruptions: list[BaseException] = []  # raised in this thread before and after the job

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from operator import is_
 from copy import copy
 from numbers import Real
+from operator import is_
 from typing import Any, NamedTuple
 
 import numpy as np
