@@ -142,6 +142,15 @@ def costs(Cost cost, const real[:, ::1] a, const real[:, ::1] y, double[::1] tot
                 at += count
 
 
+def is_finite(const real[:, ::1] x):
+    """Whether no number is infinite or NaN."""
+    cdef bint finite = True
+    if x.shape[0] and x.shape[1]:
+        with nogil:
+            finite = all_finite(&x[0, 0], x.shape[0] * x.shape[1])
+    return finite
+
+
 def largest(const real[:, ::1] outputs, int64_t[::1] places):
     """The index of each row's first largest element or, as in NumPy, of its first NaN."""
     cdef Py_ssize_t s, k, last = outputs.shape[1] - 1, place

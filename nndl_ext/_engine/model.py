@@ -13,7 +13,7 @@ import numpy as np
 
 from nndl_ext import _kernels
 from nndl_ext._checks import contiguous, real_array
-from nndl_ext._engine.division import MULTIPLY_ADD, Division
+from nndl_ext._engine.division import FORWARD, Division
 from nndl_ext._engine.functions import (
     CostDerivative,
     InPython,
@@ -271,7 +271,8 @@ class Model:
         gradient = self.parameters.layout.zeros()
         memory = _Memory(self.parameters.finite(), gradient, np.empty(0, self.dtype), GRADIENT_ALONE.step())
         self._run(memory, data, batches, derivative)
-        return self._marked(gradient)
+        self._marked(gradient)
+        return gradient
 
     def gradient_of_column(self, x: Any, y: Any) -> Gradient | None:
         """The gradient of one sample's cost, if both are columns of finite floating-point numbers; else None."""
@@ -284,13 +285,16 @@ class Model:
         gradient = layout.zeros()
         if not _kernels.kernels.gradient_of_column(layout.table, self.parameters.flat(), x, y, cost, gradient):
             return None
-        return layout.views(self._marked(gradient))
+        return self._marked(gradient)
 
-    def _marked(self, gradient: np.ndarray) -> np.ndarray:
-        """The gradient, with NaN where an infinite error times an input of 0 is NaN or nothing, by the form of the inputs."""
+    def _marked(self, gradient: np.ndarray) -> Gradient:
+        """The views of a flat gradient, with NaN where an infinite error times an input of 0 is NaN or nothing, by the form of
+        the inputs."""
         by_biases, by_weights = self.parameters.layout.views(gradient)
-        by_weights[0][~np.isfinite(by_biases[0][:, 0])] = math.nan
-        return gradient
+        finite = np.isfinite(by_biases[0][:, 0])
+        if not finite.all():
+            by_weights[0][~finite] = math.nan
+        return by_biases, by_weights
 
     def descend(self, data: Samples, batches: Batches, optimizer: Optimizer, derivative: CostDerivative | None = None) -> None:
         """Take one step of the optimizer for each mini-batch.
@@ -352,7 +356,7 @@ class Model:
 
     def _feed_in_parts(self, feed: Callable[[int, int], None], count: int, multiplications: float) -> None:
         work = count * multiplications
-        alone = work * MULTIPLY_ADD * self.dtype.itemsize / 4
+        alone = work * FORWARD * self.dtype.itemsize / 4
         threads = 1 if self._own else number_of_threads(self.threads, lambda n: alone / n + START * (n > 1))
         run_in_parts(feed, count, threads, work)
 

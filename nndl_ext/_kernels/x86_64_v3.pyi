@@ -17,6 +17,7 @@ from nndl_ext._kernels.baseline import feedforward as feedforward
 from nndl_ext._kernels.baseline import feedforward_column as feedforward_column
 from nndl_ext._kernels.baseline import feedforward_rows as feedforward_rows
 from nndl_ext._kernels.baseline import first_wrong_row as first_wrong_row
+from nndl_ext._kernels.baseline import is_finite as is_finite
 from nndl_ext._kernels.baseline import largest as largest
 from nndl_ext._kernels.baseline import log as log
 from nndl_ext._kernels.baseline import random_words as random_words

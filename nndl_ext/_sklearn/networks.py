@@ -14,6 +14,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from nndl_ext import _kernels
 from nndl_ext._checks import layer_sizes, real_array, shaped
 from nndl_ext._data.sparse import csr_of
 from nndl_ext._engine.layers import dense
@@ -28,9 +29,6 @@ _OUTPUT = (*HIDDEN, "softmax", "exp")
 
 # The engine's names where they differ from scikit-learn's.
 _ENGINE = {"logistic": "sigmoid"}
-
-# Up to this number of elements, scikit-learn's checks of the inputs would take longer than the network.
-_SMALL = 20_000
 
 
 class _Held(NamedTuple):
@@ -146,9 +144,11 @@ class Networked(BaseEstimator):
             and X.dtype.char in "fd"
             and X.dtype.isnative
             and X.shape[1] == getattr(self, "n_features_in_", None)
-            and 0 < X.size <= _SMALL
+            and X.size
+            and X.flags.c_contiguous
+            and X.flags.aligned
             and not hasattr(self, "feature_names_in_")
-            and np.isfinite(X).all()
+            and _kernels.kernels.is_finite(X)
         ):
             return X
         checked = self._validate(X, reset=False)
@@ -179,6 +179,7 @@ class Networked(BaseEstimator):
         single = np.result_type(given, coefs[0].dtype) == np.float32
         dtype = np.dtype(np.float32 if single else np.float64)
         if held is not None and held.model.dtype == dtype and held.options == self._options():
+            held.model.threads = checked_threads(self.n_threads, "n_threads")
             return held.model
         model = self._model([len(coefs[0]), *(coef.shape[1] for coef in coefs)], dtype)
         _copy(coefs, intercepts, model)
@@ -213,7 +214,7 @@ class Networked(BaseEstimator):
 
     def _options(self) -> tuple[Any, ...]:
         """What a network depends on besides its coefficients."""
-        return self.activation, self.out_activation_, self.n_threads
+        return self.activation, self.out_activation_
 
     def _activations(self, hidden: int) -> list[str]:
         """scikit-learn's names for the activations of the hidden layers."""
