@@ -87,6 +87,7 @@ cdef inline Progress begun(Work work, const Job *job, Py_ssize_t itemsize) noexc
     own.factor = own.step.eta if own.descending else 1
     own.kept_by_l2 = 1 - own.factor * own.step.l2 / own.step.per if own.step.per > 0 else 0
     own.scaling = own.descending and own.step.l1 == 0 and scales(own.kept_by_l2, job.layers, work.mini_batch_size)
+    own.division, own.at_once = work.division, samples_at_once(work, work.division, job.threads)
     own.far = work.order.shape[0] * job.layers[0].inputs > NEAR // itemsize
     return own
 
@@ -98,9 +99,9 @@ cdef inline int begin_batch(Work work, Job *job, Progress *own, real *parameters
     cdef Share share
     cdef double per
     own.cost, own.weight = 0, weight_of(weights, &work.order[own.first], size)
-    # The last mini-batch may be smaller than a unit, and rounds then as in a call of its own.
-    own.division = BY_SAMPLES if work.division == BY_UNITS and size <= UNIT else work.division
-    own.at_once = samples_at_once(work, own.division, job.threads)
+    if work.division == BY_UNITS:       # the last mini-batch may be smaller than a unit: it rounds as in a call of its own
+        own.division = BY_UNITS if size > UNIT else BY_SAMPLES
+        own.at_once = samples_at_once(work, own.division, job.threads)
     if own.step.l1 != 0 or own.step.l2 != 0:
         per = own.step.per if own.step.per > 0 else (own.weight if own.weight != 0 else 1)
         own.l1, own.l2 = own.factor * own.step.l1 / per, own.factor * own.step.l2 / per
@@ -110,7 +111,7 @@ cdef inline int begin_batch(Work work, Job *job, Progress *own, real *parameters
         work.squares[own.batch] = squares_of_weights(job, parameters)
     if own.descending and size > own.at_once:
         share = share_of(job, all, 1)
-        memcpy(<real *> work.source.memory + share.begin, parameters + share.begin, (share.end - share.begin) * sizeof(real))
+        memcpy(<real *> work.source + share.begin, parameters + share.begin, (share.end - share.begin) * sizeof(real))
         meet(job)
         own.whole = True
     return 0
@@ -143,11 +144,8 @@ cdef inline int compute_errors(
     return 0
 
 
-cdef inline int add_part(
-    Work work, Job *job, Progress *own, real *target, Py_ssize_t first, Py_ssize_t samples,
-) except -1 nogil:
-    """Add the gradient of samples whose errors are known to the target."""
-    take_samples(job, &work.order[first], samples, sizeof(real))
+cdef inline int add_part(Work work, Job *job, Progress *own, real *target) except -1 nogil:
+    """Add the gradient of the job's current samples, whose errors are known, to the target."""
     if job.costs != NULL:
         own.cost = with_costs(own.cost, job, &work.weights[0] if work.weights.shape[0] else NULL)
     if own.descending:
@@ -180,7 +178,8 @@ cdef int go_by_samples(
         begin, end = samples * part // job.threads, samples * (part + 1) // job.threads
         if end > begin:
             take_memory(work, job, part, sizeof(real))
-            add_part(work, job, own, target, own.first + begin, end - begin)
+            take_samples(job, &work.order[own.first + begin], end - begin, sizeof(real))
+            add_part(work, job, own, target)
     return 0
 
 
@@ -252,11 +251,11 @@ cdef inline int add_costs_gradient(
     Work work, Job *job, Progress *own, real *parameters, real *target, Py_ssize_t samples,
 ) except -1 nogil:
     """Add the gradient of the next samples' costs to the target."""
-    cdef const real *source = <const real *> work.source.memory if own.whole else parameters
+    cdef const real *source = <const real *> work.source if own.whole else parameters
     if own.division == BY_LAYERS:
         compute_errors(work, job, own, source, own.first, samples)
         meet(job)
-        add_part(work, job, own, target, own.first, samples)
+        add_part(work, job, own, target)
     elif own.division == BY_SAMPLES:
         go_by_samples(work, job, own, source, target, samples)
     else:
@@ -324,7 +323,7 @@ cdef int descend_on(Work work, Job *job, real *parameters) except -1:
     except BaseException:
         if job.thread == 0:
             if own.whole:
-                memcpy(parameters, work.source.memory, work.parameters.len)
+                memcpy(parameters, work.source, work.parameters.len)
             job.threads = 1
             if own.scaling:
                 apply_scale(job, target)

@@ -82,7 +82,7 @@ cdef class Work:
     cdef Scratch scratch            # the parts' memory
     cdef Py_ssize_t size_of_unit    # bytes for its gradient and its samples' costs
     cdef Scratch units
-    cdef Scratch source
+    cdef char *source               # a copy of the parameters before the mini-batch, if its first blocks change them
     cdef Scratch cuts
     cdef Job job
 
@@ -90,7 +90,8 @@ cdef class Work:
         self, layout, Rows rows, order, Py_ssize_t mini_batch_size, Cost cost, memory, step, *, weights, rates, uint64_t seed,
         uint32_t epoch, costs, double least, squares, functions, Division division, Py_ssize_t threads,
     ):
-        cdef Py_ssize_t itemsize, part
+        cdef Py_ssize_t itemsize, part, parts, copied
+        cdef char *end
         parameters, gradient, moments, desired = memory
         PyObject_GetBuffer(parameters, &self.parameters, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
         PyObject_GetBuffer(gradient, &self.gradient, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
@@ -115,16 +116,18 @@ cdef class Work:
         self.needs |= FOR_WEIGHTED if cost == DELTA_BY_PYTHON else 0
         self.needs |= FOR_COSTS if self.costs.shape[0] else 0
         self.size = aligned(lay_out(&self.job, NULL, itemsize, self.needs))
-        self.scratch = Scratch(self.size * (1 if division == BY_LAYERS else threads))
+        parts = 1 if division == BY_LAYERS else threads
         # The first blocks of a mini-batch change the parameters, unless the optimizer collects the gradient elsewhere.
-        if self.step[0].optimizer == DESCENT and mini_batch_size > self.job.block:
-            self.source = Scratch(self.parameters.len)
+        copied = self.parameters.len if self.step[0].optimizer == DESCENT and mini_batch_size > self.job.block else 0
+        self.scratch = Scratch(self.size * parts + copied + VECTOR)
+        end = self.scratch.memory + self.size * parts
+        self.source = <char *> take(&end, copied)
         if division == BY_UNITS:
             self.size_of_unit = aligned(self.parameters.len + (UNIT * sizeof(double) if self.costs.shape[0] else 0))
             self.units = Scratch(threads * units_at_once(self) * self.size_of_unit + VECTOR)
         if threads > 1 and self.job.x.starts != NULL:
             cut(self, threads)
-        for part in range(1 if division == BY_LAYERS else threads):
+        for part in range(parts):
             take_memory(self, &self.job, part, itemsize)
             if itemsize == sizeof(float):
                 convert(<float *> self.job.levels, rows.palette)
