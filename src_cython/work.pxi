@@ -77,6 +77,7 @@ cdef class Work:
     cdef Py_ssize_t mini_batch_size
     cdef object functions
     cdef Division division
+    cdef Py_ssize_t threads
     cdef Py_ssize_t size            # bytes of memory for a part of the samples, or for all
     cdef int needs
     cdef Scratch scratch            # the parts' memory
@@ -103,7 +104,7 @@ cdef class Work:
         self.layout, self.rows, self.order, self.weights, self.rates, self.costs = layout, rows, order, weights, rates, costs
         self.squares, self.step = squares, step
         self.cost, self.mini_batch_size, self.functions = cost, mini_batch_size, functions
-        self.division = division
+        self.division, self.threads = division, threads
         start(&self.job, &self.layout[0], self.layout.shape[0], samples_of_block(self, threads))
         self.job.x = rows.x
         if self.rates.shape[0]:

@@ -292,9 +292,16 @@ def test_settings_are_checked_before_anything_changes(monkeypatch):
 
 def test_threads_that_do_not_all_begin_change_nothing(monkeypatch):
     """The others have ended before the first synchronization. Mini-batches of several blocks keep a copy of the parameters."""
-    monkeypatch.setattr(model, "run", lambda job, _: job(0, 2, np.array([0, 1])))
-    net = Network([20, 10, 2], seed=0)
+    monkeypatch.setattr(model, "run", lambda job, threads: job(0, threads, np.array([0, 1, 0])))
+    net = Network([20, 10, 2], seed=0, threads=2)
     before = net.weights[0].tobytes(), net.biases[0].tobytes()
     with pytest.raises(RuntimeError, match="has ended before its time"):
         net.SGD(Dataset(np.ones((300, 20)), np.zeros(300, int)), 1, 300, 1.0)
     assert (net.weights[0].tobytes(), net.biases[0].tobytes()) == before
+
+
+@pytest.mark.parametrize(("number", "meeting"), [(3, [0, 0, 0]), (2, [0, 0])])
+def test_the_kernels_refuse_threads_and_meetings_for_which_there_is_no_memory(monkeypatch, number, meeting):
+    monkeypatch.setattr(model, "run", lambda job, _: job(0, number, np.array(meeting)))
+    with pytest.raises(ValueError, match="must be called by 1 or 2 threads with three numbers, not by"):
+        Network([2, 2], threads=2).SGD([([0.0, 1.0], 1)] * 3, 1, 1, 0.5)
