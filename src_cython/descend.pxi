@@ -332,6 +332,13 @@ cdef int descend_on(Work work, Job *job, real *parameters) except -1:
     return 0
 
 
+cdef int check_call(Work work, Py_ssize_t thread, Py_ssize_t threads, Py_ssize_t numbers) except -1:
+    if threads not in (1, work.threads) or not 0 <= thread < threads or numbers != 3:
+        raise ValueError(f"a job must be called by 1 or {work.threads} threads with three numbers, not by {threads} threads "
+                         f"with {numbers}")
+    return 0
+
+
 def descend(Work work, Py_ssize_t thread, Py_ssize_t threads, int64_t[::1] meeting):
     """Take one step of an optimizer for each mini-batch, by the mean gradient of its samples' costs.
 
@@ -340,9 +347,7 @@ def descend(Work work, Py_ssize_t thread, Py_ssize_t threads, int64_t[::1] meeti
     that not all of them reach. After any exception, parameters and moments are as they were between two mini-batches.
     """
     cdef Job job = work.job
-    if threads not in (1, work.threads) or not 0 <= thread < threads or meeting.shape[0] != 3:
-        raise ValueError(f"a job must be called by 1 or {work.threads} threads with three numbers, not by {threads} threads "
-                         f"with {meeting.shape[0]}")
+    check_call(work, thread, threads, meeting.shape[0])
     job.thread, job.threads, job.meeting = thread, threads, &meeting[0]
     take_memory(work, &job, thread if work.division != BY_LAYERS else 0, work.parameters.itemsize)
     if work.parameters.itemsize == sizeof(float):
