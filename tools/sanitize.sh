@@ -67,7 +67,7 @@ from nndl_ext._engine import threads
 from nndl_ext._engine.layers import dense
 from nndl_ext._engine.model import Batches, Model
 from nndl_ext._engine.optimizers import AdamDescent, Descent, MomentumDescent, Regularization
-threads.processors = lambda: 2
+threads.processors, threads.fastest = lambda: 2, lambda most, _: most
 for dtype in (np.float32, np.float64):
     for sizes in ([30, 9, 7, 3], [5, 2]):
         x = np.arange(sizes[0] * 12.0).reshape(12, -1) % 7 - 3
@@ -87,14 +87,16 @@ for dtype in (np.float32, np.float64):
                 model.costs(model.outputs(data), y.astype(dtype))
 '
 
-# Long enough for two threads to synchronize.
+# Long enough for two threads to synchronize, divided by layers, by samples and in units.
 threaded_run='
 import numpy as np
 from nndl_ext import Dataset, Network
 from nndl_ext._engine import threads
-threads.processors = lambda: 2
+threads.processors, threads.fastest = lambda: 2, lambda most, _: most
 x = np.arange(5000 * 100.0).reshape(5000, 100) % 7 - 3
-Network([100, 200, 10], seed=0, threads=2).SGD(Dataset(x, np.arange(5000) % 10), 1, 50, 0.1)
+for hidden, size in ((200, 10), (200, 50), (20, 1000)):
+    for data in (Dataset(x, np.arange(5000) % 10), Dataset(np.where(x > 2, x, 0), np.arange(5000) % 10)):
+        Network([100, hidden, 10], seed=0, threads=2).SGD(data, 1, size, 0.1)
 '
 
 # These builds are too slow for the tests that interrupt a training after a certain time.
@@ -115,7 +117,7 @@ tsan)
     prepare && build tsan
     with_tsan .venv/bin/python -c "$threaded_run"
     with_tsan .venv/bin/python -m pytest tests/test_threads.py tests/test_training.py tests/test_engine.py \
-        -k "thread or large or digests"
+        tests/test_division.py -k "thread or large or digests or units or inputs"
     ;;
 valgrind)
     prepare && build ""

@@ -59,12 +59,13 @@ def number_of_threads(requested: int | None, seconds: Callable[[int], float]) ->
     alone = seconds(1)
     if alone < START:
         return 1
-    return max((n for n in range(2, limit() + 1) if alone >= seconds(n) * max(n / 2, WORTH)), default=1)
+    most = min(limit(), int(2 * alone / START))  # more would not even start in their share of the time
+    return max((n for n in range(2, most + 1) if alone >= seconds(n) * max(n / 2, WORTH)), default=1)
 
 
 def fastest(most: int, seconds: Callable[[int], float]) -> int:
     """The number of threads, from 1 to ``most``, that takes the least time."""
-    return min(range(1, most + 1), key=seconds)
+    return 1 if seconds(1) < START else min(range(1, most + 1), key=seconds)
 
 
 def checked_threads(threads: int | None, name: str) -> int | None:
