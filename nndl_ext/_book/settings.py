@@ -104,9 +104,10 @@ class LBFGS:
     ``eta`` are not used, except that a schedule can end the training. The training also ends when the cost has converged, and
     says so.
 
-    It needs float64. It does not go with dropout, L1, ``augment``, or an overridden ``backprop`` or ``update_mini_batch``. An
-    `SGD` on the same data continues the steps of the one before; other data, ``lmbda`` or weights begin new ones. The first
-    weights must have a finite cost: outputs of exactly 0 where 1 is desired have none.
+    It needs float64. It does not go with dropout, L1, ``augment``, or an overridden ``backprop`` or ``update_mini_batch``.
+    Another call of `~nndl_ext.network2.Network.SGD` on the same data continues the steps of the one before; other data,
+    ``lmbda`` or weights begin new ones. The first weights must have a finite cost: outputs of exactly 0 where 1 is desired have
+    none.
 
     Parameters
     ----------
