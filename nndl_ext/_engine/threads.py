@@ -177,15 +177,26 @@ class _Worker:
     an interrupted ``join`` marks it as ended."""
 
     def __init__(self, job: Callable[[], None]) -> None:
-        self._job = job
-        self.has_left = threading.Event()
-        _thread.start_new_thread(self._run, ())
+        self._job, self._begun, self._has_left = job, False, threading.Event()
+
+    def start(self) -> None:
+        self._begun = True  # first, since a signal may raise an exception as soon as the thread runs
+        try:
+            _thread.start_new_thread(self._run, ())
+        except RuntimeError:
+            self._begun = False
+            raise
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until the thread has left the job, if it ever began."""
+        if self._begun:
+            self._has_left.wait(seconds)
 
     def _run(self) -> None:
         try:
             self._job()
         finally:
-            self.has_left.set()
+            self._has_left.set()
 
 
 def _run_together(job: Job, threads: int) -> bool:
@@ -205,7 +216,9 @@ def _run_together(job: Job, threads: int) -> bool:
 
     try:
         try:
-            workers.extend(_Worker(partial(take_part, thread)) for thread in range(1, threads))  # each as soon as it runs
+            for thread in range(1, threads):
+                workers.append(_Worker(partial(take_part, thread)))  # listed before it runs: it will be waited for
+                workers[-1].start()
         except RuntimeError:
             all_here, meeting[1] = False, 1
         else:
@@ -228,7 +241,7 @@ def _wait_for(workers: list[_Worker], meeting: np.ndarray, interruptions: list[B
             if interruptions:
                 meeting[1] = 1
             for worker in workers:
-                worker.has_left.wait()
+                worker.wait()
         except BaseException as error:
             interruptions.append(error)
         else:
@@ -251,4 +264,4 @@ def _end_jobs() -> None:
         meeting[1] = 1
     for _, workers in jobs:
         for worker in workers:
-            worker.has_left.wait(max(0, deadline - time.monotonic()))
+            worker.wait(max(0, deadline - time.monotonic()))
