@@ -333,6 +333,7 @@ cdef int descend_on(Work work, Job *job, real *parameters) except -1:
 
 
 cdef int check_call(Work work, Py_ssize_t thread, Py_ssize_t threads, Py_ssize_t numbers) except -1:
+    """Refuse a call for which the work has no memory."""
     if threads not in (1, work.threads) or not 0 <= thread < threads or numbers != 3:
         raise ValueError(f"a job must be called by 1 or {work.threads} threads with three numbers, not by {threads} threads "
                          f"with {numbers}")

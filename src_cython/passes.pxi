@@ -1,7 +1,8 @@
 """The passes over the layers, forward and backward, and the step of an optimizer: the book's four equations, BP1 to BP4.
 
-Each thread computes its share of every layer in all three: neurons, inputs or samples, as the file for its kind says. The
-threads synchronize (``meet``) where one needs the results of others.
+Each thread of a job computes its share of every layer in all three: neurons, inputs or samples, as the file for its kind says.
+The threads synchronize (``meet``) where one needs the results of others. Divided by samples or units (see ``Work``), a thread
+is alone in the passes.
 """
 
 cdef inline bint drops(const Job *job, Py_ssize_t i) noexcept nogil:

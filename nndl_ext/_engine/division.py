@@ -94,3 +94,9 @@ class Division:
         kernels = _kernels.kernels
         small = self.layout.size * self.layout.dtype.itemsize <= kernels.BYTES_OF_A_SMALL_NETWORK
         return small and not self.in_python and self.size > kernels.SAMPLES_OF_A_UNIT
+
+
+def threads_for_outputs(requested: int | None, multiplications: float, itemsize: int) -> int:
+    """The number of threads that pay off for outputs that take so many multiplications, without mini-batches or meetings."""
+    alone = multiplications * FORWARD * itemsize / 4
+    return number_of_threads(requested, lambda threads: alone / threads + START * (threads > 1))

@@ -13,7 +13,7 @@ import numpy as np
 
 from nndl_ext import _kernels
 from nndl_ext._checks import contiguous, real_array
-from nndl_ext._engine.division import FORWARD, Division
+from nndl_ext._engine.division import Division, threads_for_outputs
 from nndl_ext._engine.functions import (
     CostDerivative,
     InPython,
@@ -27,7 +27,7 @@ from nndl_ext._engine.functions import (
 from nndl_ext._engine.layers import Dense
 from nndl_ext._engine.optimizers import GRADIENT_ALONE, Optimizer
 from nndl_ext._engine.parameters import Layout, Parameters
-from nndl_ext._engine.threads import START, number_of_threads, run, run_in_parts
+from nndl_ext._engine.threads import run, run_in_parts
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -356,8 +356,7 @@ class Model:
 
     def _feed_in_parts(self, feed: Callable[[int, int], None], count: int, multiplications: float) -> None:
         work = count * multiplications
-        alone = work * FORWARD * self.dtype.itemsize / 4
-        threads = 1 if self._own else number_of_threads(self.threads, lambda n: alone / n + START * (n > 1))
+        threads = 1 if self._own else threads_for_outputs(self.threads, work, self.dtype.itemsize)
         run_in_parts(feed, count, threads, work)
 
     def _multiplications(self, rows: Any, count: int) -> float:
